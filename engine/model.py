@@ -1,0 +1,152 @@
+"""The values that flow through the house. All frozen; all plain."""
+
+from enum import StrEnum
+from typing import Literal
+
+import msgspec
+
+DEFAULT_TENANT = "default"
+
+
+class Level(StrEnum):
+    """Information level of the query/retrieve model (PS3.4 C.3)."""
+
+    PATIENT = "patient"
+    STUDY = "study"
+    SERIES = "series"
+    INSTANCE = "instance"
+
+
+class Origin(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Who brought an instance. Recorded with it; travels through the intake as an opaque context."""
+
+    tenant: str = DEFAULT_TENANT
+    how: Literal["dimse", "stow", "import", "library"] = "library"
+    calling_ae_title: str = ""
+    called_ae_title: str = ""
+    peer: str = ""
+
+
+class StoreRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One acknowledged store, as the journal keeps it. Identity is ``(writer, lsn)``; folding it twice is folding it once.
+
+    ``key`` is the object that carries these bytes: normally the XXH3-128 of the record's own canonical file, in hex; the
+    first object's key when an equal content digest was already kept, or a suffixed key after a collision.
+    ``header`` is the data set without bulk in Explicit VR Little Endian with defined lengths (see ``native.dataset``).
+    """
+
+    writer: str
+    lsn: int
+    stamp: int
+    study_uid: str
+    series_uid: str
+    sop_instance_uid: str
+    sop_class_uid: str
+    transfer_syntax_uid: str
+    key: str
+    size_bytes: int
+    content_digest: bytes
+    header: bytes
+    not_indexed: tuple[str, ...] = ()
+    frames: bytes = b""
+    preamble: bytes = b""
+    blake3_root: bytes = b""
+    blake3_chunks: bytes = b""
+    origin: Origin = Origin()
+
+
+class Instance(msgspec.Struct, frozen=True, kw_only=True):
+    """One kept version of a SOP instance, as the index answers it; what ``fetch`` needs to give its bytes back."""
+
+    study_uid: str
+    series_uid: str
+    sop_instance_uid: str
+    sop_class_uid: str
+    transfer_syntax_uid: str
+    key: str
+    size_bytes: int
+    stamp: int
+    writer: str
+    lsn: int
+    blake3_root: bytes = b""
+    preamble: bytes = b""
+    version_count: int = 1
+
+
+class Stored(msgspec.Struct, frozen=True):
+    """The answer to ``archive.store``: the instance as kept, and what the archive made of it.
+
+    ``outcome``: ``new``; ``same`` (equal content was kept already); ``version`` (other content under this UID: kept, the
+    first stays current); ``elsewhere`` (this SOP Instance UID is also in another study or series: kept in both).
+    """
+
+    instance: Instance
+    outcome: Literal["new", "same", "version", "elsewhere"]
+
+
+class Key(msgspec.Struct, frozen=True):
+    """One matching key of a query: attribute path and value as the field writes it.
+
+    ``path``: 8 upper-case hex digits, nested ones joined by dots (``00400275.00400007``), private ones as
+    ``GGGG,CREATOR,EE``. ``values``: what backslash separated (UID list, several values); empty = universal matching.
+    """
+
+    path: str
+    values: tuple[str, ...] = ()
+
+
+class Query(msgspec.Struct, frozen=True, kw_only=True):
+    """What to find (PS3.4 C.2.2): level, keys, order, page. Pure value; both protocols and the library build it.
+
+    ``sort``: attribute path, ``-`` before it for descending. ``limit`` None = all. ``page`` is a token that ``Found`` gave.
+    """
+
+    level: Level
+    keys: tuple[Key, ...] = ()
+    sort: tuple[str, ...] = ()
+    limit: int | None = None
+    offset: int = 0
+    page: str = ""
+    tenant: str = DEFAULT_TENANT
+
+
+class Match(msgspec.Struct, frozen=True, kw_only=True):
+    """One row of an answer.
+
+    ``header``: attributes of this level and above, Explicit VR Little Endian with defined lengths, tags ascending;
+    computed keys (0020,1206 and the like) are already among them. ``instance`` is set at instance level.
+    """
+
+    level: Level
+    study_uid: str = ""
+    series_uid: str = ""
+    sop_instance_uid: str = ""
+    header: bytes = b""
+    instance: Instance | None = None
+
+
+class Found(msgspec.Struct, frozen=True, kw_only=True):
+    """A page of matches. ``total`` counts all that match in the same view; ``next_page`` is empty at the end."""
+
+    matches: tuple[Match, ...]
+    total: int
+    next_page: str = ""
+
+
+class FileRange(msgspec.Struct, frozen=True):
+    """Bytes of an open file: the holder of the value keeps ``fd`` open and must release it (see ``fetch``)."""
+
+    fd: int
+    offset: int
+    length: int
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """One entry of the change feed, in journal order; ``cursor`` resumes after it."""
+
+    cursor: str
+    kind: Literal["store"]
+    stamp: int
+    study_uid: str
+    series_uid: str
+    sop_instance_uid: str

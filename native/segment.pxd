@@ -1,0 +1,44 @@
+"""C interface of the intake log, for native.wire. See segment.pyi for the Python one.
+
+A Lane is what the engine hands to a protocol: one association's (or request's) way into the intake.
+Payloads are gathered by the caller in one buffer that leaves `lane.headroom` free bytes before them, so that record header,
+context and payload go to the segment in one pwrite.
+"""
+
+from libc.stdint cimport uint8_t, uint64_t
+
+cdef enum Outcome:
+    ACCEPTED = 0
+    FULL = 1        # no room in the intake within the wait: A700, try again
+    STOPPED = 2     # shutting down: A700
+    FAILED = 3      # a write or sync failed: nothing more is acknowledged by this process
+    TOO_LARGE = 4
+
+cdef struct Spool:
+    # an object above the gather limit, streamed to a file of its own
+    int fd
+    uint64_t length
+    void* hash128
+    char name[64]
+
+cdef class Log:
+    pass
+
+cdef class Lane:
+    cdef readonly Log log
+    cdef readonly bytes context
+    cdef readonly size_t headroom
+    cdef readonly uint64_t object_bytes_max
+    cdef readonly uint64_t gather_bytes_max
+
+    # payload must have `headroom` writable bytes before it. Fills them, reserves, writes. lsn is set on ACCEPTED.
+    cdef Outcome append(self, uint8_t* payload, uint64_t length, uint64_t* lsn) noexcept nogil
+    # Blocks until lsn is acknowledged as the `ack` setting promises (leads or follows the group sync).
+    cdef Outcome wait(self, uint64_t lsn) noexcept nogil
+
+    cdef Outcome spool_begin(self, Spool* spool) noexcept nogil
+    cdef Outcome spool_write(self, Spool* spool, const uint8_t* data, uint64_t length) noexcept nogil
+    # maps the spooled bytes for a check before they are finished; NULL on failure. unmapped by finish/abort
+    cdef const uint8_t* spool_map(self, Spool* spool) noexcept nogil
+    cdef Outcome spool_finish(self, Spool* spool, uint64_t* lsn) noexcept nogil
+    cdef void spool_abort(self, Spool* spool) noexcept nogil

@@ -1,0 +1,62 @@
+"""The intake log: preallocated segments, records, group fdatasync by leader and follower, all without the GIL.
+
+Format: engine/keep/formats.py draws the record.
+"""
+
+from collections.abc import Buffer, Sequence
+from typing import Final
+
+KIND_INSTANCE: Final[int]  # payload is a canonical Part-10 file
+KIND_SPOOLED: Final[int]  # payload names a spool file: see formats.Spooled
+KIND_NOTE: Final[int]  # payload is the engine's own msgpack (from issue B on: deletes, peers, flow)
+
+class Entry:
+    """A record's place: what drains out of the log, and what a scan finds."""
+
+    lsn: int
+    stamp: int
+    kind: int
+    segment: int
+    generation: int
+    context: bytes
+    payload_offset: int  # in the segment file
+    payload_length: int
+    key: bytes  # XXH3-128 of the payload (of the spooled file for KIND_SPOOLED), canonical 16 bytes
+
+class Scan:
+    entries: list[Entry]
+    synced_to_max: int
+    end: int  # offset behind the last sound record
+    torn: bool  # something that looks like a record of this generation follows but does not check
+
+class Log:
+    """One node's intake. Thread-safe."""
+
+    def __init__(self, *, first_lsn: int, stamp_floor: int, ring_capacity: int, wait_ms_max: int, external_ack: bool) -> None:
+        """external_ack: True for ack=object; then `acknowledge(lsn)` releases waiters instead of the group sync."""
+    def add_segment(self, fd: int, number: int, generation: int, capacity_bytes: int) -> None:
+        """A zero-filled, synced file to append to next. The log does not own fd."""
+    def append(self, context: bytes, kind: int, parts: Sequence[Buffer]) -> int:
+        """Python's way in (library, import, notes). Returns the LSN. Raises BlockingIOError when full, OSError(EIO) when failed."""
+    def wait(self, lsn: int) -> None:
+        """Blocks without the GIL until acknowledged. Raises TimeoutError (full), ConnectionAbortedError (stopped), OSError (failed)."""
+    def drain(self, count_max: int, timeout_ms: int) -> list[Entry]:
+        """Next records in LSN order whose write is complete (synced or not); waits for the first. One consumer."""
+    def acknowledge(self, lsn: int) -> None: ...
+    def retired(self) -> list[tuple[int, int]]:
+        """Segments that are full and closed to appends: (number, highest LSN in it)."""
+    def remove_segment(self, number: int) -> None: ...
+    def acknowledged_lsn(self) -> int: ...
+    def written_lsn(self) -> int: ...
+    def fail(self, reason: str) -> None:
+        """Nothing is acknowledged from now on; all waiters wake with FAILED."""
+    def failure(self) -> str: ...
+    def stop(self) -> None: ...
+    def statistics(self) -> dict[str, int]:
+        """appends, bytes, syncs, sync_ns, segments_free, waiting."""
+
+class Lane:
+    def __init__(self, log: Log, context: bytes, spool_dir_fd: int, *, object_bytes_max: int, gather_bytes_max: int) -> None: ...
+
+def scan(fd: int, number: int, generation: int, capacity_bytes: int) -> Scan:
+    """Every sound record of one segment (fdatasynced first by the caller)."""
