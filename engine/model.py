@@ -18,13 +18,17 @@ class Level(StrEnum):
 
 
 class Origin(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Who brought an instance. Recorded with it; travels through the intake as an opaque context."""
+    """Who brought an instance, and in what wrapping. Recorded with it; travels through the intake as an opaque context.
+
+    ``preamble``: the 128 bytes before ``DICM`` when the file was a TIFF as well (kept, and given back on export); else empty.
+    """
 
     tenant: str = DEFAULT_TENANT
     how: Literal["dimse", "stow", "import", "library"] = "library"
     calling_ae_title: str = ""
     called_ae_title: str = ""
     peer: str = ""
+    preamble: bytes = b""
 
 
 class StoreRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -49,14 +53,16 @@ class StoreRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     header: bytes
     not_indexed: tuple[str, ...] = ()
     frames: bytes = b""
-    preamble: bytes = b""
     blake3_root: bytes = b""
     blake3_chunks: bytes = b""
     origin: Origin = Origin()
 
 
 class Instance(msgspec.Struct, frozen=True, kw_only=True):
-    """One kept version of a SOP instance, as the index answers it; what ``fetch`` needs to give its bytes back."""
+    """One kept version of a SOP instance, as the index answers it; what ``fetch`` needs to give its bytes back.
+
+    ``file``: the whole Part-10 file, set by ``fetch`` alone.
+    """
 
     study_uid: str
     series_uid: str
@@ -71,6 +77,7 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True):
     blake3_root: bytes = b""
     preamble: bytes = b""
     version_count: int = 1
+    file: bytes = b""
 
 
 class Stored(msgspec.Struct, frozen=True):
