@@ -1,0 +1,58 @@
+"""The one door for time and chance: take a ``Clock`` or ``Identifiers`` as argument, never ask the system elsewhere."""
+
+import secrets
+import time
+
+
+class Clock:
+    """The machine's clocks."""
+
+    def now_us(self) -> int:
+        """Microseconds since 1970-01-01 UTC. May jump when the machine's clock is set."""
+        return time.time_ns() // 1000
+
+    def monotonic(self) -> float:
+        """Seconds since some moment in the past; never goes back."""
+        return time.monotonic()
+
+
+class ManualClock(Clock):
+    """A clock that moves only when told, for tests."""
+
+    def __init__(self, now_us: int = 1_700_000_000_000_000) -> None:
+        self._now_us = now_us
+        self._elapsed_us = 0
+
+    def now_us(self) -> int:
+        return self._now_us
+
+    def monotonic(self) -> float:
+        return self._elapsed_us / 1e6
+
+    def advance(self, seconds: float) -> None:
+        """Lets time pass on both clocks."""
+        self._now_us += int(seconds * 1e6)
+        self._elapsed_us += int(seconds * 1e6)
+
+    def set_now_us(self, now_us: int) -> None:
+        """Sets the wall clock, backwards too, as an administrator or NTP would."""
+        self._now_us = now_us
+
+
+class Identifiers:
+    """Names that nobody else has: writers, nonces, temporary files."""
+
+    def random_id(self) -> str:
+        """16 lower-case hex digits (64 random bits)."""
+        return secrets.token_hex(8)
+
+
+class SeededIdentifiers(Identifiers):
+    """The same names in every run, for tests."""
+
+    def __init__(self, seed: int = 1) -> None:
+        self._next = seed << 32
+
+    def random_id(self) -> str:
+        self._next += 1
+        return f"{self._next:016x}"
