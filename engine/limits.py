@@ -1,0 +1,68 @@
+"""Every limit of the engine: its unit last in its name, its reason beside it, the relations between them asserted.
+
+Limits bound what is held, indexed or waited for; never what is kept. ``Limits`` is a value, so that tests make small
+ones.
+"""
+
+import msgspec
+
+KIB = 1 << 10
+MIB = 1 << 20
+GIB = 1 << 30
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """The limits of one archive. Raises ``ValueError`` when two of them do not fit together."""
+
+    # An instance above this is streamed to a spool file, so that memory does not grow with the size of what is sent.
+    gather_bytes_max: int = 4 * MIB
+    # One instance: a week of ultrasound or a whole slide fits; a peer that never stops does not fill the disk alone.
+    object_bytes_max: int = 256 * GIB
+    # Ranged reads take whole chunks and check their BLAKE3 before a byte is sent (a stored number: never change it).
+    chunk_bytes: int = MIB
+
+    # One intake segment: large enough that filling a new one with zeros is rare, small enough that a few fit the
+    # intake.
+    segment_bytes: int = 64 * MIB
+    # How long a response is held back while the intake is full, before A700: below the time-outs that peers use (30 s).
+    intake_wait_ms_max: int = 20_000
+    # Kept free below the backlog, so that delete and collection can still write when all else is refused.
+    reserve_bytes: int = 256 * MIB
+
+    # Files written and held open until the checkpoint syncs them on the very descriptor that wrote them.
+    pending_files_max: int = 4096
+    # Descriptors left to everything else (sockets, segments, index) when the process may open only few.
+    descriptors_reserved: int = 256
+    # Re-reading in pieces: verify and comparing stay flat in memory whatever the object's size.
+    read_bytes: int = MIB
+
+    # Records and bytes of one journal batch before compression: one append stays within tens of milliseconds.
+    batch_records_max: int = 1024
+    batch_bytes_max: int = 16 * MIB
+    # A batch that unfolds to more is not read (a damaged or hostile length must not take the memory).
+    batch_unfolded_bytes_max: int = 512 * MIB
+    # Tries of one journal append before the caller hears that the store is not available.
+    append_attempts_max: int = 4
+    # Rounds of losing a number to other writers of a stream before one says so; each round another writer has won.
+    stream_races_max: int = 10_000
+    # Different bytes under one 128-bit hash: one suffix each. More is not chance but an attack, and is refused.
+    collisions_max: int = 16
+
+    # Instances folded in memory in one pass when verify compares the index with the journal; more are done in passes.
+    verify_instances_max: int = 1_000_000
+
+    def __post_init__(self) -> None:
+        relations = {
+            "a gathered instance fits a segment": self.gather_bytes_max * 2 <= self.segment_bytes,
+            "a gathered instance is smaller than the largest": self.gather_bytes_max <= self.object_bytes_max,
+            "a batch can be read again": 2 * self.batch_bytes_max <= self.batch_unfolded_bytes_max,
+            "pending files leave room": self.pending_files_max > 0 and self.descriptors_reserved > 0,
+            "pieces are whole chunks": self.read_bytes % self.chunk_bytes == 0,
+            "counts are positive": min(self.batch_records_max, self.append_attempts_max, self.collisions_max) > 0,
+        }
+        for sentence, holds in relations.items():
+            if not holds:
+                raise ValueError(f"limits do not fit together: it must hold that {sentence}")
+
+
+LIMITS = Limits()
