@@ -34,7 +34,7 @@ SERIES = ("Topogram", "Native 2.0", "Arterial 2.0", "Venous 2.0", "Lung 1.0")
 
 
 class Shape(Struct, frozen=True, kw_only=True):
-    """What to make. ``rows``: side of the square picture (320: 204,800 bytes); ``stub``: 256 bytes of pixels instead."""
+    """What to make. ``rows``: side of the square picture (320: 204,800 bytes); ``stub``: 256 bytes of pixels."""
 
     studies: int = 1
     series: int = 5
