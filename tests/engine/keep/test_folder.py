@@ -1,4 +1,4 @@
-"""The contract for the folder store in both ways of checkpoint; what it leaves on disk; what it does when calls fail."""
+"""The contract for the folder store in both ways of checkpoint; what it leaves on disk; what failing calls do."""
 
 import errno
 import os

@@ -1,0 +1,144 @@
+"""The fold of one instance's records: any order, any repetition, the same state."""
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.errors import Corrupt
+from engine.keep import fold
+from engine.model import Origin, StoreRecord
+
+
+def record(
+    lsn: int, stamp: int | None = None, content: int = 0, *, writer: str = "w1", key: str = "", preamble: bytes = b""
+) -> StoreRecord:
+    name = key or f"{content:032x}"
+    return StoreRecord(
+        writer=writer,
+        lsn=lsn,
+        stamp=lsn if stamp is None else stamp,
+        study_uid="1.2",
+        series_uid="1.2.3",
+        sop_instance_uid="1.2.3.4",
+        sop_class_uid="1.2.840.10008.5.1.4.1.1.2",
+        transfer_syntax_uid="1.2.840.10008.1.2.1",
+        key=name,
+        size_bytes=1000 + int(name[:32], 16) % 97,
+        content_digest=bytes([content]) * 16,
+        header=b"header",
+        blake3_root=name.encode(),
+        frames=b"frames",
+        origin=Origin(preamble=preamble),
+    )
+
+
+def records() -> st.SearchStrategy[list[StoreRecord]]:
+    one = st.builds(
+        record,
+        lsn=st.integers(1, 6),
+        stamp=st.integers(1, 4),
+        content=st.integers(0, 2),
+        writer=st.sampled_from(["w1", "w2"]),
+        key=st.sampled_from(["", "a" * 32, "b" * 32]),
+        preamble=st.sampled_from([b"", b"II*\0"]),
+    )
+    return st.lists(one, max_size=8)
+
+
+@given(records(), st.randoms(use_true_random=False), st.data())
+def test_any_order_and_repetition_folds_to_the_same_state(
+    given_records: list[StoreRecord], chance: object, data: st.DataObject
+) -> None:
+    expected = fold.fold(given_records)
+    shuffled = data.draw(st.permutations(given_records))
+    again = data.draw(st.lists(st.sampled_from(given_records), max_size=5)) if given_records else []
+    state = fold.EMPTY
+    for one in [*shuffled, *again]:
+        state = fold.add(state, one)
+    assert state == expected
+    assert fold.encode(state) == fold.encode(expected)
+    half = len(shuffled) // 2
+    assert fold.fold(shuffled[half:], fold.fold(shuffled[:half])) == expected
+
+
+@given(records())
+def test_the_compact_form_round_trips(given_records: list[StoreRecord]) -> None:
+    state = fold.fold(given_records)
+    assert fold.decode(fold.encode(state)) == state
+
+
+def test_every_cut_and_garbage_of_the_compact_form_is_corrupt() -> None:
+    data = fold.encode(fold.fold([record(1), record(2, content=1), record(3, preamble=b"II")]))
+    for end in range(len(data)):
+        with pytest.raises(Corrupt):
+            fold.decode(data[:end])
+    with pytest.raises(Corrupt):
+        fold.decode(b"\xc1" + data)
+    with pytest.raises(Corrupt):
+        fold.decode(msgspec.msgpack.encode([2, [], []]))
+    with pytest.raises(Corrupt):
+        fold.decode(msgspec.msgpack.encode([1, [[b"d", [[1, "w", 1, 7, b""]], []]], []]))
+
+
+def test_fields_that_a_later_version_adds_at_the_end_do_not_hinder() -> None:
+    state = fold.fold([record(1)])
+    longer = [*msgspec.msgpack.decode(fold.encode(state)), "later"]
+    assert fold.decode(msgspec.msgpack.encode(longer)) == state
+
+
+def test_the_first_stored_is_current_whatever_comes_first() -> None:
+    early, late = record(9, stamp=1, content=1), record(1, stamp=2, content=2)
+    for order in ([early, late], [late, early]):
+        state = fold.fold(order)
+        assert [version.content_digest for version in state.versions] == [early.content_digest, late.content_digest]
+        assert state.current is not None
+        assert state.current.object.key == early.key
+
+
+def test_stamps_before_writers_before_numbers() -> None:
+    state = fold.fold([record(5, 7, 1, writer="b"), record(6, 7, 2, writer="a"), record(1, 7, 3, writer="b")])
+    assert [(v.first.writer, v.first.lsn) for v in state.versions] == [("a", 6), ("b", 1), ("b", 5)]
+
+
+def test_a_resend_is_a_store_of_the_same_version_and_names_the_object_that_is_there() -> None:
+    first = record(1, content=1)
+    state = fold.add(fold.EMPTY, first)
+    placed = fold.place(state, record(2, content=1, key="c" * 32))
+    assert placed.outcome == "same"
+    assert placed.record.key == first.key
+    assert placed.record.size_bytes == first.size_bytes
+    assert placed.record.blake3_root == first.blake3_root
+    assert placed.record.lsn == 2
+    state = fold.add(state, placed.record)
+    assert len(state.versions) == 1
+    assert [store.lsn for store in state.versions[0].stores] == [1, 2]
+    assert [kept.key for kept in state.versions[0].objects] == [first.key]
+
+
+def test_outcomes() -> None:
+    first, other = record(1, content=1), record(2, content=2)
+    assert fold.place(fold.EMPTY, first).outcome == "new"
+    state = fold.add(fold.EMPTY, first)
+    assert fold.place(state, other).outcome == "version"
+    assert fold.place(state, first).outcome == "new"  # the very record again, after a crash
+    state = fold.add(state, record(3, content=1))
+    assert fold.place(state, record(3, content=1)).outcome == "same"
+
+
+def test_two_nodes_may_each_have_kept_an_object_of_one_content() -> None:
+    here, there = record(1, 5, 1, writer="here", key="a" * 32), record(1, 4, 1, writer="there", key="b" * 32)
+    state = fold.fold([here, there])
+    assert len(state.versions) == 1
+    assert state.versions[0].object.key == there.key
+    assert [kept.key for kept in state.versions[0].objects] == [here.key, there.key]
+
+
+def test_the_current_version_is_answered_as_an_instance() -> None:
+    state = fold.fold([record(4, 10, 1, preamble=b"II*\0"), record(5, 11, 2)])
+    found = fold.instance(state, "1.2", "1.2.3", "1.2.3.4")
+    assert found is not None
+    assert (found.stamp, found.writer, found.lsn, found.version_count) == (10, "w1", 4, 2)
+    assert found.preamble == b"II*\0"
+    assert found.key == record(4, 10, 1).key
+    assert fold.instance(fold.EMPTY, "1", "2", "3") is None
