@@ -48,6 +48,25 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     # Different bytes under one 128-bit hash: one suffix each. More is not chance but an attack, and is refused.
     collisions_max: int = 16
 
+    # Records described and folded at a time: large enough to share the index's cost, small enough that the oldest of
+    # them is found within tens of milliseconds.
+    drain_batch_count_max: int = 256
+    # Folded records that may wait for the spill; above, the drain waits, and the intake fills (back-pressure).
+    spill_backlog_count_max: int = 4096
+    # Answers of library stores and imports that nobody has fetched yet.
+    outcomes_kept_count_max: int = 100_000
+    # How long a query waits until what was acknowledged before it is folded; then it is refused, not wrong.
+    find_wait_seconds_max: float = 30.0
+    # How long a store of the library waits for its answer.
+    store_wait_seconds_max: float = 60.0
+    # Entries of one page of the change feed.
+    changes_count_max: int = 10_000
+    # Objects opened ahead of a reader: bandwidth x latency of a far bucket, and descriptors of a near one.
+    fetch_window_bytes_max: int = 32 * MIB
+    fetch_window_count_max: int = 64
+    # Threads for blocking work of all requests together.
+    blocking_threads_count_max: int = 32
+
     # Instances folded in memory in one pass when verify compares the index with the journal; more are done in passes.
     verify_instances_max: int = 1_000_000
 

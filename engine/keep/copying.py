@@ -1,6 +1,7 @@
 """Moves bytes between buffers and files, whole or not at all: short reads and writes are continued here only."""
 
 import errno
+import mmap
 import os
 from collections.abc import Sequence
 from typing import Final
@@ -70,3 +71,11 @@ def copy_parts(fd: int, offset: int, length: int) -> list[bytes]:
     if len(piece) != length:
         raise Corrupt("a file that holds received bytes ends too early")
     return [piece]
+
+
+def map_range(fd: int, offset: int, length: int) -> memoryview:
+    """A range of a file as memory. For files of ours that nobody shortens: a lost page kills the process."""
+    if not length:
+        return memoryview(b"")
+    skip = offset % mmap.ALLOCATIONGRANULARITY
+    return memoryview(mmap.mmap(fd, skip + length, prot=mmap.PROT_READ, offset=offset - skip))[skip:]

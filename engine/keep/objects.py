@@ -5,22 +5,28 @@ primitive that orders anything. Errors: ``Conflict`` (the key exists), ``Missing
 write may or may not have happened: read to know), ``Fenced`` (a sync failed: leave), ``Corrupt`` (cannot be read).
 """
 
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import MemoryStore as ObstoreMemory
 
 from engine.clock import Identifiers
-from engine.errors import Conflict, Invalid, Missing, Unavailable
-from engine.keep.copying import Buffer, copy_parts
+from engine.errors import Conflict, Corrupt, Invalid, Missing, Unavailable
+from engine.keep.content_digest import address as content_address
+from engine.keep.copying import Buffer, copy_parts, map_range, read_range
 from engine.keep.folder import FolderStore
-from engine.keep.paths import check_key, check_prefix
+from engine.keep.formats import decode_layout, encode_layout
+from engine.keep.paths import FORMAT_KEY, ObjectName, check_key, check_prefix, object_key, parse_object_name
 from engine.limits import LIMITS, Limits
 from engine.model import FileRange
-from engine.settings import Checkpoint
+from engine.settings import StoreSettings
+
+Address = Callable[[Iterable[Buffer]], str]
 
 
 class ObjectStore(Protocol):
@@ -167,13 +173,109 @@ def folder_of(url: str) -> Path | None:
 
 
 def open_store(
-    url: str, *, checkpoint: Checkpoint = "auto", identifiers: Identifiers | None = None, limits: Limits = LIMITS
+    where: StoreSettings | str, *, identifiers: Identifiers | None = None, limits: Limits = LIMITS
 ) -> ObjectStore:
-    """The store that a URL names. Raises ``Invalid`` (not a store of ours), ``Unavailable`` (cannot be opened)."""
-    folder = folder_of(url)
-    if folder is None:
-        return MemoryStore()
-    return FolderStore(folder / "archive", checkpoint=checkpoint, identifiers=identifiers, limits=limits)
+    """The store that ``[store]``, or a URL alone, names; its layout is checked, or claimed when it is new.
+
+    Raises ``Invalid`` (not a store of ours, or of a newer version), ``Unavailable`` (cannot be opened), ``Corrupt``.
+    """
+    settings = StoreSettings(url=where) if isinstance(where, str) else where
+    folder = folder_of(settings.url)
+    store: ObjectStore = MemoryStore()
+    if folder is not None:
+        store = FolderStore(folder / "archive", checkpoint=settings.checkpoint, identifiers=identifiers, limits=limits)
+    try:
+        claim_layout(store)
+    except BaseException:
+        store.close()
+        raise
+    return store
+
+
+def claim_layout(store: ObjectStore) -> None:
+    """Checks ``format.json``, or makes it. Raises ``Invalid`` when the archive is of a newer version, ``Corrupt``."""
+    if not store.exists(FORMAT_KEY):
+        with suppress(Conflict):
+            store.create(FORMAT_KEY, [encode_layout()], durable=True)
+    decode_layout(store.get(FORMAT_KEY))
+
+
+def keep_object(
+    store: ObjectStore,
+    tenant: str,
+    name: str,
+    source: FileRange | Buffer,
+    *,
+    rewrite: bool = False,
+    address: Address = content_address,
+    limits: Limits = LIMITS,
+) -> str:
+    """Keeps bytes under the object name that is their hash; the name they got: ``name``, or ``name.1`` and so on.
+
+    When the name is taken, what lies there is hashed again. Wrong hash: torn, it is replaced. The same bytes: they
+    are kept already. Other bytes of the same hash: the next suffix. ``rewrite`` (recovery): the same bytes are
+    written again, since an earlier process may have left them in the page cache only. Not durable before
+    ``sync_pending``. Raises ``Unavailable``, ``Fenced``, ``Corrupt`` (the source ends too early).
+    """
+    hashed = parse_object_name(name)
+    for collision in range(limits.collisions_max):
+        candidate = str(ObjectName(hashed.hash, collision))
+        key = object_key(tenant, candidate)
+        with suppress(Conflict):
+            _create(store, key, source)
+            return candidate
+        verdict = _compare(store, key, source, hashed.hash, address)
+        if verdict == "other":
+            continue
+        if verdict == "torn" or rewrite:
+            store.put(key, [_whole(source)], durable=False)
+        return candidate
+    raise Unavailable(f"{limits.collisions_max} different objects have one hash: somebody makes them on purpose")
+
+
+def read_pieces(store: ObjectStore, key: str) -> Iterator[bytes]:
+    """An object in pieces of ``read_bytes``, from one open file where the store has files. Raises as ``get``."""
+    opened = store.open_range(key)
+    size = store.size(key) if opened is None else opened.length
+    try:
+        for offset in range(0, size, LIMITS.read_bytes):
+            if opened is None:
+                yield store.get(key, offset, LIMITS.read_bytes)
+            else:
+                yield read_range(opened.fd, offset, min(LIMITS.read_bytes, size - offset))
+    except OSError as error:
+        raise Corrupt(f"{key} cannot be read: {error.strerror}") from error
+    finally:
+        if opened is not None:
+            os.close(opened.fd)
+
+
+def _create(store: ObjectStore, key: str, source: FileRange | Buffer) -> None:
+    if isinstance(source, FileRange):
+        store.copy_in(key, source.fd, source.offset, source.length, durable=False)
+    else:
+        store.create(key, [source], durable=False)
+
+
+def _whole(source: FileRange | Buffer) -> memoryview:
+    return map_range(source.fd, source.offset, source.length) if isinstance(source, FileRange) else memoryview(source)
+
+
+def _compare(
+    store: ObjectStore, key: str, source: FileRange | Buffer, hashed: str, address: Address
+) -> Literal["same", "torn", "other"]:
+    content, offset = _whole(source), 0
+    try:
+        if store.size(key) == len(content):
+            for piece in read_pieces(store, key):
+                if content[offset : offset + len(piece)] != piece:
+                    break
+                offset += len(piece)
+            if offset == len(content):
+                return "same"
+        return "other" if address(read_pieces(store, key)) == hashed else "torn"
+    except (Missing, Corrupt):  # gone meanwhile, or the disk cannot read it: written anew
+        return "torn"
 
 
 def _unavailable(key: str, error: BaseError) -> Unavailable:
