@@ -13,11 +13,11 @@ from engine.model import FileRange
 
 
 class FaultyStore:
-    """Wraps a store. ``rate`` of the calls fail, in one of four ways:
+    """Wraps a store. ``rate`` of the creates fail, in one of four ways:
 
-    *refused*: nothing was done. *lost*: it was done, the answer is an error. *late*: the answer is an error, and the work
-    is done some calls later, if it still can be. *twice*: done, and the library's own retry says that it exists already.
-    Reads fail only by being refused.
+    *refused*: nothing was done. *lost*: it was done, the answer is an error. *late*: the answer is an error, and the
+    work is done some calls later, if it still can be. *twice*: done, and the library's own retry says "exists".
+    Reads fail by being refused, and less often: a store's own retries make them whole.
     """
 
     pending_count = 0
@@ -80,7 +80,7 @@ class FaultyStore:
 
     def _read(self) -> None:
         self._do_late_work()
-        if self._chance.random() < self.rate:
+        if self._chance.random() < self.rate / 5:
             raise Unavailable("the store does not answer")
 
     def _write(self, work: Callable[[], None], key: str) -> None:

@@ -103,9 +103,7 @@ def test_a_range_of_a_file_is_a_source(store: ObjectStore, length: int) -> None:
         assert store.get(key) == content
 
 
-def test_an_object_that_the_disk_cannot_read_is_written_anew(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_object_that_the_disk_cannot_read_is_written_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = FolderStore(tmp_path)
     keep_object(store, "default", NAME, CONTENT)
     real = os.pread

