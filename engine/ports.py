@@ -1,0 +1,24 @@
+"""What the engine and its protocols need from outside; ``filmroom/compose.py`` fills it in."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import msgspec
+
+
+class Peer(msgspec.Struct, frozen=True):
+    """A DICOM application that configuration names: the only kind of place we open a connection to."""
+
+    ae_title: str
+    host: str
+    port: int
+
+
+class Peers(Protocol):
+    """The known peers. May change while a node runs; lookups are in memory and do not block."""
+
+    def lookup(self, ae_title: str) -> Peer | None:
+        """The peer of this AE title (leading and trailing spaces do not count), or None."""
+
+    def all(self) -> Sequence[Peer]:
+        """Every known peer, by AE title."""

@@ -1,0 +1,253 @@
+"""C-FIND and C-MOVE identifiers to queries of the engine (PS3.4 C.2.2, C.4.1, C.4.2). Pure: bytes in, values out."""
+
+import re
+from typing import Literal
+
+import msgspec
+
+from engine.model import Key, Level, Query
+from native import dataset
+
+EXPLICIT_LITTLE = "1.2.840.10008.1.2.1"
+
+# A query for every attribute of a CT is about a hundred keys.
+KEYS_MAX = 512
+# PS3.5 6.2 allows 64 characters a component and three component groups; 4 kB holds them in any character set.
+VALUE_BYTES_MAX = 4096
+# A worklist of UIDs: ten thousand of them are 640 kB.
+UIDS_MAX = 10_000
+VALUES_MAX = 256
+# More of them in one value cost exponentially in some matchers and mean nothing to a reader.
+WILDCARDS_MAX = 16
+
+CHARACTER_SET = 0x00080005
+LEVEL = 0x00080052
+RETRIEVE_AE_TITLE = 0x00080054
+AVAILABILITY = 0x00080056
+STUDY_UID = 0x0020000D
+SERIES_UID = 0x0020000E
+SOP_INSTANCE_UID = 0x00080018
+PATIENT_ID = 0x00100020
+
+# Said in every answer, or about the encoding of the question: not attributes to match.
+_NOT_KEYS = frozenset({CHARACTER_SET, LEVEL, 0x00080053, RETRIEVE_AE_TITLE, AVAILABILITY, 0x00080201, 0x00880130, 0x00880140})
+
+_LEVELS = {"PATIENT": Level.PATIENT, "STUDY": Level.STUDY, "SERIES": Level.SERIES, "IMAGE": Level.INSTANCE}
+_ORDER = (Level.PATIENT, Level.STUDY, Level.SERIES, Level.INSTANCE)
+_UNIQUE = {
+    Level.PATIENT: PATIENT_ID,
+    Level.STUDY: STUDY_UID,
+    Level.SERIES: SERIES_UID,
+    Level.INSTANCE: SOP_INSTANCE_UID,
+}
+# Attributes that exist only below a level: at a level above they can be asked for but neither matched nor answered.
+_SERIES_KEYS = frozenset(
+    {SERIES_UID, 0x00080021, 0x00080031, 0x00080060, 0x0008103E, 0x00180015, 0x00200011, 0x00400244, 0x00400245}
+)
+_INSTANCE_KEYS = frozenset({SOP_INSTANCE_UID, 0x00080016, 0x00080023, 0x00080033, 0x00200013, 0x00280008, 0x00280010, 0x00280011})
+_STUDY_KEYS = frozenset({STUDY_UID, 0x00080020, 0x00080030, 0x00080050, 0x00080061, 0x00081030, 0x00200010})
+
+_WHOLE_TEXT = frozenset({"ST", "LT", "UT", "UR"})
+_NUMBERS = {"US": (2, False), "SS": (2, True), "UL": (4, False), "SL": (4, True), "UV": (8, False), "SV": (8, True)}
+_WILD = frozenset({"AE", "CS", "LO", "LT", "PN", "SH", "ST", "UC", "UR", "UT"})
+_UID = re.compile(r"[0-9.]{1,64}")
+
+
+class Refused(ValueError):
+    """The identifier cannot be asked (A900). ``str`` fits Error Comment: it names attributes, never values."""
+
+
+class Identifier(msgspec.Struct, frozen=True):
+    """What a C-FIND identifier asks for.
+
+    ``tags``: what to return, ascending. ``unsupported``: some optional key was neither matched nor answered (FF01).
+    """
+
+    query: Query
+    level_name: str
+    tags: tuple[int, ...]
+    unsupported: bool = False
+
+
+class Element(msgspec.Struct, frozen=True):
+    """One element of an identifier, nested ones by their path."""
+
+    path: str
+    vr: str
+    value: bytes
+
+
+Root = Literal["patient", "study"]
+
+
+def find_identifier(identifier: bytes, transfer_syntax_uid: str, root: Root, *, limit: int | None = None) -> Identifier:
+    """Read a C-FIND identifier (PS3.4 C.4.1.1.3). Raises Refused."""
+    elements = _elements(identifier, transfer_syntax_uid)
+    level = _level(elements, root)
+    reader = _Reader(elements)
+    _require_upper_keys(reader, level, root)
+    top = [int(element.path, 16) for element in elements if len(element.path) == 8]
+    below = _below(level)
+    keys: list[Key] = []
+    unsupported = False
+    for element in elements:
+        tag = int(element.path[:8], 16)
+        if tag in _NOT_KEYS or tag & 0xFFFF == 0 or element.vr == "SQ":
+            continue
+        if tag in below:
+            unsupported = True
+            continue
+        path = reader.key_path(element)
+        values = reader.values(element)
+        if path is None:
+            unsupported = unsupported or bool(values)
+        elif values:
+            keys.append(Key(path, values))
+    tags = tuple(sorted({tag for tag in top if tag not in _NOT_KEYS and tag & 0xFFFF}))
+    return Identifier(Query(level=level, keys=tuple(keys), limit=limit), _name(level), tags, unsupported)
+
+
+def move_identifier(identifier: bytes, transfer_syntax_uid: str, root: Root) -> Query:
+    """Read a C-MOVE identifier (PS3.4 C.4.2.1.4): unique keys alone count, lists only at the level asked. Raises Refused."""
+    elements = _elements(identifier, transfer_syntax_uid)
+    level = _level(elements, root)
+    reader = _Reader(elements)
+    _require_upper_keys(reader, level, root)
+    keys = []
+    for upper in _ORDER[: _ORDER.index(level) + 1]:
+        element = reader.find(_UNIQUE[upper])
+        values = reader.values(element) if element is not None else ()
+        if not values and upper is level:
+            raise Refused(f"unique key {_UNIQUE[upper]:08X} has no value")
+        if any("*" in value or "?" in value for value in values):
+            raise Refused(f"unique key {_UNIQUE[upper]:08X} has a wild card")
+        if level is Level.PATIENT and len(values) != 1:
+            raise Refused(f"unique key {_UNIQUE[upper]:08X} must have one value")
+        if values:
+            keys.append(Key(f"{_UNIQUE[upper]:08X}", values))
+    return Query(level=level, keys=tuple(keys))
+
+
+def _name(level: Level) -> str:
+    return "IMAGE" if level is Level.INSTANCE else level.value.upper()
+
+
+def _below(level: Level) -> frozenset[int]:
+    match level:
+        case Level.PATIENT:
+            return _STUDY_KEYS | _SERIES_KEYS | _INSTANCE_KEYS
+        case Level.STUDY:
+            return _SERIES_KEYS | _INSTANCE_KEYS
+        case Level.SERIES:
+            return _INSTANCE_KEYS
+        case _:
+            return frozenset()
+
+
+def _elements(identifier: bytes, transfer_syntax_uid: str) -> list[Element]:
+    try:
+        walked = dataset.walk(identifier, transfer_syntax_uid)
+    except dataset.Malformed as error:
+        raise Refused("the identifier is not a sound data set") from error
+    if len(walked) > KEYS_MAX:
+        raise Refused(f"more than {KEYS_MAX} keys")
+    return [Element(path, vr, identifier[offset : offset + length]) for path, vr, offset, length in walked]
+
+
+def _level(elements: list[Element], root: Root) -> Level:
+    for element in elements:
+        if element.path == f"{LEVEL:08X}":
+            level = _LEVELS.get(element.value.decode("ascii", "replace").strip(" \0").upper())
+            if level is None or (root == "study" and level is Level.PATIENT):
+                raise Refused("QueryRetrieveLevel is not one of this information model")
+            return level
+    raise Refused("QueryRetrieveLevel is missing")
+
+
+def _require_upper_keys(reader: "_Reader", level: Level, root: Root) -> None:
+    """Hierarchical search: one value for the unique key of every level above (PS3.4 C.4.1.2.1, C.4.1.3.1)."""
+    for upper in _ORDER[: _ORDER.index(level)]:
+        if upper is Level.PATIENT and root == "study":
+            continue
+        tag = _UNIQUE[upper]
+        element = reader.find(tag)
+        values = reader.values(element) if element is not None else ()
+        if len(values) != 1 or "*" in values[0] or "?" in values[0]:
+            raise Refused(f"unique key {tag:08X} of the {_name(upper)} level must have one value")
+
+
+class _Reader:
+    """Values of an identifier's elements, decoded by its Specific Character Set."""
+
+    def __init__(self, elements: list[Element]) -> None:
+        self._by_path = {element.path: element for element in elements}
+        character_set = self._by_path.get(f"{CHARACTER_SET:08X}")
+        self._character_set = character_set.value if character_set is not None else b""
+
+    def find(self, tag: int) -> Element | None:
+        return self._by_path.get(f"{tag:08X}")
+
+    def key_path(self, element: Element) -> str | None:
+        """The engine's path of a key; None for a private one whose creator the identifier does not name."""
+        parts = element.path.split(".")
+        named = [self._named(part) for part in parts]
+        return ".".join(part for part in named if part) if all(named) else None
+
+    def _named(self, part: str) -> str | None:
+        if len(part) != 8 or not int(part[3], 16) & 1:
+            return part
+        if int(part[4:], 16) < 0x0100:
+            return None  # the creator itself, not a key
+        creator = self._by_path.get(part[:4] + "00" + part[4:6])
+        if creator is None:
+            return None
+        name = creator.value.decode("ascii", "replace").strip(" \0")
+        return f"{part[:4]},{name},{part[6:]}" if name else None
+
+    def values(self, element: Element) -> tuple[str, ...]:
+        """The values to match; empty = universal matching. Raises Refused for what is too large to mean anything."""
+        if element.vr == "UI":
+            return self._uids(element)
+        if len(element.value) > VALUE_BYTES_MAX:
+            raise Refused(f"key {element.path[:8]} is longer than {VALUE_BYTES_MAX} bytes")
+        if element.vr in _NUMBERS:
+            return _numbers(element)
+        text = self._text(element).strip(" \0")
+        parts = [text] if element.vr in _WHOLE_TEXT else text.split("\\")
+        values = tuple(value for value in (part.strip(" ") for part in parts) if value)
+        if len(values) > VALUES_MAX:
+            raise Refused(f"key {element.path[:8]} has more than {VALUES_MAX} values")
+        if element.vr in _WILD:
+            if any(len(re.findall(r"\*+|\?", value)) > WILDCARDS_MAX for value in values):
+                raise Refused(f"key {element.path[:8]} has more than {WILDCARDS_MAX} wild cards")
+            if any(value.strip("*") == "" for value in values):
+                return ()
+        return values
+
+    def _uids(self, element: Element) -> tuple[str, ...]:
+        parts = (part.strip(" \0") for part in element.value.decode("ascii", "replace").split("\\"))
+        values = tuple(dict.fromkeys(part for part in parts if part))
+        if len(values) > UIDS_MAX:
+            raise Refused(f"key {element.path[:8]} has more than {UIDS_MAX} UIDs")
+        if values == ("*",):
+            return ()
+        if not all(_UID.fullmatch(value) for value in values):
+            raise Refused(f"key {element.path[:8]} is not a list of UIDs")
+        return values
+
+    def _text(self, element: Element) -> str:
+        raw = element.value
+        if raw.isascii() and b"\x1b" not in raw:
+            return raw.decode("ascii")
+        tag = int(element.path[-8:], 16)
+        lone = dataset.element(CHARACTER_SET, "CS", self._character_set) + dataset.element(tag, element.vr, raw)
+        return dataset.values(lone, [f"{tag:08X}"])[0] or ""
+
+
+def _numbers(element: Element) -> tuple[str, ...]:
+    size, signed = _NUMBERS[element.vr]
+    raw = element.value
+    if len(raw) % size:
+        raise Refused(f"key {element.path[:8]} has a length that its VR does not allow")
+    numbers = (int.from_bytes(raw[at : at + size], "little", signed=signed) for at in range(0, len(raw), size))
+    return tuple(str(number) for number in numbers)
