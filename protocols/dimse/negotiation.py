@@ -75,7 +75,9 @@ def negotiate(
     if calling is None:
         return calling_not_recognised("the calling AE title is not a valid one")
     if settings.check_called_ae_title and called != settings.ae_title.strip():
-        return called_not_recognised(f"called {called}, but this is {settings.ae_title.strip()} (check_called_ae_title)")
+        return called_not_recognised(
+            f"called {called}, but this is {settings.ae_title.strip()} (check_called_ae_title)"
+        )
     if not titles.may_call(calling, address, settings.calling, known):
         allow = titles.allow_command(calling, address)
         return calling_not_recognised(f"{calling} is not a known peer; to allow it: {allow}")

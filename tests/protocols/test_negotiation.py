@@ -1,0 +1,182 @@
+"""What we answer to whom: contexts (C01, C02), AE titles (C03, H14, H16), roles, windows, PDU sizes (C18)."""
+
+import time
+
+import pytest
+
+pdu = pytest.importorskip("native.pdu")
+
+from engine.ports import Peer  # noqa: E402
+from protocols.dimse import classes, titles  # noqa: E402
+from protocols.dimse.negotiation import APPLICATION_CONTEXT, Accepted, Rejected, granted, negotiate, propose  # noqa: E402
+from protocols.dimse.settings import DimseSettings  # noqa: E402
+
+CT = "1.2.840.10008.5.1.4.1.1.2"
+WORKLIST = "1.2.840.10008.5.1.4.31"
+JPEG_LOSSLESS = "1.2.840.10008.1.2.4.70"
+NOWHERE = "1.2.3.4"
+
+
+class Known:
+    def lookup(self, ae_title: str) -> Peer | None:
+        return Peer(ae_title, "192.0.2.1", 104) if ae_title == "CT1" else None
+
+    def all(self) -> list[Peer]:
+        return [Peer("CT1", "192.0.2.1", 104)]
+
+
+def request(
+    contexts: list[tuple[int, str, list[str]]] | None = None,
+    *,
+    called: bytes = b"FILMROOM",
+    calling: bytes = b"CT1",
+    **user: object,
+) -> "pdu.AssociateRequest":  # noqa: E501
+    contexts = contexts or [(1, classes.VERIFICATION, [classes.IMPLICIT_LITTLE])]
+    return pdu.AssociateRequest(
+        called.ljust(16)[:16], calling.ljust(16)[:16], APPLICATION_CONTEXT, contexts, pdu.UserInformation(**user)
+    )
+
+
+def verdict(asked: "pdu.AssociateRequest", address: str = "127.0.0.1", **settings: object) -> Accepted | Rejected:
+    return negotiate(asked, DimseSettings(**settings), address=address, known=Known())  # type: ignore[arg-type]
+
+
+def answered(contexts: list[tuple[int, str, list[str]]], **settings: object) -> list[tuple[int, int, str]]:
+    accepted = verdict(request(contexts), **settings)
+    assert isinstance(accepted, Accepted)
+    return list(accepted.answer.contexts)
+
+
+def test_C01_echo_with_implicit_alone_and_among_thirty_syntaxes() -> None:
+    many = [f"1.2.3.{n}" for n in range(29)] + [classes.IMPLICIT_LITTLE]
+    for proposed in ([classes.IMPLICIT_LITTLE], many):
+        assert answered([(1, classes.VERIFICATION, proposed)]) == [(1, 0, classes.IMPLICIT_LITTLE)]
+
+
+def test_C02_each_context_is_answered_for_itself() -> None:
+    results = answered(
+        [
+            (1, CT, [JPEG_LOSSLESS, classes.IMPLICIT_LITTLE]),
+            (3, WORKLIST, [classes.IMPLICIT_LITTLE]),
+            (5, CT, [NOWHERE]),
+            (7, CT, [NOWHERE, classes.EXPLICIT_LITTLE]),
+            (9, classes.STUDY_ROOT_FIND, [JPEG_LOSSLESS]),
+            (11, "1.2.840.113619.4.30", [classes.EXPLICIT_LITTLE]),
+        ]
+    )
+    assert [(identifier, result) for identifier, result, _ in results] == [
+        (1, 0),
+        (3, 3),
+        (5, 4),
+        (7, 0),
+        (9, 4),
+        (11, 0),
+    ]
+    assert results[0][2] == JPEG_LOSSLESS and results[3][2] == classes.EXPLICIT_LITTLE
+
+
+def test_unknown_classes_are_refused_when_the_setting_says_so() -> None:
+    proposed = [(1, "1.2.840.113619.4.30", [classes.EXPLICIT_LITTLE]), (3, CT, [classes.EXPLICIT_LITTLE])]
+    assert [result for _, result, _ in answered(proposed, accept_unknown_sop_classes=False)] == [3, 0]
+
+
+def test_C02_128_contexts_in_under_a_millisecond_with_decode_and_encode() -> None:
+    syntaxes = [classes.EXPLICIT_LITTLE, classes.IMPLICIT_LITTLE, JPEG_LOSSLESS, NOWHERE]
+    body = pdu.encode_associate_request(request([(2 * n + 1, CT, syntaxes) for n in range(128)]))[6:]
+    best = 1.0
+    for _ in range(20):
+        begin = time.perf_counter()
+        accepted = verdict(pdu.decode_associate_request(body))
+        assert isinstance(accepted, Accepted)
+        pdu.encode_associate_accept(accepted.answer)
+        best = min(best, time.perf_counter() - begin)
+    assert len(accepted.contexts) == 128
+    assert best < 0.010  # a bound ten times the figure that bench/ measures
+
+
+def test_C03_spaces_around_titles_do_not_count() -> None:
+    accepted = verdict(request(called=b"  FILMROOM", calling=b" CT1 "), check_called_ae_title=True)
+    assert isinstance(accepted, Accepted)
+    assert (accepted.called_ae_title, accepted.calling_ae_title) == ("FILMROOM", "CT1")
+
+
+def test_H14_wrong_called_title_is_rejected_1_1_7_when_checked() -> None:
+    wrong = request(called=b"OTHER")
+    assert isinstance(verdict(wrong), Accepted)
+    rejected = verdict(wrong, check_called_ae_title=True)
+    assert isinstance(rejected, Rejected) and (rejected.result, rejected.source, rejected.reason) == (1, 1, 7)
+
+
+@pytest.mark.parametrize(
+    ("address", "rule", "calling", "served"),
+    [
+        ("127.0.0.1", "auto", b"ANYONE", True),
+        ("::1", "auto", b"ANYONE", True),
+        ("::ffff:127.0.0.1", "auto", b"ANYONE", True),
+        ("192.0.2.9", "auto", b"ANYONE", False),
+        ("192.0.2.9", "auto", b"CT1", True),
+        ("192.0.2.9", "any", b"ANYONE", True),
+        ("127.0.0.1", "known", b"ANYONE", False),
+        ("127.0.0.1", "known", b"CT1", True),
+    ],
+)
+def test_B8_who_is_served(address: str, rule: str, calling: bytes, served: bool) -> None:
+    found = verdict(request(calling=calling), address, calling=rule)
+    assert isinstance(found, Accepted) is served
+    if isinstance(found, Rejected):
+        assert (found.result, found.source, found.reason) == (1, 1, 3)
+        assert f"filmroom aet add ANYONE {address}:104" in found.why
+
+
+@pytest.mark.parametrize("title", [b"A\nB", b"A\0B", b"\x7fA", b"../x", b"A\\B", b"\xc3\xa9", b" " * 16])
+def test_H16_titles_that_are_none_are_rejected(title: bytes) -> None:
+    for asked in (request(calling=title), request(called=title)):
+        assert isinstance(verdict(asked), Rejected)
+
+
+def test_H16_a_title_of_seventeen_bytes_is_none() -> None:
+    assert titles.title_of(b"A" * 17) is None
+
+
+def test_C18_window_is_answered_with_one_and_any_pdu_size_is_taken() -> None:
+    for size in (0, 16384):
+        accepted = verdict(request(asynchronous_window=(8, 8), pdu_bytes_max=size))
+        assert isinstance(accepted, Accepted)
+        assert accepted.answer.user.asynchronous_window == (1, 1)
+        assert accepted.peer_pdu_bytes_max == size
+        assert accepted.answer.user.pdu_bytes_max == 131072
+    plain = verdict(request())
+    assert isinstance(plain, Accepted) and plain.answer.user.asynchronous_window is None
+
+
+def test_roles_peer_is_scu_only() -> None:
+    accepted = verdict(
+        request(
+            [(1, CT, [classes.EXPLICIT_LITTLE]), (3, CT + ".1", [classes.EXPLICIT_LITTLE])],
+            roles=[(CT, True, True), (CT + ".1", False, True)],
+        )
+    )
+    assert isinstance(accepted, Accepted)
+    assert list(accepted.answer.user.roles) == [(CT, True, False), (CT + ".1", False, False)]
+    assert list(accepted.contexts) == [1]
+
+
+def test_granted_counts_only_what_was_proposed() -> None:
+    asked = propose("A", "B", [(CT, JPEG_LOSSLESS), (CT, classes.EXPLICIT_LITTLE)], 16384)
+    answers = pdu.AssociateAccept(
+        b"B" * 16,
+        b"A" * 16,
+        APPLICATION_CONTEXT,
+        [(1, 4, ""), (3, 0, classes.EXPLICIT_LITTLE), (9, 0, classes.EXPLICIT_LITTLE)],
+        pdu.UserInformation(),
+    )
+    assert granted(asked, answers) == {(CT, classes.EXPLICIT_LITTLE): 3}
+
+
+def test_every_standard_storage_class_is_known() -> None:
+    from pydicom._uid_dict import UID_dictionary
+
+    for uid, (name, kind, *_) in UID_dictionary.items():
+        if kind == "SOP Class" and uid.startswith(classes.STORAGE_ROOT):
+            assert classes.is_storage(uid, accept_unknown=False), name
