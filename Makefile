@@ -1,0 +1,71 @@
+# Every target makes .venv and installs what it needs; stamp files make the second run quick.
+#   make demo            a running archive with five generated studies (CHECK=1: start, find one, stop)
+#   make test            everything: system packages when it may, build, all tests   (TESTS=tests/native, ARGS='-k C07')
+#   make bench           the measurements          make campaign   the long fault and crash campaigns
+#   make lint            ruff, cython-lint, mypy   make wheel      dist/filmroom-*.whl
+#   make build           native code in place      make clean      away with everything that was made
+# PYTHON=/path/to/python3.11+ chooses the interpreter.
+
+SHELL := /bin/bash
+.DELETE_ON_ERROR:
+.PHONY: demo test bench campaign lint wheel build clean system
+
+MAKE_VENV := .venv/.made
+INSTALLED := .venv/.installed
+BUILT     := .venv/.built
+BIN       := .venv/bin
+TESTS     ?= tests
+ARGS      ?=
+PIP       := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+NATIVE    := $(wildcard native/*.pyx native/*.pxd native/*.h native/vendor/*.h)
+
+# the first interpreter that is 3.11 or newer and can make environments
+find_python = for p in $(PYTHON) python3.11 python3.12 python3.13 python3 python "$$HOME"/.pyenv/versions/3.1[1-9]*/bin/python3; do \
+	"$$p" -c 'import sys, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$p"; exit 0; }; \
+	[ "$$p" = "$(PYTHON)" ] && break; done; \
+	echo 'Filmroom needs Python 3.11 or newer with venv: apt-get install python3 python3-venv python3-dev, or PYTHON=/path/to/python' >&2; exit 1
+
+demo: build
+	@$(BIN)/filmroom demo $(if $(CHECK),--check) $(ARGS)
+
+test: build
+	$(BIN)/python -m pytest $(TESTS) $(ARGS)
+
+campaign: build
+	FILMROOM_CAMPAIGN=1 $(BIN)/python -m pytest -m campaign $(TESTS) $(ARGS)
+
+bench: build
+	$(BIN)/filmroom bench $(ARGS)
+
+lint: build
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/cython-lint native
+	$(BIN)/python -m mypy
+
+wheel: $(INSTALLED)
+	rm -rf dist/filmroom-*.whl build/lib.* build/bdist.*
+	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-build-isolation --no-deps -w dist .
+	@ls dist/filmroom-*.whl
+
+build: system $(BUILT)
+
+system:
+	@.ci/system
+
+$(MAKE_VENV):
+	python=$$($(find_python)) && "$$python" -m venv .venv
+	@touch $@
+
+$(INSTALLED): $(MAKE_VENV) pyproject.toml | system
+	$(PIP) --upgrade pip 'setuptools>=80' 'Cython>=3.3,<4' wheel
+	$(PIP) --no-build-isolation -e '.[test,lint]'
+	@touch $@
+
+$(BUILT): $(INSTALLED) setup.py $(NATIVE)
+	$(BIN)/python setup.py -q build_ext --inplace
+	@touch $@
+
+clean:
+	rm -rf .venv build dist *.egg-info native/*.so .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
