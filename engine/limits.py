@@ -68,7 +68,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     blocking_threads_count_max: int = 32
 
     # Instances folded in memory in one pass when verify compares the index with the journal; more are done in passes.
-    verify_instances_max: int = 1_000_000
+    verify_instances_max: int = 500_000
 
     def __post_init__(self) -> None:
         relations = {

@@ -35,7 +35,7 @@ class Journal:
         """Use ``open``."""
         self._store = store
         self._stream = stream
-        self._tenant = stream.tenant
+        self.tenant = stream.tenant
         self._epoch = epoch
         self._clock = clock
         self._limits = limits
@@ -46,7 +46,7 @@ class Journal:
         self._doubtful: tuple[BatchHead, bytes] | None = None
         self._unanswered: set[int] = set()
         self._ended = ""
-        self.lsns_journalled = JournalledLsns(store, self._tenant, [], 0)
+        self.lsns_journalled = JournalledLsns(store, self.tenant, [], 0)
 
     @classmethod
     def open(
@@ -140,10 +140,10 @@ class Journal:
         self._lsn_max = before.lsn_max
         self._stamp_max = before.stamp_max
         earlier = [epoch for epoch in self._stream.epochs_of(self._epoch.writer) if epoch.epoch < self._epoch.epoch]
-        self.lsns_journalled = JournalledLsns(self._store, self._tenant, earlier, before.lsn_max)
+        self.lsns_journalled = JournalledLsns(self._store, self.tenant, earlier, before.lsn_max)
 
     def _reader(self) -> JournalReader:
-        return JournalReader(self._store, self._tenant, self._clock)
+        return JournalReader(self._store, self.tenant, self._clock)
 
     def _check(self) -> None:
         if self._ended:
@@ -182,7 +182,7 @@ class Journal:
     ) -> BatchHead:
         return BatchHead(
             kind=kind,
-            tenant=self._tenant,
+            tenant=self.tenant,
             writer=self._epoch.writer,
             epoch=self._epoch.epoch,
             number=self._number + 1,
@@ -197,7 +197,7 @@ class Journal:
     def _put(self, head: BatchHead, data: bytes) -> BatchHead:
         """Wins the head's number with these bytes, or keeps them as doubtful."""
         self._doubtful = (head, data)
-        key = paths.batch_key(self._tenant, head.writer, head.epoch, head.number)
+        key = paths.batch_key(self.tenant, head.writer, head.epoch, head.number)
         try:
             if write_once(self._store, key, data) == "another":
                 raise Fenced("another process has taken over this node's writer")
