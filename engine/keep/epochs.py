@@ -31,9 +31,13 @@ def write_once(store: ObjectStore, key: str, data: bytes) -> Literal["mine", "an
     raise Unavailable(f"the journal cannot be written: {doubt}")
 
 
-def seal(store: ObjectStore, tenant: str, epoch: Epoch, nonce: str, clock: Clock) -> BatchHead:
-    """Ends an epoch by winning its next number; the seal at its end, whoever wrote it. Raises ``Unavailable``."""
+def seal(store: ObjectStore, tenant: str, epoch: Epoch, previous: Epoch | None, nonce: str, clock: Clock) -> BatchHead:
+    """Ends an epoch by winning its next number; the seal at its end, whoever wrote it. Raises ``Unavailable``.
+
+    ``previous``, the epoch before it, tells an epoch without batches which LSNs and stamps were there.
+    """
     last = last_head(store, tenant, epoch)
+    before = last or (last_head(store, tenant, previous) if previous else None)
     while last is None or last.kind != "sealed":
         number = last.number + 1 if last else 1
         head = BatchHead(
@@ -43,13 +47,13 @@ def seal(store: ObjectStore, tenant: str, epoch: Epoch, nonce: str, clock: Clock
             epoch=epoch.epoch,
             number=number,
             nonce=nonce,
-            lsn_max_before=last.lsn_max if last else 0,
-            stamp_max=last.stamp_max if last else 0,
+            lsn_max_before=before.lsn_max if before else 0,
+            stamp_max=before.stamp_max if before else 0,
             written_us=clock.now_us(),
         )
         key = paths.batch_key(tenant, epoch.writer, epoch.epoch, number)
         won = write_once(store, key, encode_batch(head, [])) == "mine"
-        last = head if won else decode_batch_head(store.get(key))
+        before = last = head if won else decode_batch_head(store.get(key))
     return last
 
 

@@ -9,7 +9,8 @@ is derived from the set, never from the order of arrival:
   against a delete that did not see it, and names the object that is there already, so that no second one is written.
 - Versions stand in the order of their first stores. The first version is *current*.
 - One ``(writer, lsn)`` twice is one store; were the two to differ, the lower one counts on every node.
-- Size, transfer syntax, class and BLAKE3 root describe the object under ``key``: all records of one key agree.
+- Size, transfer syntax, class and BLAKE3 root of an object are those of the first record that names its key: who made
+  it came before who found it there.
 
 How delete, restore and promote fold (they come with issue B; their place in the state is ``acts``, from form 1 on):
 
@@ -144,19 +145,19 @@ def add(state: InstanceState, record: StoreRecord) -> InstanceState:
 def fold(records: Iterable[StoreRecord], state: InstanceState = EMPTY) -> InstanceState:
     """The state of all records, on top of ``state``."""
     claims: dict[Identity, _Claim] = {}
-    objects: dict[str, KeptObject] = {}
+    objects: dict[str, _Description] = {}
     for version in state.versions:
-        for kept in version.objects:
-            objects[kept.key] = kept
         for store in version.stores:
-            key = version.objects[store.object_index].key
-            claims[store.identity] = (store.stamp, version.content_digest, key, store.preamble)
+            kept = version.objects[store.object_index]
+            claims[store.identity] = (store.stamp, version.content_digest, kept.key, store.preamble)
+            description = (store.stamp, store.writer, store.lsn, kept)
+            objects[kept.key] = min(objects.get(kept.key, description), description)
     for record in records:
         identity = (record.writer, record.lsn)
         claim = (record.stamp, record.content_digest, record.key, record.origin.preamble)
         claims[identity] = min(claims.get(identity, claim), claim)
-        kept = _object_of(record)
-        objects[kept.key] = max(objects.get(kept.key, kept), kept)
+        description = (record.stamp, record.writer, record.lsn, _object_of(record))
+        objects[record.key] = min(objects.get(record.key, description), description)
     return msgspec.structs.replace(state, versions=_versions(claims, objects))
 
 
@@ -199,11 +200,12 @@ def decode(data: bytes | memoryview) -> InstanceState:
 
 
 _Claim = tuple[int, bytes, str, bytes]  # stamp, content digest, key, preamble
+_Description = tuple[int, str, int, KeptObject]  # stamp, writer, lsn of the record that describes an object
 _ENCODER: Final = msgspec.msgpack.Encoder()
 _DECODER: Final = msgspec.msgpack.Decoder(InstanceState)
 
 
-def _versions(claims: dict[Identity, _Claim], objects: dict[str, KeptObject]) -> tuple[Version, ...]:
+def _versions(claims: dict[Identity, _Claim], objects: dict[str, _Description]) -> tuple[Version, ...]:
     by_digest: dict[bytes, list[tuple[int, str, int, str, bytes]]] = {}
     for (writer, lsn), (stamp, digest, key, preamble) in claims.items():
         by_digest.setdefault(digest, []).append((stamp, writer, lsn, key, preamble))
@@ -212,7 +214,7 @@ def _versions(claims: dict[Identity, _Claim], objects: dict[str, KeptObject]) ->
         keys = sorted({key for _, _, _, key, _ in stores})
         places = {key: index for index, key in enumerate(keys)}
         ordered = sorted(Store(stamp, writer, lsn, places[key], pre) for stamp, writer, lsn, key, pre in stores)
-        versions.append(Version(digest, tuple(ordered), tuple(objects[key] for key in keys)))
+        versions.append(Version(digest, tuple(ordered), tuple(objects[key][3] for key in keys)))
     return tuple(sorted(versions, key=lambda version: version.first))
 
 

@@ -69,7 +69,8 @@ class Journal:
             earlier = stream.epochs_of(paths.check_writer(writer))
             before: BatchHead | None = None
             if earlier:
-                before = seal(store, tenant, earlier[-1], nonce, clock)
+                previous = earlier[-2] if len(earlier) > 1 else None
+                before = seal(store, tenant, earlier[-1], previous, nonce, clock)
                 stream.seal(earlier[-1], nonce, before.number)
             try:
                 epoch = stream.open(writer, earlier[-1].epoch + 1 if earlier else 1, nonce)

@@ -47,6 +47,37 @@ def test_the_compact_form_round_trips(given_records: list[StoreRecord]) -> None:
     assert fold.decode(fold.encode(state)) == state
 
 
+def described_otherwise() -> st.SearchStrategy[list[StoreRecord]]:
+    """Records of distinct identity that say different things of the same objects."""
+    one = st.builds(
+        lambda made, size: msgspec.structs.replace(made, size_bytes=size),
+        st.builds(
+            record,
+            lsn=st.integers(1, 9),
+            stamp=st.integers(1, 3),
+            content=st.integers(0, 1),
+            writer=st.sampled_from(["w1", "w2"]),
+            key=st.sampled_from(["a" * 32, "b" * 32]),
+        ),
+        st.integers(1, 5),
+    )
+    return st.lists(one, max_size=8, unique_by=lambda made: (made.writer, made.lsn))
+
+
+@given(described_otherwise(), st.data())
+def test_an_object_is_what_its_first_record_says(given_records: list[StoreRecord], data: st.DataObject) -> None:
+    state = fold.EMPTY
+    for one in data.draw(st.permutations(given_records)):
+        state = fold.add(state, one)
+    for version in state.versions:
+        for kept in version.objects:
+            named = [one for one in given_records if one.key == kept.key]
+            first = min(named, key=lambda one: (one.stamp, one.writer, one.lsn))
+            if first.content_digest == version.content_digest:
+                assert kept.size_bytes == first.size_bytes
+    assert state == fold.fold(given_records)
+
+
 def test_every_cut_and_garbage_of_the_compact_form_is_corrupt() -> None:
     data = fold.encode(fold.fold([record(1), record(2, content=1), record(3, preamble=b"II")]))
     for end in range(len(data)):

@@ -69,6 +69,16 @@ def test_a_restart_seals_the_epoch_and_goes_on_in_the_next() -> None:
     assert decode_batch(store.get(paths.batch_key("default", "w1", 1, 2))).head.kind == "sealed"
 
 
+def test_epochs_without_batches_do_not_forget_what_was_numbered() -> None:
+    """An LSN that was journalled once must never be given again, however often a node starts and dies in between."""
+    store = MemoryStore()
+    open_journal(store).append([record(7, 70)])
+    for _ in range(3):
+        journal = open_journal(store)
+        assert (journal.last_lsn(), journal.last_stamp()) == (7, 70)
+        assert 7 in journal.lsns_journalled
+
+
 def test_a_zombie_is_fenced_and_stays_so() -> None:
     store = MemoryStore()
     zombie = open_journal(store)
