@@ -112,7 +112,7 @@ def find_identifier(identifier: bytes, transfer_syntax_uid: str, root: Root, *, 
 
 
 def move_identifier(identifier: bytes, transfer_syntax_uid: str, root: Root) -> Query:
-    """Read a C-MOVE identifier (PS3.4 C.4.2.1.4): unique keys alone count, lists only at the level asked. Raises Refused."""
+    """Read a C-MOVE identifier (PS3.4 C.4.2.1.4): unique keys count, lists at the level asked. Raises Refused."""
     elements = _elements(identifier, transfer_syntax_uid)
     level = _level(elements, root)
     reader = _Reader(elements)

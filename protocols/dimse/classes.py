@@ -21,11 +21,19 @@ STORAGE_ROOT = "1.2.840.10008.5.1.4.1.1."
 
 # Storage classes of the standard outside STORAGE_ROOT: hardcopy, RT delivery, hanging protocols, palettes, implants.
 _STORAGE_ELSEWHERE = frozenset(
-    "1.2.840.10008." + tail
-    for tail in (
-        "5.1.1.27 5.1.1.29 5.1.1.30 5.1.4.34.1 5.1.4.34.7 5.1.4.34.10 5.1.4.38.1 5.1.4.39.1 5.1.4.43.1 5.1.4.44.1 "
-        "5.1.4.45.1"
-    ).split()
+    {
+        "1.2.840.10008.5.1.1.27",
+        "1.2.840.10008.5.1.1.29",
+        "1.2.840.10008.5.1.1.30",
+        "1.2.840.10008.5.1.4.34.1",
+        "1.2.840.10008.5.1.4.34.7",
+        "1.2.840.10008.5.1.4.34.10",
+        "1.2.840.10008.5.1.4.38.1",
+        "1.2.840.10008.5.1.4.39.1",
+        "1.2.840.10008.5.1.4.43.1",
+        "1.2.840.10008.5.1.4.44.1",
+        "1.2.840.10008.5.1.4.45.1",
+    }
 )
 
 # Storage classes below STORAGE_ROOT, current and retired (PS3.6 A): what is known when unknown ones are not accepted.

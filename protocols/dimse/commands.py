@@ -43,7 +43,7 @@ class Element(IntEnum):
 
 
 class Command(msgspec.Struct, frozen=True):
-    """A command set as we use it. ``message_id``: the one responded to for a response or C-CANCEL; absent numbers are 0."""
+    """A command set as we use it. ``message_id``: the one responded to in a response or C-CANCEL."""
 
     field: int
     message_id: int
@@ -58,7 +58,7 @@ class Command(msgspec.Struct, frozen=True):
 
 
 class Counters(msgspec.Struct, frozen=True):
-    """Sub-operation counters of a retrieval (PS3.7 9.3.4.2); ``remaining`` None leaves it out, as final responses do."""
+    """Sub-operation counters (PS3.7 9.3.4.2); ``remaining`` None leaves it out, as final responses do."""
 
     remaining: int | None = None
     completed: int = 0

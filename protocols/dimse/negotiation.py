@@ -126,7 +126,7 @@ def _answer_context(abstract: str, proposed: list[str], accept_unknown: bool) ->
 
 
 def _answer_user_information(request: pdu.AssociateRequest, settings: DimseSettings) -> pdu.UserInformation:
-    """PS3.7 D.3.3. Roles: the peer is SCU only. One operation at a time. No extended negotiation yet, so none answered."""
+    """PS3.7 D.3.3. Roles: the peer is SCU only. One operation at a time. No extended negotiation."""
     return pdu.UserInformation(
         pdu_bytes_max=settings.pdu_bytes_max,
         implementation_class_uid=IMPLEMENTATION_CLASS_UID,

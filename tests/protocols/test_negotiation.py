@@ -31,7 +31,7 @@ def request(
     called: bytes = b"FILMROOM",
     calling: bytes = b"CT1",
     **user: object,
-) -> "pdu.AssociateRequest":  # noqa: E501
+) -> "pdu.AssociateRequest":
     contexts = contexts or [(1, classes.VERIFICATION, [classes.IMPLICIT_LITTLE])]
     return pdu.AssociateRequest(
         called.ljust(16)[:16], calling.ljust(16)[:16], APPLICATION_CONTEXT, contexts, pdu.UserInformation(**user)

@@ -4,7 +4,7 @@ import pytest
 
 from protocols.dimse.transitions import NEXT_STATE, TABLE, Action, Event, State
 
-ABORT_IF_ASSOCIATED = {state: "AA-8" for state in (3, 5, 6, 7, 8, 9, 10, 11, 12)}
+ABORT_IF_ASSOCIATED = dict.fromkeys((3, 5, 6, 7, 8, 9, 10, 11, 12), "AA-8")
 EXPECTED: dict[int, dict[int, str]] = {
     1: {1: "AE-1"},
     2: {4: "AE-2"},
@@ -20,9 +20,9 @@ EXPECTED: dict[int, dict[int, str]] = {
     12: {**ABORT_IF_ASSOCIATED, 2: "AA-1", 6: "AR-2", 7: "AR-8", 13: "AA-6"},
     13: {**ABORT_IF_ASSOCIATED, 2: "AA-1", 7: "AR-3", 10: "AR-10", 11: "AR-3", 13: "AA-6"},
     14: {8: "AR-4", 9: "AR-9", 12: "AR-4"},
-    15: {**{state: "AA-1" for state in (3, 5, 6, 7, 8, 9, 10, 11, 12)}, 4: "AA-2"},
-    16: {**{state: "AA-3" for state in (3, 5, 6, 7, 8, 9, 10, 11, 12)}, 2: "AA-2", 13: "AA-2"},
-    17: {**{state: "AA-4" for state in (3, 4, 5, 6, 7, 8, 9, 10, 11, 12)}, 2: "AA-5", 13: "AR-5"},
+    15: {**dict.fromkeys((3, 5, 6, 7, 8, 9, 10, 11, 12), "AA-1"), 4: "AA-2"},
+    16: {**dict.fromkeys((3, 5, 6, 7, 8, 9, 10, 11, 12), "AA-3"), 2: "AA-2", 13: "AA-2"},
+    17: {**dict.fromkeys((3, 4, 5, 6, 7, 8, 9, 10, 11, 12), "AA-4"), 2: "AA-5", 13: "AR-5"},
     18: {2: "AA-2", 13: "AA-2"},
     19: {**ABORT_IF_ASSOCIATED, 2: "AA-1", 13: "AA-7"},
 }

@@ -1,0 +1,67 @@
+"""One request and its responses, as the services see it."""
+
+from typing import Protocol
+
+from native import pdu
+from protocols.dimse import commands
+from protocols.dimse.commands import Command, Counters
+
+
+class Line(Protocol):
+    """The association below an exchange."""
+
+    async def send(self, data: bytes) -> None: ...
+    async def is_over(self, message_id: int) -> bool:
+        """Whether C-CANCEL came for this message, or the peer is gone. Looks at the socket, does not wait."""
+
+
+class Exchange:
+    """Queue responses with ``add``; ``flush`` puts all that is queued into one send."""
+
+    def __init__(
+        self,
+        line: Line,
+        request: Command,
+        context_id: int,
+        transfer_syntax_uid: str,
+        identifier: bytes,
+        *,
+        calling_ae_title: str,
+        pdu_bytes_max: int,
+        send_bytes: int,
+    ) -> None:
+        self.request = request
+        self.transfer_syntax_uid = transfer_syntax_uid
+        self.identifier = identifier
+        self.calling_ae_title = calling_ae_title
+        self._line = line
+        self._context_id = context_id
+        self._pdu_bytes_max = pdu_bytes_max
+        self._send_bytes = send_bytes
+        self._queue: list[bytes] = []
+        self._queued_bytes = 0
+
+    def respond(
+        self, status: int, dataset: bytes | None = None, *, comment: str = "", counters: Counters | None = None
+    ) -> None:
+        """Queue one response."""
+        has_dataset = dataset is not None
+        command = commands.response(self.request, status, has_dataset=has_dataset, comment=comment, counters=counters)
+        self.add(command, dataset)
+
+    def add(self, command: bytes, dataset: bytes | None) -> bool:
+        """Queue one response whose command set is built already. True when the queue should be flushed."""
+        message = pdu.encode_message(self._context_id, command, dataset, self._pdu_bytes_max)
+        self._queue.append(message)
+        self._queued_bytes += len(message)
+        return self._queued_bytes >= self._send_bytes
+
+    async def flush(self) -> None:
+        if self._queue:
+            data = b"".join(self._queue)
+            self._queue.clear()
+            self._queued_bytes = 0
+            await self._line.send(data)
+
+    async def is_over(self) -> bool:
+        return await self._line.is_over(self.request.message_id)

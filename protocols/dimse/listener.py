@@ -1,0 +1,128 @@
+"""The DICOM port: accepts connections, bounds them, ends them in order."""
+
+import errno
+import logging
+import os
+
+import trio
+
+from engine.errors import Conflict
+from engine.ports import Peers
+from protocols.dimse.ports import Archive
+from protocols.dimse.session import Session
+from protocols.dimse.settings import DimseSettings
+from protocols.dimse.site import Site
+
+log = logging.getLogger("filmroom.dimse")
+
+BACKLOG_COUNT = 1024
+# accept() failed for want of descriptors or memory: connections end meanwhile.
+ACCEPT_PAUSE_SECONDS = 0.1
+ACCEPT_AGAIN = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS, errno.ECONNABORTED})
+
+
+async def serve(
+    archive: Archive,
+    settings: DimseSettings,
+    peers: Peers,
+    *,
+    shutdown: trio.Event | None = None,
+    task_status: trio.TaskStatus[tuple[str, int]] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Serve one port until ``shutdown`` is set and every association has ended, or until cancelled.
+
+    ``task_status.started`` gets (host, port). Raises Conflict when the port is taken.
+    """
+    listeners = await _listen(settings)
+    host, port = listeners[0].socket.getsockname()[:2]
+    log.info("listening", extra={"host": host, "port": port, "ae_title": settings.ae_title})
+    task_status.started((host, port))
+    await Port(Site(archive, settings, peers), listeners).run(shutdown or trio.Event())
+
+
+async def _listen(settings: DimseSettings) -> list[trio.SocketListener]:
+    try:
+        return await trio.open_tcp_listeners(settings.port, host=settings.host, backlog=BACKLOG_COUNT)
+    except OSError as error:
+        where = f"{settings.host}:{settings.port}"
+        if error.errno == errno.EADDRINUSE:
+            raise Conflict(
+                f"DICOM port {where} is in use: another server runs there, or choose another port"
+            ) from error
+        raise Conflict(f"cannot listen on DICOM port {where}: {os.strerror(error.errno or 0)}") from error
+
+
+class Port:
+    """Open listeners and the sessions that came through them."""
+
+    def __init__(self, site: Site, listeners: list[trio.SocketListener]) -> None:
+        self._site = site
+        self._listeners = listeners
+        self._sessions: dict[Session, None] = {}
+        self._empty = trio.Event()
+
+    async def run(self, shutdown: trio.Event) -> None:
+        async with trio.open_nursery() as sessions:
+            sessions.start_soon(self._interrupt_threads_when_cancelled)
+            async with trio.open_nursery() as accepting:
+                for listener in self._listeners:
+                    accepting.start_soon(self._accept, listener, sessions)
+                await shutdown.wait()
+                accepting.cancel_scope.cancel()
+            await self._end_sessions()
+            sessions.cancel_scope.cancel()
+
+    async def _end_sessions(self) -> None:
+        """Idle ones soon, busy ones when they are done, all of them before the deadline."""
+        for session in list(self._sessions):
+            session.wind_down()
+        with trio.move_on_after(self._site.settings.shutdown_seconds):
+            while self._sessions:
+                self._empty = trio.Event()
+                await self._empty.wait()
+        if self._sessions:
+            log.warning("associations aborted at shutdown", extra={"count": len(self._sessions)})
+
+    async def _accept(self, listener: trio.SocketListener, sessions: trio.Nursery) -> None:
+        async with listener:
+            while True:
+                try:
+                    stream = await listener.accept()
+                except OSError as error:
+                    if error.errno not in ACCEPT_AGAIN:
+                        raise
+                    log.warning("cannot accept", extra={"error": os.strerror(error.errno or 0)})
+                    await trio.sleep(ACCEPT_PAUSE_SECONDS)
+                    continue
+                self._make_room()
+                sessions.start_soon(self._run, stream)
+
+    async def _run(self, stream: trio.SocketStream) -> None:
+        try:
+            address = str(stream.socket.getpeername()[0])
+        except OSError:
+            stream.socket.close()
+            return
+        session = Session(stream.socket, address, self._site)
+        self._sessions[session] = None
+        try:
+            await session.run()
+        except Exception:
+            # One association's bug must not end the others; it is a bug all the same.
+            log.exception("association failed", extra={"peer": address})
+        finally:
+            del self._sessions[session]
+            if not self._sessions:
+                self._empty.set()
+
+    def _make_room(self) -> None:
+        """Close the oldest connection that has not asked for an association yet, when there are too many (H7)."""
+        opening = [session for session in self._sessions if session.phase == "opening"]
+        if len(opening) >= self._site.settings.half_open_max:
+            opening[0].scope.cancel()
+
+    async def _interrupt_threads_when_cancelled(self) -> None:
+        try:
+            await trio.sleep_forever()
+        finally:
+            self._site.interrupts.set_all()

@@ -1,0 +1,39 @@
+"""What this room needs of the archive: the part of ``engine.Archive`` that DIMSE uses."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import TYPE_CHECKING, Protocol
+
+from engine.model import FileRange, Found, Instance, Origin, Query
+
+if TYPE_CHECKING:
+    from native.segment import Lane
+
+
+class Fetched(Protocol):
+    """One object on its way out."""
+
+    @property
+    def instance(self) -> Instance: ...
+    @property
+    def source(self) -> FileRange | bytes: ...
+    @property
+    def dataset_offset(self) -> int: ...
+
+
+class Window(Protocol):
+    """Open objects of one stretch of instances; open until the next window is asked for."""
+
+    @property
+    def objects(self) -> Sequence[Fetched]: ...
+    @property
+    def lost(self) -> Sequence[Instance]: ...
+
+
+class Archive(Protocol):
+    """See ``engine.Archive``."""
+
+    def lane(self, origin: Origin) -> "Lane": ...
+    async def answer(self, query: Query) -> Found: ...
+    async def instances(self, query: Query) -> list[Instance]: ...
+    def reader(self, instances: Sequence[Instance]) -> AbstractAsyncContextManager[AsyncIterator[Window]]: ...

@@ -1,0 +1,193 @@
+"""An association of our own, to a configured peer (C-ECHO and C-STORE as SCU)."""
+
+import logging
+import math
+import os
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
+
+import trio
+
+from engine.ports import Peer
+from native import pdu, wire
+from protocols.dimse import classes, commands
+from protocols.dimse.association import Aborted, Association, Data, Established, Happened, Refused
+from protocols.dimse.leases import Interrupts
+from protocols.dimse.negotiation import granted, propose
+from protocols.dimse.settings import DimseSettings
+from protocols.dimse.transitions import State
+
+log = logging.getLogger("filmroom.dimse")
+
+RECEIVE_BYTES = 65_536
+
+# context id, message id, SOP class, SOP instance, file descriptor or buffer, offset and length of the data set
+Job = tuple[int, int, str, str, "int | bytes | memoryview", int, int]
+
+
+class NotAssociated(Exception):
+    """The peer cannot be reached, refuses us, or went away; ``str`` is one sentence for the log."""
+
+
+class Requestor:
+    """An established association. Made by ``associate``."""
+
+    def __init__(
+        self, socket: trio.socket.SocketType, association: Association, settings: DimseSettings, interrupts: Interrupts
+    ) -> None:
+        self.accepted: dict[tuple[str, str], int] = {}
+        self.lost = ""
+        self._socket = socket
+        self._association = association
+        self._settings = settings
+        self._interrupts = interrupts
+        self._sender: wire.Sender | None = None
+        self._peer_pdu_bytes_max = 0
+        self._interrupt = interrupts.new()
+
+    async def negotiate(self, request: pdu.AssociateRequest) -> None:
+        """Raises NotAssociated."""
+        self._association.connected(trio.current_time())
+        self._association.request(request, trio.current_time())
+        await self._flush()
+        while True:
+            for happened in await self._receive():
+                match happened:
+                    case Established(answer):
+                        self.accepted = granted(request, answer)
+                        ours = self._settings.pdu_bytes_sent_max
+                        self._peer_pdu_bytes_max = min(answer.user.pdu_bytes_max or ours, ours)
+                        return
+                    case Refused(result, source, reason):
+                        raise NotAssociated(f"rejected {result}/{source}/{reason}")
+                    case Aborted(why=why):
+                        raise NotAssociated(why)
+
+    async def echo(self) -> int:
+        """C-ECHO; the peer's status. Raises NotAssociated."""
+        context_id = self.accepted.get((classes.VERIFICATION, classes.IMPLICIT_LITTLE))
+        if context_id is None:
+            raise NotAssociated("the peer does not offer Verification")
+        command = commands.echo_request(1, classes.VERIFICATION)
+        self._association.send(
+            pdu.encode_message(context_id, command, None, self._peer_pdu_bytes_max), trio.current_time()
+        )
+        await self._flush()
+        reader = wire.Receiver(
+            {context_id: (classes.VERIFICATION, classes.IMPLICIT_LITTLE, False)},
+            None,
+            pdu_bytes_max=self._settings.pdu_bytes_max,
+            command_bytes_max=self._settings.command_bytes_max,
+            dataset_bytes_max=self._settings.identifier_bytes_max,
+        )
+        while True:
+            for happened in await self._receive():
+                if isinstance(happened, Data) and reader.feed(happened.pdu) == wire.EVENT_MESSAGE:
+                    return commands.parse(reader.take_message()[1]).status
+                if not isinstance(happened, Data):
+                    raise NotAssociated(
+                        happened.why if isinstance(happened, Aborted) else "the peer ended the association"
+                    )
+
+    async def store(
+        self, jobs: Sequence[Job], limiter: trio.CapacityLimiter, *, originator: tuple[str, int] | None = None
+    ) -> list[int]:
+        """C-STORE of each job, one after the other; their statuses. Fewer than jobs: the association is gone (``lost``)."""
+        if self._sender is None:
+            self._sender = wire.Sender(pdu_bytes_max=self._peer_pdu_bytes_max)
+        send = partial(
+            self._sender.store,
+            self._socket.fileno(),
+            self._interrupt.fd,
+            jobs,
+            originator=originator,
+            timeout_ms=int(self._settings.store_seconds * 1000),
+        )
+        statuses = await trio.to_thread.run_sync(send, limiter=limiter)
+        if len(statuses) < len(jobs):
+            self.lost = self._sender.reason or "connection lost"
+        return statuses
+
+    async def finish(self) -> None:
+        """Release in order if there is still something to release, abort otherwise, and close."""
+        with trio.CancelScope(shield=True), trio.move_on_after(self._settings.answer_seconds):
+            try:
+                if self.lost:
+                    self._association.abort(trio.current_time())
+                    await self._flush()
+                elif self._association.state is State.ESTABLISHED:
+                    self._association.release(trio.current_time())
+                    await self._flush()
+                    while not self._association.must_close:
+                        await self._receive()
+            except (OSError, NotAssociated):
+                pass
+        self._interrupts.close(self._interrupt)
+        self._socket.close()
+
+    def fail(self, why: str) -> None:
+        """Nothing more goes over this association: ``finish`` will abort it."""
+        self.lost = self.lost or why
+
+    async def _receive(self) -> list[Happened]:
+        deadline = self._association.deadline or math.inf
+        with trio.CancelScope(deadline=min(deadline, trio.current_time() + self._settings.answer_seconds)) as scope:
+            data = await self._socket.recv(RECEIVE_BYTES)
+        now = trio.current_time()
+        if scope.cancelled_caught:
+            self.fail("no answer in time")
+            raise NotAssociated("the peer did not answer in time")
+        happened = self._association.receive_data(data, now) if data else self._association.receive_end(now)
+        await self._flush()
+        return happened
+
+    async def _flush(self) -> None:
+        view = memoryview(self._association.take_output())
+        while view:
+            with trio.move_on_after(self._settings.send_seconds_max) as scope:
+                view = view[await self._socket.send(view) :]
+            if scope.cancelled_caught:
+                self.fail("the peer takes nothing")
+                raise NotAssociated("the peer does not take what we send")
+
+
+@asynccontextmanager
+async def associate(
+    peer: Peer, settings: DimseSettings, pairs: Sequence[tuple[str, str]], interrupts: Interrupts
+) -> AsyncIterator[Requestor]:
+    """An association with one context a pair (SOP class, transfer syntax). Raises NotAssociated; released at the end."""
+    socket = await _connect(peer, settings)
+    association = Association(
+        requestor=True, artim_seconds=settings.artim_seconds, pdu_bytes_max=settings.pdu_bytes_max
+    )
+    requestor = Requestor(socket, association, settings, interrupts)
+    try:
+        await requestor.negotiate(propose(settings.ae_title, peer.ae_title, list(pairs), settings.pdu_bytes_max))
+        yield requestor
+    except OSError as error:
+        requestor.fail("connection lost")
+        raise NotAssociated(f"connection lost: {os.strerror(error.errno or 0)}") from error
+    except BaseException:
+        requestor.fail("given up")
+        raise
+    finally:
+        await requestor.finish()
+
+
+async def echo(peer: Peer, settings: DimseSettings | None = None) -> int:
+    """C-ECHO to a configured peer: the status it answers (0 is success). Raises NotAssociated."""
+    settings = settings or DimseSettings()
+    async with associate(peer, settings, [(classes.VERIFICATION, classes.IMPLICIT_LITTLE)], Interrupts()) as requestor:
+        return await requestor.echo()
+
+
+async def _connect(peer: Peer, settings: DimseSettings) -> trio.socket.SocketType:
+    try:
+        with trio.fail_after(settings.connect_seconds):
+            stream = await trio.open_tcp_stream(peer.host, peer.port)
+    except trio.TooSlowError as error:
+        raise NotAssociated("the peer does not answer the connection") from error
+    except OSError as error:
+        raise NotAssociated("the peer cannot be reached") from error
+    return stream.socket

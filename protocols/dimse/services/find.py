@@ -1,0 +1,82 @@
+"""C-FIND as SCP, Study Root and Patient Root (PS3.4 C.4.1)."""
+
+import logging
+
+import msgspec
+
+from engine.errors import FilmroomError, Invalid, Unavailable
+from engine.model import Match
+from native import dataset
+from protocols import query
+from protocols.dimse import classes, commands
+from protocols.dimse.exchange import Exchange
+from protocols.dimse.site import Site
+from protocols.dimse.status import Status
+
+log = logging.getLogger("filmroom.dimse")
+
+CHARACTER_SET_PATH = f"{query.CHARACTER_SET:08X}"
+
+
+async def answer(exchange: Exchange, site: Site) -> None:
+    """Pending responses, many in a send, then the final one. C-CANCEL is seen between sends (FE00)."""
+    root: query.Root = "patient" if exchange.request.sop_class_uid in classes.PATIENT_ROOT else "study"
+    try:
+        asked = query.find_identifier(
+            exchange.identifier, exchange.transfer_syntax_uid, root, limit=site.settings.find_page_count
+        )
+        status = await _answer_rows(exchange, site, asked)
+        exchange.respond(status)
+    except (query.Refused, Invalid) as error:
+        exchange.respond(Status.IDENTIFIER_MISMATCH, comment=str(error))
+    except Unavailable as error:
+        exchange.respond(Status.OUT_OF_RESOURCES, comment=str(error))
+    except FilmroomError as error:
+        log.error("query failed", extra={"error": type(error).__name__})
+        exchange.respond(Status.UNABLE_TO_PROCESS, comment="the query could not be answered")
+    await exchange.flush()
+
+
+async def _answer_rows(exchange: Exchange, site: Site, asked: query.Identifier) -> Status:
+    pending = Status.PENDING_UNSUPPORTED_KEYS if asked.unsupported else Status.PENDING
+    command = commands.response(exchange.request, pending, has_dataset=True)
+    row = Row(asked, site.settings.ae_title, implicit=exchange.transfer_syntax_uid == classes.IMPLICIT_LITTLE)
+    question = asked.query
+    while True:
+        found = await site.archive.answer(question)
+        for match in found.matches:
+            if exchange.add(command, row.identifier(match)):
+                await exchange.flush()
+                if await exchange.is_over():
+                    return Status.CANCELLED
+        if not found.next_page:
+            return Status.SUCCESS
+        await exchange.flush()
+        if await exchange.is_over():
+            return Status.CANCELLED
+        question = msgspec.structs.replace(question, page=found.next_page)
+
+
+class Row:
+    """Makes response identifiers: the keys asked for, and what every response says (PS3.4 C.4.1.1.3.2)."""
+
+    def __init__(self, asked: query.Identifier, ae_title: str, *, implicit: bool) -> None:
+        self._tags = asked.tags
+        self._tags_with_character_set = tuple(sorted({*asked.tags, query.CHARACTER_SET}))
+        self._implicit = implicit
+        self._extra = b"".join(
+            (
+                dataset.element(query.LEVEL, "CS", asked.level_name.encode("ascii")),
+                dataset.element(query.RETRIEVE_AE_TITLE, "AE", ae_title.strip().encode("ascii")),
+                dataset.element(query.AVAILABILITY, "CS", b"ONLINE"),
+            )
+        )
+
+    def identifier(self, match: Match) -> bytes:
+        """Specific Character Set goes along when a value may need it: bytes beyond ASCII, or an escape."""
+        projected = dataset.project(match.header, self._tags, self._implicit, self._extra)
+        if projected.isascii() and b"\x1b" not in projected:
+            return projected
+        if not dataset.get(match.header, CHARACTER_SET_PATH):
+            return projected
+        return dataset.project(match.header, self._tags_with_character_set, self._implicit, self._extra)

@@ -1,0 +1,342 @@
+"""One accepted connection: the stream, and no decisions. Those are in association, negotiation and the services."""
+
+import logging
+import select
+from collections import deque
+from typing import Literal
+
+import trio
+
+from native import wire
+from protocols.dimse import classes, commands
+from protocols.dimse.association import Aborted, Association, Happened, Requested
+from protocols.dimse.exchange import Exchange
+from protocols.dimse.negotiation import LOCAL_LIMIT_EXCEEDED, Accepted, Rejected, negotiate
+from protocols.dimse.services import find, retrieve, store
+from protocols.dimse.site import Site
+from protocols.dimse.status import Status
+from protocols.dimse.transitions import Event, State
+
+log = logging.getLogger("filmroom.dimse")
+
+RECEIVE_BYTES = 65_536
+# We answer an asynchronous window of (1, 1); a peer that sends this many requests ahead does not keep to it.
+AHEAD_MAX = 16
+
+Message = tuple[int, commands.Command, bytes]
+Phase = Literal["opening", "idle", "busy", "closing"]
+
+
+class Gone(Exception):
+    """The association cannot go on; ``str`` says why."""
+
+
+class Session:
+    """Serve one connection with ``run``; ``wind_down`` asks it to end soon."""
+
+    def __init__(self, socket: trio.socket.SocketType, address: str, site: Site) -> None:
+        self.phase: Phase = "opening"
+        self.scope = trio.CancelScope()
+        self._socket = socket
+        self._address = address
+        self._site = site
+        self._number = site.next_number()
+        self._association = Association(
+            requestor=False, artim_seconds=site.settings.artim_seconds, pdu_bytes_max=site.settings.pdu_bytes_max
+        )
+        self._waiting = trio.CancelScope()
+        self._winding_down = False
+        self._send_lock = trio.Lock()
+
+    # -- from one end to the other -----------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """From the open connection to its end. Raises nothing but cancellation."""
+        with self.scope:
+            try:
+                accepted = await self._open()
+                if accepted is not None:
+                    try:
+                        await self._serve(accepted)
+                    finally:
+                        self._site.leave(self._address)
+                self.phase = "closing"
+                await self._await_close()
+            except (OSError, trio.TooSlowError, Gone) as error:
+                log.info("association broken", extra={"association": self._number, "why": _why(error)})
+            finally:
+                self._abort_now()
+                self._socket.close()
+
+    def wind_down(self) -> None:
+        """End when the operation in progress is done and the peer says nothing more."""
+        self._winding_down = True
+        if self.phase == "opening":
+            self.scope.cancel()
+        self._waiting.deadline = min(self._waiting.deadline, self._idle_deadline())
+
+    # -- opening -----------------------------------------------------------------------------------------------------
+
+    async def _open(self) -> Accepted | None:
+        self._association.connected(trio.current_time())
+        while self._association.state is State.AWAITING_REQUEST:
+            for happened in await self._receive():
+                if isinstance(happened, Requested):
+                    return await self._answer_request(happened)
+                self._log_end(happened)
+        return None
+
+    async def _answer_request(self, requested: Requested) -> Accepted | None:
+        site = self._site
+        verdict = negotiate(requested.request, site.settings, address=self._address, known=site.peers)
+        if isinstance(verdict, Accepted) and not site.admit(self._address):
+            verdict = LOCAL_LIMIT_EXCEEDED
+        now = trio.current_time()
+        if isinstance(verdict, Rejected):
+            extra = {"association": self._number, "peer": self._address, "why": verdict.why}
+            log.warning(f"association rejected: {verdict.why}", extra=extra)
+            self._association.reject(verdict.result, verdict.source, verdict.reason, now)
+            await self._flush()
+            return None
+        self._association.accept(verdict.answer, now)
+        await self._flush()
+        return verdict
+
+    # -- serving -----------------------------------------------------------------------------------------------------
+
+    async def _serve(self, accepted: Accepted) -> None:
+        serving = Serving(self, accepted)
+        began = trio.current_time()
+        try:
+            await serving.run()
+        finally:
+            self._site.interrupts.close(serving.interrupt)
+            store.log_refusals(serving.receiver, self._number, accepted.calling_ae_title)
+            log.info(
+                "association ended",
+                extra={
+                    "association": self._number,
+                    "peer": self._address,
+                    "calling": accepted.calling_ae_title,
+                    "called": accepted.called_ae_title,
+                    "stored_count": serving.receiver.stored_count,
+                    "stored_bytes": serving.receiver.stored_bytes,
+                    "seconds": round(trio.current_time() - began, 3),
+                },
+            )
+
+    def _idle_deadline(self) -> float:
+        settings = self._site.settings
+        return trio.current_time() + (
+            settings.shutdown_idle_seconds if self._winding_down else settings.idle_seconds_max
+        )
+
+    async def wait_readable(self) -> bool:
+        """Until the peer says something; False when it said nothing for too long."""
+        self.phase = "idle"
+        with trio.CancelScope(deadline=self._idle_deadline()) as self._waiting:
+            await trio.lowlevel.wait_readable(self._socket)
+        self.phase = "busy"
+        return not self._waiting.cancelled_caught
+
+    async def send(self, data: bytes) -> None:
+        """All of it. Raises TooSlowError when the peer takes nothing for too long."""
+        async with self._send_lock:
+            view = memoryview(data)
+            while view:
+                with trio.fail_after(self._site.settings.send_seconds_max):
+                    view = view[await self._socket.send(view) :]
+
+    async def end(self, event: Event) -> None:
+        """What bulk transfer saw ends the association."""
+        for happened in self._association.observe(event, trio.current_time()):
+            self._log_end(happened)
+        if self._association.state is State.AWAITING_LOCAL_RELEASE:
+            self._association.confirm_release(trio.current_time())
+        await self._flush()
+
+    async def abort(self, why: str) -> None:
+        log.info("association aborted", extra={"association": self._number, "why": why})
+        self._association.abort(trio.current_time())
+        await self._flush()
+
+    # -- the socket --------------------------------------------------------------------------------------------------
+
+    async def _receive(self) -> list[Happened]:
+        association = self._association
+        deadline = association.deadline if association.deadline is not None else self._idle_deadline()
+        with trio.CancelScope(deadline=deadline) as scope:
+            data = await self._socket.recv(RECEIVE_BYTES)
+        now = trio.current_time()
+        if scope.cancelled_caught:
+            happened = association.expire(now)
+        elif not data:
+            happened = association.receive_end(now)
+        else:
+            happened = association.receive_data(data, now)
+        await self._flush()
+        return happened
+
+    async def _flush(self) -> None:
+        output = self._association.take_output()
+        if output:
+            await self.send(output)
+
+    async def _await_close(self) -> None:
+        """The peer closes first (PS3.8 9.2.3, Sta13), within ARTIM."""
+        while self._association.state is State.AWAITING_CLOSE:
+            await self._receive()
+
+    def _abort_now(self) -> None:
+        """On the way out of a cancelled or broken session: tell the peer if the socket takes it at once."""
+        self._association.abort(trio.current_time())
+        output = self._association.take_output()
+        if output:
+            try:
+                self._socket._sock.send(output)  # type: ignore[attr-defined]
+            except OSError:
+                pass
+
+    def _log_end(self, happened: Happened) -> None:
+        if isinstance(happened, Aborted):
+            extra = {"association": self._number, "peer": self._address, "by": happened.by, "why": happened.why}
+            log.info("connection ended", extra=extra)
+
+    @property
+    def site(self) -> Site:
+        return self._site
+
+    @property
+    def address(self) -> str:
+        return self._address
+
+    def fileno(self) -> int:
+        return self._socket.fileno()
+
+    def take_rest(self) -> bytes:
+        return self._association.take_rest()
+
+
+class Serving:
+    """An established association: leases threads to receive, hands messages to the services, one after the other."""
+
+    def __init__(self, session: Session, accepted: Accepted) -> None:
+        self._session = session
+        self._site = session.site
+        self._accepted = accepted
+        self.receiver = store.receiver_for(accepted, session.site, session.address)
+        self.interrupt = session.site.interrupts.new()
+        self._inbox: deque[Message] = deque()
+        self._ended = 0
+        self._current = -1
+        self._cancelled = False
+        self._poll = select.poll()
+        self._poll.register(session.fileno(), select.POLLIN)
+
+    async def run(self) -> None:
+        """Until the association ends; the association knows it then."""
+        await self._feed(self._session.take_rest())
+        while True:
+            if self._inbox:
+                await self._perform(*self._inbox.popleft())
+            elif self._ended:
+                return await self._finish()
+            elif not await self._session.wait_readable():
+                return await self._session.abort("idle for too long, or shutting down")
+            else:
+                await self._lease()
+
+    async def send(self, data: bytes) -> None:
+        await self._session.send(data)
+
+    async def is_over(self, message_id: int) -> bool:
+        """See ``exchange.Line``."""
+        if not self._ended and not self._inbox and self._poll.poll(0):
+            await self._lease()
+        return bool(self._ended) or (self._cancelled and self._current == message_id)
+
+    async def _lease(self) -> None:
+        event = wire.EVENT_NEED
+        while event == wire.EVENT_NEED:
+            event = await self._site.leases.run(self.receiver, self._session.fileno(), self.interrupt)
+        if event == wire.EVENT_CANCEL:
+            self.interrupt.clear()
+        await self._take(event)
+
+    async def _feed(self, data: bytes) -> None:
+        event = self.receiver.feed(data)
+        await self._send_output()
+        await self._take(event)
+
+    async def _take(self, event: int) -> None:
+        """Messages into the inbox, until the receiver has no more; C-CANCEL takes effect at once."""
+        while event == wire.EVENT_MESSAGE:
+            context_id, command_bytes, identifier = self.receiver.take_message()
+            try:
+                command = commands.parse(command_bytes)
+            except ValueError as error:
+                await self._session.end(Event.INVALID_PDU)
+                raise Gone(str(error)) from error
+            if command.field == commands.Field.C_CANCEL_RQ:
+                self._cancelled = self._cancelled or command.message_id == self._current
+            elif not command.is_response:
+                self._inbox.append((context_id, command, identifier or b""))
+            if len(self._inbox) > AHEAD_MAX:
+                await self._session.end(Event.INVALID_PDU)
+                raise Gone("more requests at once than the asynchronous window allows")
+            event = self.receiver.feed(b"")
+            await self._send_output()
+        if event not in (wire.EVENT_NEED, wire.EVENT_IDLE, wire.EVENT_CANCEL):
+            self._ended = event
+
+    async def _send_output(self) -> None:
+        output = self.receiver.take_output()
+        if output:
+            await self._session.send(output)
+
+    async def _perform(self, context_id: int, command: commands.Command, identifier: bytes) -> None:
+        abstract, transfer, _ = self._accepted.contexts[context_id]
+        settings = self._site.settings
+        exchange = Exchange(
+            self,
+            command,
+            context_id,
+            transfer,
+            identifier,
+            calling_ae_title=self._accepted.calling_ae_title,
+            pdu_bytes_max=min(
+                self._accepted.peer_pdu_bytes_max or settings.pdu_bytes_sent_max, settings.pdu_bytes_sent_max
+            ),
+            send_bytes=settings.find_send_bytes,
+        )
+        self._current, self._cancelled = command.message_id, False
+        if command.sop_class_uid != abstract:
+            exchange.respond(Status.NO_SUCH_SOP_CLASS)
+        elif command.field == commands.Field.C_FIND_RQ and abstract in classes.FIND:
+            await find.answer(exchange, self._site)
+        elif command.field == commands.Field.C_MOVE_RQ and abstract in classes.MOVE:
+            await retrieve.answer(exchange, self._site)
+        elif command.field == commands.Field.C_ECHO_RQ:
+            exchange.respond(Status.SUCCESS)
+        else:
+            exchange.respond(Status.UNRECOGNISED_OPERATION)
+        await exchange.flush()
+        self._current = -1
+
+    async def _finish(self) -> None:
+        match self._ended:
+            case wire.EVENT_RELEASE:
+                await self._session.end(Event.RELEASE_RQ_PDU)
+            case wire.EVENT_ABORT:
+                await self._session.end(Event.ABORT_PDU)
+            case wire.EVENT_EOF:
+                await self._session.end(Event.CLOSED)
+            case wire.EVENT_RELEASED:
+                await self._session.end(Event.RELEASE_RP_PDU)
+            case _:
+                log.info("protocol error", extra={"why": self.receiver.reason})
+                await self._session.end(Event.INVALID_PDU)
+
+
+def _why(error: BaseException) -> str:
+    return str(error) if isinstance(error, Gone) else type(error).__name__

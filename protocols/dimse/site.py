@@ -1,0 +1,43 @@
+"""What every association of one DICOM port shares."""
+
+import trio
+
+from engine.ports import Peers
+from protocols.dimse.leases import Interrupts, Leases
+from protocols.dimse.ports import Archive
+from protocols.dimse.settings import DimseSettings
+
+
+class Site:
+    """Archive, settings, peers and threads of one port; and how many associations each address has."""
+
+    def __init__(self, archive: Archive, settings: DimseSettings, peers: Peers) -> None:
+        self.archive = archive
+        self.settings = settings
+        self.peers = peers
+        self.interrupts = Interrupts()
+        self.leases = Leases(settings)
+        self.sending = trio.CapacityLimiter(settings.send_threads_max)
+        self._count_of: dict[str, int] = {}
+        self._count = 0
+        self._numbers = 0
+
+    def next_number(self) -> int:
+        """A number for one connection, for the log."""
+        self._numbers += 1
+        return self._numbers
+
+    def admit(self, address: str) -> bool:
+        """Take a place for an association; False when there is none (H8)."""
+        of_peer = self._count_of.get(address, 0)
+        if self._count >= self.settings.associations_max or of_peer >= self.settings.associations_per_peer_max:
+            return False
+        self._count += 1
+        self._count_of[address] = of_peer + 1
+        return True
+
+    def leave(self, address: str) -> None:
+        self._count -= 1
+        self._count_of[address] -= 1
+        if not self._count_of[address]:
+            del self._count_of[address]
