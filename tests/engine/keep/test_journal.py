@@ -1,5 +1,7 @@
 """The journal: epochs, seals, doubt, cursors."""
 
+from collections.abc import Callable
+
 import msgspec
 import pytest
 from hypothesis import given, settings
@@ -378,3 +380,85 @@ class _Unsynced(MemoryStore):
         if self.broken:
             raise Fenced("a sync failed")
         super().create(key, parts, durable=durable)  # type: ignore[arg-type]
+
+
+class _Scripted(MemoryStore):
+    """Before each create, the script's next step runs; it may raise before the work, or after it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.before: list[Callable[[], None]] = []
+        self.after: list[Callable[[], None]] = []
+        self.unreadable = 0
+
+    def create(self, key: str, parts: object, *, durable: bool) -> None:
+        if self.before:
+            self.before.pop(0)()
+        super().create(key, parts, durable=durable)  # type: ignore[arg-type]
+        if self.after:
+            self.after.pop(0)()
+
+    def get(self, key: str, offset: int = 0, length: int | None = None) -> bytes:
+        if self.unreadable:
+            self.unreadable -= 1
+            raise Unavailable("no answer")
+        return super().get(key, offset, length)
+
+
+def no_answer() -> None:
+    raise Unavailable("no answer")
+
+
+@pytest.mark.parametrize("done", [True, False])
+def test_an_append_in_doubt_is_settled_before_another_is_written(done: bool) -> None:
+    """Whether or not the first was done, its number is never given to other records of this process."""
+    store = _Scripted()
+    journal = open_journal(store)
+    (store.after if done else store.before).append(no_answer)
+    store.unreadable = 1
+    with pytest.raises(Unavailable):
+        journal.append([record(1)])
+    journal.append([record(2)])
+    assert lsns(journal) == [1, 2]
+    journal.append([record(1)])  # the caller asks again for what it never heard of
+    assert lsns(journal) == [1, 2]
+    journal.append([record(3)])
+    assert lsns(journal) == [1, 2, 3]
+
+
+def test_a_journal_in_doubt_is_settled_by_its_close() -> None:
+    store = _Scripted()
+    journal = open_journal(store)
+    store.before.append(no_answer)
+    store.unreadable = 1
+    with pytest.raises(Unavailable):
+        journal.append([record(1)])
+    journal.close()
+    assert lsns(journal) == [1]
+
+
+def test_of_a_split_append_that_failed_only_the_rest_is_written_again() -> None:
+    store = _Scripted()
+    journal = open_journal(store, limits=Limits(batch_records_max=1))
+    store.before += [lambda: None, *[no_answer] * 10]
+    with pytest.raises(Unavailable):
+        journal.append([record(1), record(2), record(3)])
+    store.before = []
+    journal.append([record(1), record(2), record(3)])
+    assert lsns(journal) == [1, 2, 3]
+
+
+@pytest.mark.parametrize("step", [0, 1, 2])
+def test_of_two_processes_that_start_at_once_one_is_fenced(step: int) -> None:
+    """The other one opens completely before this one's seal, before its note of the seal, before its open record."""
+    store = _Scripted()
+    open_journal(store).append([record(1)])
+    other: list[Journal] = []
+    store.before = [lambda: None] * step + [lambda: other.append(open_journal(store))]
+    this = open_journal(store)
+    this.append([record(2)])
+    with pytest.raises(Fenced):
+        other[0].append([record(3)])
+    assert lsns(this) == [1, 2]
+    epochs = [position.epoch for position, _ in this.read({})]
+    assert epochs == sorted(epochs)
