@@ -1,11 +1,6 @@
-"""C interface of the intake log, for native.wire. See segment.pyi for the Python one.
+"""C interface of the intake log. See segment.pyi for the Python one and lane.pxd for the way that protocols take."""
 
-A Lane is what the engine hands to a protocol: one association's (or request's) way into the intake.
-Payloads are gathered by the caller in one buffer that leaves `lane.headroom` free bytes before them, so that record header,
-context and payload go to the segment in one pwrite.
-"""
-
-from libc.stdint cimport uint8_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint64_t
 
 cdef enum Outcome:
     ACCEPTED = 0
@@ -14,31 +9,61 @@ cdef enum Outcome:
     FAILED = 3      # a write or sync failed: nothing more is acknowledged by this process
     TOO_LARGE = 4
 
-cdef struct Spool:
-    # an object above the gather limit, streamed to a file of its own
+cdef struct Place:
+    # one record in memory: where it stands, and whether its write is complete
+    uint64_t lsn
+    uint64_t stamp
+    uint64_t offset
+    uint64_t payload_length
+    uint64_t generation
+    int64_t segment
+    size_t context_length
+    uint16_t kind
+    bint written
+    uint8_t key[16]
+
+cdef struct File:
     int fd
-    uint64_t length
-    void* hash128
-    char name[64]
+    int64_t number
+    uint64_t generation
+    uint64_t capacity
+    uint64_t used
+    uint64_t last_lsn
+    bint closed              # full: nothing more is appended
+    bint dirty               # has writes that no sync has covered
+
+cdef enum:
+    FILES_MAX = 1024
+
+cdef struct State:
+    # behind one mutex
+    File files[FILES_MAX]
+    int files_count
+    int current              # index into files of the one appended to; -1 when there is none
+    Place* ring
+    size_t ring_capacity
+    uint64_t first_lsn       # of this process
+    uint64_t next_lsn
+    uint64_t written_lsn     # highest LSN below which every write is complete
+    uint64_t drained_lsn
+    uint64_t synced_lsn
+    uint64_t acknowledged_lsn
+    uint64_t last_stamp
+    bint syncing
+    bint stopped
+    bint failed
+    bint external_ack
+    int wait_ms_max
+    uint64_t waiting
+    uint64_t appends
+    uint64_t bytes
+    uint64_t syncs
+    uint64_t sync_ns
 
 cdef class Log:
-    pass
-
-cdef class Lane:
-    cdef readonly Log log
-    cdef readonly bytes context
-    cdef readonly size_t headroom
-    cdef readonly uint64_t object_bytes_max
-    cdef readonly uint64_t gather_bytes_max
-
-    # payload must have `headroom` writable bytes before it. Fills them, reserves, writes. lsn is set on ACCEPTED.
-    cdef Outcome append(self, uint8_t* payload, uint64_t length, uint64_t* lsn) noexcept nogil
-    # Blocks until lsn is acknowledged as the `ack` setting promises (leads or follows the group sync).
-    cdef Outcome wait(self, uint64_t lsn) noexcept nogil
-
-    cdef Outcome spool_begin(self, Spool* spool) noexcept nogil
-    cdef Outcome spool_write(self, Spool* spool, const uint8_t* data, uint64_t length) noexcept nogil
-    # maps the spooled bytes for a check before they are finished; NULL on failure. unmapped by finish/abort
-    cdef const uint8_t* spool_map(self, Spool* spool) noexcept nogil
-    cdef Outcome spool_finish(self, Spool* spool, uint64_t* lsn) noexcept nogil
-    cdef void spool_abort(self, Spool* spool) noexcept nogil
+    cdef State state
+    cdef void* gate          # mutex and conditions
+    cdef str _failure
+    cdef Outcome append(self, uint16_t kind, uint8_t* record, size_t context_length, uint64_t payload_length,
+                        const uint8_t* key, uint64_t* lsn) noexcept nogil
+    cdef Outcome wait_for(self, uint64_t lsn) noexcept nogil

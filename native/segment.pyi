@@ -18,9 +18,11 @@ class Entry:
     kind: int
     segment: int
     generation: int
-    context: bytes
+    context: bytes | None  # of a scan; a drained entry has it before its payload in the segment
+    context_length: int
     payload_offset: int  # in the segment file
     payload_length: int
+    synced_to: int
     key: bytes  # XXH3-128 of the payload (of the spooled file for KIND_SPOOLED), canonical 16 bytes
 
 class Scan:
@@ -36,8 +38,13 @@ class Log:
         """external_ack: True for ack=object; then `acknowledge(lsn)` releases waiters instead of the group sync."""
     def add_segment(self, fd: int, number: int, generation: int, capacity_bytes: int) -> None:
         """A zero-filled, synced file to append to next. The log does not own fd."""
-    def append(self, context: bytes, kind: int, parts: Sequence[Buffer]) -> int:
-        """Python's way in (library, import, notes). Returns the LSN. Raises BlockingIOError when full, OSError(EIO) when failed."""
+    def append_parts(self, context: bytes, kind: int, parts: Sequence[Buffer], key: bytes | None = None) -> int:
+        """Python's way in (library, import, notes). Returns the LSN. Raises TimeoutError when full, ConnectionAbortedError when
+        stopped, OSError when failed."""
+    def sync(self, lsn: int) -> None:
+        """Every record up to ``lsn`` is on disk when this returns, whoever acknowledges it."""
+    def rotate(self) -> None:
+        """Close the segment that is appended to, so that it can be given back although it is not full."""
     def wait(self, lsn: int) -> None:
         """Blocks without the GIL until acknowledged. Raises TimeoutError (full), ConnectionAbortedError (stopped), OSError (failed)."""
     def drain(self, count_max: int, timeout_ms: int) -> list[Entry]:
@@ -54,9 +61,6 @@ class Log:
     def stop(self) -> None: ...
     def statistics(self) -> dict[str, int]:
         """appends, bytes, syncs, sync_ns, segments_free, waiting."""
-
-class Lane:
-    def __init__(self, log: Log, context: bytes, spool_dir_fd: int, *, object_bytes_max: int, gather_bytes_max: int) -> None: ...
 
 def scan(fd: int, number: int, generation: int, capacity_bytes: int) -> Scan:
     """Every sound record of one segment (fdatasynced first by the caller)."""

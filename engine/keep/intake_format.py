@@ -1,0 +1,67 @@
+"""The bytes of the intake, version 1. A number once stored never changes.
+
+A *segment* is a file of fixed size, full of zeros before its first use. Records follow each other from offset 0, each begun on a
+multiple of 8. A segment that is used again keeps its old bytes: its new generation, which seeds every checksum, tells them apart.
+
+Record, little endian::
+
+    0   u32  magic 0x314D5246 ("FRM1")
+    4   u16  version (1)
+    6   u16  kind: 1 instance (payload is a canonical Part-10 file), 2 spooled (payload is msgpack: name, length, key), 3 note
+    8   u64  generation of the segment
+    16  u64  lsn
+    24  u64  synced_to: every LSN up to here was known to be on disk when this record was written
+    32  u64  stamp, microseconds, hybrid logical clock
+    40  u32  context length (msgpack of model.Origin)
+    44  u32  0
+    48  u64  payload length
+    56  16 B key: XXH3-128 of the payload (of the spooled file for kind 2), canonical byte order
+    72  u64  checksum: XXH3-64 of bytes 0..71, seeded by the XXH3-64 of context and payload, seeded by the generation
+    80  context, payload; the next record begins at the next multiple of 8 (bytes between mean nothing)
+
+The *checkpoint* file (``node/checkpoint``) is msgpack, replaced by rename::
+
+    {version: 1, lsn: highest LSN whose objects are durable, generation: highest generation given, segments: {number: generation}}
+"""
+
+from typing import Final
+
+import msgspec
+
+from engine.errors import Corrupt
+
+CHECKPOINT_VERSION: Final = 1
+
+
+class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
+    """What ``node/checkpoint`` holds."""
+
+    version: int = CHECKPOINT_VERSION
+    lsn: int = 0
+    generation: int = 0
+    segments: dict[int, int] = {}
+
+
+class Spooled(msgspec.Struct, frozen=True):
+    """Payload of a record whose instance stands in a file of its own below ``node/spool``."""
+
+    name: str
+    length: int
+    key: bytes
+
+
+def encode_checkpoint(checkpoint: Checkpoint) -> bytes:
+    return msgspec.msgpack.encode(checkpoint)
+
+
+def decode_checkpoint(data: bytes) -> Checkpoint:
+    """Raises Corrupt for anything that is not a checkpoint of this version."""
+    try:
+        checkpoint = msgspec.msgpack.decode(data, type=Checkpoint)
+    except msgspec.DecodeError as error:
+        raise Corrupt("the intake's checkpoint file cannot be read") from error
+    if checkpoint.version != CHECKPOINT_VERSION:
+        raise Corrupt(
+            f"the intake's checkpoint is of version {checkpoint.version}, this program reads {CHECKPOINT_VERSION}"
+        )
+    return checkpoint
