@@ -42,7 +42,10 @@ class ObjectStore(Protocol):
         ...
 
     def put(self, key: str, parts: Sequence[Buffer], *, durable: bool) -> None:
-        """An object in place of an older one, at once and whole."""
+        """An object in place of an older one, at once and whole.
+
+        With ``durable=False`` power loss before ``sync_pending`` may take both: only for bytes that the intake holds.
+        """
         ...
 
     def copy_in(self, key: str, fd: int, offset: int, length: int, *, durable: bool) -> None:
