@@ -35,7 +35,7 @@ campaign: build
 	FILMROOM_CAMPAIGN=1 $(BIN)/python -m pytest -m campaign $(TESTS) $(ARGS)
 
 bench: build
-	$(BIN)/filmroom bench $(ARGS)
+	$(BIN)/python -m bench $(ARGS)
 
 lint: build
 	$(BIN)/ruff check .

@@ -1,0 +1,78 @@
+"""Filmroom as a library: ``async with filmroom.open("memory://") as archive: ...`` inside ``trio.run``.
+
+Importing it is cheap: the engine loads when its first name is used. Refuses to load beside foreign packages that
+carry the names of its rooms.
+"""
+
+import importlib
+import importlib.util
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from engine import (
+        Archive,
+        Change,
+        Conflict,
+        Corrupt,
+        Fenced,
+        FilmroomError,
+        Found,
+        Instance,
+        Invalid,
+        Level,
+        Match,
+        Missing,
+        Origin,
+        Query,
+        Stored,
+        StoreSettings,
+        Unavailable,
+        open,
+    )
+
+ROOMS = ("native", "engine", "protocols", "edge", "bench")
+
+__all__ = [
+    "Archive",
+    "Change",
+    "Conflict",
+    "Corrupt",
+    "Fenced",
+    "FilmroomError",
+    "Found",
+    "Instance",
+    "Invalid",
+    "Level",
+    "Match",
+    "Missing",
+    "Origin",
+    "Query",
+    "StoreSettings",
+    "Stored",
+    "Unavailable",
+    "open",
+]
+
+
+def _refuse_strangers() -> None:
+    """Raises ImportError when a room's name belongs to somebody else's package on this path."""
+    house = Path(__file__).resolve().parents[1]
+    for room in ROOMS:
+        spec = importlib.util.find_spec(room)
+        origin = Path(spec.origin).resolve() if spec and spec.origin else None
+        if origin is None or origin.parents[1] != house:
+            raise ImportError(
+                f"filmroom needs its own package {room!r}, but "
+                + (f"{origin} stands in its place" if origin else "it is not installed")
+                + ": install filmroom in an environment of its own (python -m venv)"
+            )
+
+
+_refuse_strangers()
+
+
+def __getattr__(name: str) -> object:
+    if name not in __all__:
+        raise AttributeError(f"module 'filmroom' has no attribute {name!r}")
+    return getattr(importlib.import_module("engine"), name)

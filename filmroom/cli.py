@@ -1,0 +1,44 @@
+"""The commands, by name. Each module is loaded when its command is called, so that ``--help`` is quick."""
+
+from importlib.metadata import version
+
+from cyclopts import App, Parameter
+
+app = App(
+    name="filmroom",
+    help="An open cloud PACS: a DICOM archive that runs with one command.",
+    version=lambda: version("filmroom"),
+    backend="trio",
+    suppress_keyboard_interrupt=False,
+    default_parameter=Parameter(negative=""),
+)
+aet = App(name="aet", help="Known DICOM peers: add, ls, rm, test.")
+config = App(name="config", help="Settings: show, schema, init.")
+
+_COMMANDS = (
+    (app, "serve", "Run a node: DIMSE on 11112, health on 8080. No configuration needed.", "serving:serve"),
+    (app, "demo", "Serve a temporary folder with five generated studies.", "demo:demo"),
+    (
+        app,
+        "import",
+        "Load files, folders, zips or a DICOMDIR; resumable; reports duplicates and bad files.",
+        "files:import_",
+    ),
+    (app, "export", "Write matching studies as files.", "files:export"),
+    (app, "find", "Search studies, series or instances.", "search:find"),
+    (app, "verify", "Re-read the store; exit 1 on damage.", "care:verify"),
+    (app, "reindex", "Rebuild the index from the store; a running node stays up.", "care:reindex"),
+    (app, "status", "Figures of the node.", "care:status"),
+    (aet, "add", "Make a peer known, or change it.", "aet:add"),
+    (aet, "ls", "List known peers.", "aet:ls"),
+    (aet, "rm", "Forget a peer.", "aet:rm"),
+    (aet, "test", "C-ECHO to a known peer.", "aet:test"),
+    (config, "show", "Each setting, its value and where it came from.", "config:show"),
+    (config, "schema", "JSON schema of filmroom.toml.", "config:schema"),
+    (config, "init", "A commented filmroom.toml, to standard output.", "config:init"),
+)
+
+for _app, _name, _help, _place in _COMMANDS:
+    _app.command(f"filmroom.commands.{_place}", name=_name, help=_help)
+app.command(aet)
+app.command(config)

@@ -1,0 +1,1 @@
+"""One module per group of commands. Imported only when one of its commands is called."""

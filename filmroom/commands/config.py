@@ -1,0 +1,44 @@
+"""filmroom config show, schema, init."""
+
+import msgspec
+
+from filmroom.commands.place import HERE, Place
+from filmroom.commands.screen import say_json, table
+from filmroom.settings import SECTIONS, Settings, toml_template
+
+
+def show(*, json: bool = False, place: Place = HERE) -> int:
+    """Each setting, its value and where it came from.
+
+    Parameters
+    ----------
+    json
+        A JSON array.
+    """
+    loaded = place.load()
+    rows = [
+        {"setting": f"{section}.{name}", "value": value, "origin": loaded.origins[f"{section}.{name}"]}
+        for section in SECTIONS
+        for name, value in msgspec.to_builtins(getattr(loaded.settings, section)).items()
+    ]
+    for peer in loaded.settings.peer:
+        rows.append(
+            {"setting": f"peer.{peer.ae_title}", "value": f"{peer.host}:{peer.port}", "origin": loaded.origins["peer"]}
+        )
+    if json:
+        say_json(rows)
+    else:
+        table(("setting", "value", "origin"), rows)
+    return 0
+
+
+def schema() -> int:
+    """JSON schema of filmroom.toml."""
+    say_json(msgspec.json.schema(Settings))
+    return 0
+
+
+def init() -> int:
+    """A commented filmroom.toml, to standard output: filmroom config init > filmroom.toml."""
+    print(toml_template(), end="")
+    return 0

@@ -1,0 +1,25 @@
+"""The flags that every command shares: which store, which configuration."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from filmroom.settings import Loaded, load
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Place:
+    """Which archive."""
+
+    store: Annotated[str | None, Parameter(help="Folder or URL of the store.  [env: FILMROOM_STORE_URL]")] = None
+    config: Annotated[Path | None, Parameter(help="Settings file (default: ./filmroom.toml if there is one).")] = None
+
+    def load(self, **flags: object) -> Loaded:
+        """Effective settings."""
+        return load(self.config, {"store.url": self.store, **flags})
+
+
+HERE = Place()

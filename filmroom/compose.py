@@ -1,0 +1,52 @@
+"""Plugs the rooms together: an archive, its peers, and what the settings say of both."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from urllib.parse import unquote
+
+import trio
+
+import engine
+from engine.ports import Peer
+from filmroom.peers import PeerBook
+from filmroom.settings import Settings
+from protocols.dimse import DimseSettings
+
+
+class Node:
+    """An open archive with its peers: what operations work on."""
+
+    def __init__(self, archive: engine.Archive, peers: PeerBook, settings: Settings) -> None:
+        self.archive = archive
+        self.peers = peers
+        self.settings = settings
+        self.shutdown = trio.Event()
+
+
+def node_folder(url: str) -> Path | None:
+    """FOLDER/node of a store on a folder; None for one that has no files."""
+    if "://" in url and not url.startswith("file://"):
+        return None
+    return Path(unquote(url.removeprefix("file://")) if url.startswith("file://") else url) / "node"
+
+
+def dimse_settings(settings: Settings) -> DimseSettings:
+    """The DICOM port's settings."""
+    serve = settings.serve
+    return DimseSettings(
+        host=serve.host,
+        port=serve.dimse_port,
+        ae_title=serve.ae_title.strip(),
+        check_called_ae_title=serve.check_called_ae_title,
+        calling=serve.calling,
+    )
+
+
+@asynccontextmanager
+async def open_node(settings: Settings) -> AsyncIterator[Node]:
+    """Open the archive (alone on its folder) and the peers. Raises Conflict when another process holds it."""
+    async with engine.open(settings.store.url, settings.store) as archive:
+        folder = node_folder(settings.store.url)
+        configured = [Peer(peer.ae_title.strip(), peer.host, peer.port) for peer in settings.peer]
+        yield Node(archive, PeerBook(configured, folder / "peers.json" if folder else None), settings)

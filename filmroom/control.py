@@ -1,0 +1,140 @@
+"""The control socket of a running node, ``node/control.sock`` (0600): one request a connection, JSON line by line.
+
+Request ``{"do": NAME, "with": {...}}``; answers ``{"item": ...}`` any number of times, then ``{"end": true}`` or
+``{"error": KIND, "text": SENTENCE}``.
+"""
+
+import logging
+import os
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing, suppress
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import trio
+
+import engine
+from filmroom.exits import Unreachable
+
+NAME = "control.sock"
+LINE_BYTES_MAX = 4 << 20  # ten thousand paths to import
+REQUEST_SECONDS_MAX = 10.0
+KINDS: dict[str, type[Exception]] = {
+    kind.__name__: kind
+    for kind in (engine.Unavailable, engine.Invalid, engine.Missing, engine.Conflict, engine.Corrupt, engine.Fenced)
+}
+KINDS["Unreachable"] = Unreachable
+Answer = Callable[[str, dict[str, Any]], AsyncIterator[Any]]
+log = logging.getLogger("filmroom.control")
+
+
+async def serve(
+    folder: Path,
+    answer: Answer,
+    *,
+    shutdown: trio.Event,
+    task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Answer commands until shutdown. The caller holds the folder's lock: a socket that is there is a leftover."""
+    with suppress(FileNotFoundError):
+        (folder / NAME).unlink()
+    listener = trio.SocketListener(_bound(folder))
+    try:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(trio.serve_listeners, lambda stream: _converse(stream, answer), [listener])
+            task_status.started()
+            await shutdown.wait()
+            nursery.cancel_scope.cancel()
+    finally:
+        with suppress(FileNotFoundError):
+            (folder / NAME).unlink()
+
+
+async def ask(folder: Path, do: str, parameters: dict[str, Any]) -> AsyncIterator[Any]:
+    """Items of one command's answer. Raises what the node raised; Unreachable when it went away."""
+    stream = await connect(folder)
+    if stream is None:
+        raise Unreachable(f"no node listens in {folder}")
+    async with stream:
+        await stream.send_all(msgspec.json.encode({"do": do, "with": parameters}) + b"\n")
+        async with aclosing(_lines(stream)) as lines:
+            async for line in lines:
+                message = msgspec.json.decode(line)
+                if "item" in message:
+                    yield message["item"]
+                elif "error" in message:
+                    raise KINDS.get(message["error"], RuntimeError)(message["text"])
+                else:
+                    return
+    raise Unreachable("the node went away before it had answered")
+
+
+async def connect(folder: Path) -> trio.SocketStream | None:
+    """A connection to the node that serves this folder, or None when none does."""
+    if not (folder / NAME).exists():
+        return None
+    endpoint = trio.socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    directory = os.open(folder, os.O_PATH | os.O_DIRECTORY)
+    try:
+        await endpoint.connect(f"/proc/self/fd/{directory}/{NAME}")  # a socket's path may have 107 bytes only
+    except (ConnectionRefusedError, FileNotFoundError):
+        endpoint.close()
+        return None
+    finally:
+        os.close(directory)
+    return trio.SocketStream(endpoint)
+
+
+def _bound(folder: Path) -> trio.socket.SocketType:
+    endpoint = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    directory = os.open(folder, os.O_PATH | os.O_DIRECTORY)
+    mask = os.umask(0o177)  # nobody else may connect, not even for a moment
+    try:
+        endpoint.bind(f"/proc/self/fd/{directory}/{NAME}")
+    finally:
+        os.umask(mask)
+        os.close(directory)
+    endpoint.listen(16)
+    return trio.socket.from_stdlib_socket(endpoint)
+
+
+async def _converse(stream: trio.SocketStream, answer: Answer) -> None:
+    async with stream:
+        try:
+            with trio.fail_after(REQUEST_SECONDS_MAX):
+                async with aclosing(_lines(stream)) as lines:
+                    request = msgspec.json.decode(await anext(lines))
+            await _reply(stream, answer(request["do"], request["with"]))
+        except (trio.BrokenResourceError, trio.TooSlowError, StopAsyncIteration):
+            return  # the command went away; what it had asked for has ended with it
+        except Exception as error:  # noqa: BLE001 - a defect in one command must not end the node
+            await _refuse(stream.send_all, error)
+
+
+async def _reply(stream: trio.SocketStream, items: AsyncIterator[Any]) -> None:
+    async for item in items:
+        await stream.send_all(msgspec.json.encode({"item": item}) + b"\n")
+    await stream.send_all(b'{"end":true}\n')
+
+
+async def _refuse(send: Callable[[bytes], Awaitable[None]], error: Exception) -> None:
+    kind = type(error).__name__
+    if kind not in KINDS:
+        log.error("command failed", exc_info=error)
+    with suppress(trio.BrokenResourceError):
+        await send(msgspec.json.encode({"error": kind, "text": str(error)}) + b"\n")
+
+
+async def _lines(stream: trio.SocketStream) -> AsyncIterator[bytes]:
+    pending = bytearray()
+    async for chunk in stream:
+        searched = len(pending)
+        pending += chunk
+        while (end := pending.find(b"\n", searched)) >= 0:
+            yield bytes(pending[:end])
+            del pending[: end + 1]
+            searched = 0
+        if len(pending) > LINE_BYTES_MAX:
+            raise engine.Invalid("a line of the control socket is too long")

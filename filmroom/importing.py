@@ -1,0 +1,113 @@
+"""Import: stores every source, several at once, and counts what became of them. Running it again goes on where it
+ended: what is kept already is counted as the same."""
+
+import zipfile
+import zlib
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from pathlib import Path
+
+import msgspec
+import trio
+
+import engine
+from filmroom.sources import Source, chunks, sources
+
+# Stores in flight: they share one group sync, so a few hide its latency.
+WORKERS_COUNT = 8
+REPORT_EVERY_COUNT = 64
+ATTEMPTS_MAX = 5
+
+
+class Counts(msgspec.Struct):
+    """What an import has done so far. ``skipped``: other files that lay in a folder or zip."""
+
+    new: int = 0
+    same: int = 0
+    version: int = 0
+    elsewhere: int = 0
+    bad: int = 0
+    skipped: int = 0
+    size_bytes: int = 0
+    done: bool = False
+
+
+class Bad(msgspec.Struct, frozen=True):
+    """A file that was not kept, and why."""
+
+    file: str
+    reason: str
+
+
+async def import_paths(archive: engine.Archive, paths: list[Path]) -> AsyncIterator[Counts | Bad]:
+    """Store all below the paths; yields bad files as met, and the counts now and then and at the end (``done``)."""
+    counts = Counts()
+    work_in, work_out = trio.open_memory_channel[Source](WORKERS_COUNT)
+    report_in, report_out = trio.open_memory_channel[Counts | Bad](WORKERS_COUNT)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(_list, paths, work_in)
+        async with report_in, work_out:
+            for _ in range(WORKERS_COUNT):
+                nursery.start_soon(_work, archive, counts, work_out.clone(), report_in.clone())
+        async with aclosing(report_out) as reports:
+            async for report in reports:
+                yield report
+    counts.done = True
+    yield counts
+
+
+async def _list(paths: list[Path], work: trio.MemorySendChannel[Source]) -> None:
+    walk = sources(paths)
+    async with work:
+        while (source := await trio.to_thread.run_sync(next, walk, None)) is not None:
+            await work.send(source)
+
+
+async def _work(
+    archive: engine.Archive,
+    counts: Counts,
+    work: trio.MemoryReceiveChannel[Source],
+    report: trio.MemorySendChannel[Counts | Bad],
+) -> None:
+    async with work, report:
+        async for source in work:
+            reason = source.problem or await _store(archive, source, counts)
+            if reason:
+                counts.bad += 1
+                await report.send(Bad(str(source), reason))
+            elif (counts.new + counts.same + counts.skipped) % REPORT_EVERY_COUNT == 0:
+                await report.send(msgspec.structs.replace(counts))
+
+
+async def _store(archive: engine.Archive, source: Source, counts: Counts) -> str:
+    """Keep one file and count it; the reason when it could not be kept."""
+    for attempt in range(ATTEMPTS_MAX):
+        try:
+            stored = await archive.store(chunks(source) if source.member else source.path, engine.Origin(how="import"))
+        except engine.Unavailable as error:  # full or busy: it says so, and loses nothing; wait as it asks
+            if attempt + 1 == ATTEMPTS_MAX:
+                return str(error)
+            await trio.sleep(error.retry_after_seconds)
+        except engine.Invalid as error:
+            if not source.named and not await trio.to_thread.run_sync(_claims_to_be_dicom, source):
+                counts.skipped += 1
+                return ""
+            return str(error)
+        except (OSError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError) as error:
+            return f"it cannot be read: {error.strerror if isinstance(error, OSError) else error}"
+        else:
+            setattr(counts, stored.outcome, getattr(counts, stored.outcome) + 1)
+            counts.size_bytes += stored.instance.size_bytes
+            return ""
+    return "the archive stayed busy"
+
+
+def _claims_to_be_dicom(source: Source) -> bool:
+    try:
+        if source.member:
+            with zipfile.ZipFile(source.path) as archive, archive.open(source.member) as member:
+                return member.read(132)[128:] == b"DICM"
+        with source.path.open("rb") as file:
+            return file.read(132)[128:] == b"DICM"
+    except (OSError, zipfile.BadZipFile, zlib.error):
+        return True

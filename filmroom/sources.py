@@ -1,0 +1,103 @@
+"""Where imported files come from: folders, zips, a DICOMDIR, single files. Nothing outside them is ever read."""
+
+import zipfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import msgspec
+import trio
+
+CHUNK_BYTES = 1 << 20
+# A member that unfolds to more than 200 times its size is a bomb, not an image (deflated CT: below 10).
+RATIO_MAX = 200
+MEMBERS_MAX = 1_000_000
+
+
+class Source(msgspec.Struct, frozen=True):
+    """One file to import. ``member`` names an entry of the zip ``path``; ``named``: the user named this very file."""
+
+    path: Path
+    member: str = ""
+    named: bool = False
+    problem: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.path}!{self.member}" if self.member else str(self.path)
+
+
+def sources(paths: list[Path]) -> Iterator[Source]:
+    """Every file below the paths, in a fixed order. What cannot be read is a source with a ``problem``."""
+    for path in paths:
+        if path.is_dir():
+            yield from _folder(path)
+        elif path.name.upper() == "DICOMDIR":
+            yield from _directory_records(path)
+        elif path.exists():
+            yield from _file(path, named=True)
+        else:
+            yield Source(path, named=True, problem="there is no such file or folder")
+
+
+def _folder(folder: Path) -> Iterator[Source]:
+    for entry in sorted(folder.iterdir()):
+        if entry.is_dir() and not entry.is_symlink():
+            yield from _folder(entry)
+        elif entry.is_file() and entry.name.upper() != "DICOMDIR":
+            yield from _file(entry, named=False)
+
+
+def _file(path: Path, *, named: bool) -> Iterator[Source]:
+    if not (path.suffix.lower() == ".zip" and zipfile.is_zipfile(path)):
+        yield Source(path, named=named)
+        return
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = [entry for entry in archive.infolist() if not entry.is_dir()]
+    except (zipfile.BadZipFile, OSError, ValueError) as error:
+        yield Source(path, named=True, problem=f"the zip cannot be read: {error}")
+        return
+    if len(members) > MEMBERS_MAX:
+        yield Source(path, named=True, problem=f"the zip has more than {MEMBERS_MAX} files")
+        return
+    for entry in members:
+        if entry.filename.rpartition("/")[2].upper() == "DICOMDIR":
+            continue
+        bomb = entry.file_size > CHUNK_BYTES and entry.file_size > RATIO_MAX * max(entry.compress_size, 1)
+        yield Source(path, entry.filename, problem="it unfolds to far more than its size" if bomb else "")
+
+
+def _directory_records(path: Path) -> Iterator[Source]:
+    """The files that a DICOMDIR names (PS3.3 F.3.2.2), as far as they stand in its own folder."""
+    import pydicom
+
+    try:
+        records = pydicom.dcmread(path, specific_tags=["DirectoryRecordSequence"]).get("DirectoryRecordSequence", [])
+    except Exception as error:  # noqa: BLE001 - pydicom raises anything on a damaged file
+        yield Source(path, named=True, problem=f"the DICOMDIR cannot be read ({type(error).__name__})")
+        return
+    root = path.resolve().parent
+    for record in records:
+        parts = record.get("ReferencedFileID")
+        if not parts:
+            continue
+        parts = [parts] if isinstance(parts, str) else [str(part) for part in parts]
+        file = root.joinpath(*parts)
+        if any(part in ("", ".", "..") or "/" in part or "\\" in part for part in parts) or (
+            not file.resolve().is_relative_to(root)
+        ):
+            yield Source(path, named=True, problem="a record names a file outside the DICOMDIR's folder")
+        elif not file.is_file():
+            yield Source(file, named=True, problem="the DICOMDIR names it, but it is not there")
+        else:
+            yield Source(file, named=True)
+
+
+async def chunks(source: Source) -> AsyncIterator[bytes]:
+    """The bytes of a zip's member, unfolded piece by piece; never more than its entry declares."""
+    archive = await trio.to_thread.run_sync(zipfile.ZipFile, source.path)
+    try:
+        with archive.open(source.member) as member:
+            while piece := await trio.to_thread.run_sync(member.read, CHUNK_BYTES):
+                yield piece
+    finally:
+        archive.close()
