@@ -1,4 +1,4 @@
-"""Export: matching instances as Part-10 files, as kept, DIR/STUDY/SERIES/INSTANCE.dcm; TIFF preambles are given back."""
+"""Export: matching instances as Part-10 files, as kept: DIR/STUDY/SERIES/INSTANCE.dcm; TIFF preambles given back."""
 
 import os
 import re

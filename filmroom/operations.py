@@ -13,7 +13,7 @@ import msgspec
 from engine import Invalid, rows
 from engine.ports import Peer
 from filmroom import exporting, importing
-from filmroom.compose import Node
+from filmroom.compose import Node, dimse_settings
 from filmroom.query_text import parse
 from filmroom.settings import PeerSettings
 from protocols import dimse
@@ -93,7 +93,8 @@ async def aet_test(node: Node, *, ae_title: str) -> Items:
         raise Invalid(f"no peer is called {ae_title.strip()!r}: filmroom aet add {ae_title.strip()} HOST:PORT")
     answered, reason = True, ""
     try:
-        await dimse.echo(peer)
+        status = await dimse.echo(peer, dimse_settings(node.settings))
+        answered, reason = status == 0, "" if status == 0 else f"status {status:04X}"
     except Exception as error:  # noqa: BLE001 - whatever keeps the peer from answering is the answer
         answered, reason = False, str(error) or type(error).__name__
     yield {"ae_title": peer.ae_title, "host": peer.host, "port": peer.port, "answered": answered, "reason": reason}

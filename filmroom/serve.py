@@ -83,12 +83,13 @@ def _listening(host: str, port: int, flag: str) -> Iterator[None]:
     """Turns the failure to bind a port into one clear line."""
     try:
         yield
-    except (OSError, ExceptionGroup) as error:
+    except (OSError, engine.Conflict, ExceptionGroup) as error:
         cause = leaf_of(error)
-        if not isinstance(cause, OSError):
+        if not isinstance(cause, (OSError, engine.Conflict)):
             raise
+        reason = os.strerror(cause.errno or 0) if isinstance(cause, OSError) else "the port is taken"
         hint = f"choose another with {flag} (0 takes a free one)"
-        raise Unreachable(f"cannot listen on {host}:{port} ({os.strerror(cause.errno or 0)}): {hint}") from error
+        raise Unreachable(f"cannot listen on {host}:{port} ({reason}): {hint}") from error
 
 
 async def print_ready(node: Node, dicom: Address, http: Address) -> None:
