@@ -86,7 +86,7 @@ def test_recovery_writes_the_same_bytes_again(tmp_path: Path) -> None:
     assert path.read_bytes() == CONTENT
 
 
-@pytest.mark.parametrize("length", [0, 100, LIMITS.read_bytes * 2 + 5])
+@pytest.mark.parametrize("length", [0, 100, LIMITS.read_bytes * 2 + 5, LIMITS.gather_bytes_max + 9])
 def test_a_range_of_a_file_is_a_source(store: ObjectStore, length: int) -> None:
     content = os.urandom(length)
     name = address([content])
