@@ -24,6 +24,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     # One intake segment: large enough that filling a new one with zeros is rare, small enough that a few fit the
     # intake.
     segment_bytes: int = 64 * MIB
+    # Records between acknowledgement and spill: bounds the memory that their descriptions take (about 4 kB each).
+    ring_entries_max: int = 32_768
     # How long a response is held back while the intake is full, before A700: below the time-outs that peers use (30 s).
     intake_wait_ms_max: int = 20_000
     # Kept free below the backlog, so that delete and collection can still write when all else is refused.

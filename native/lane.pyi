@@ -1,8 +1,7 @@
 """The way into the intake that the engine hands to a protocol; opaque to it. Its C interface is in lane.pxd."""
 
-from collections.abc import Buffer
-
 from native.segment import Log
+from typing_extensions import Buffer
 
 class Lane:
     log: Log

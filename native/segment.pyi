@@ -3,8 +3,10 @@
 Format: engine/keep/formats.py draws the record.
 """
 
-from collections.abc import Buffer, Sequence
+from collections.abc import Sequence
 from typing import Final
+
+from typing_extensions import Buffer
 
 KIND_INSTANCE: Final[int]  # payload is a canonical Part-10 file
 KIND_SPOOLED: Final[int]  # payload names a spool file: see formats.Spooled

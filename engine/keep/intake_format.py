@@ -1,13 +1,14 @@
 """The bytes of the intake, version 1. A number once stored never changes.
 
-A *segment* is a file of fixed size, full of zeros before its first use. Records follow each other from offset 0, each begun on a
-multiple of 8. A segment that is used again keeps its old bytes: its new generation, which seeds every checksum, tells them apart.
+A *segment* is a file of fixed size, full of zeros before its first use. Records follow each other from offset 0, each
+begun on a multiple of 8. A segment that is used again keeps its old bytes: its new generation, which seeds every
+checksum, tells them apart.
 
 Record, little endian::
 
     0   u32  magic 0x314D5246 ("FRM1")
     4   u16  version (1)
-    6   u16  kind: 1 instance (payload is a canonical Part-10 file), 2 spooled (payload is msgpack: name, length, key), 3 note
+    6   u16  kind: 1 instance (payload is a canonical Part-10 file), 2 spooled (payload is msgpack of Spooled), 3 note
     8   u64  generation of the segment
     16  u64  lsn
     24  u64  synced_to: every LSN up to here was known to be on disk when this record was written
@@ -19,9 +20,8 @@ Record, little endian::
     72  u64  checksum: XXH3-64 of bytes 0..71, seeded by the XXH3-64 of context and payload, seeded by the generation
     80  context, payload; the next record begins at the next multiple of 8 (bytes between mean nothing)
 
-The *checkpoint* file (``node/checkpoint``) is msgpack, replaced by rename::
-
-    {version: 1, lsn: highest LSN whose objects are durable, generation: highest generation given, segments: {number: generation}}
+The *checkpoint* file (``node/checkpoint``) is msgpack, replaced by rename. It is durable before a segment is used under
+the generation it names. ``voids`` are LSNs that no record will ever have: (last one of a run, first one of the next).
 """
 
 from typing import Final
@@ -34,12 +34,13 @@ CHECKPOINT_VERSION: Final = 1
 
 
 class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
-    """What ``node/checkpoint`` holds."""
+    """What ``node/checkpoint`` holds: objects up to ``lsn`` are durable; ``generation`` is the highest ever given."""
 
     version: int = CHECKPOINT_VERSION
     lsn: int = 0
     generation: int = 0
     segments: dict[int, int] = {}
+    voids: tuple[tuple[int, int], ...] = ()
 
 
 class Spooled(msgspec.Struct, frozen=True):

@@ -1,0 +1,280 @@
+"""The intake: what is acknowledged with ``ack = disk`` stands here until its object and journal record are durable.
+
+``intake_format`` draws the bytes; ``native.segment`` appends and syncs; ``recovery`` decides what a start finds. This
+file gives segments out, takes them back at checkpoints, and lends what is not spilled to readers.
+"""
+
+import logging
+import mmap
+import os
+import threading
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from engine.clock import Clock, Identifiers
+from engine.errors import Corrupt, Fenced, Invalid, Unavailable
+from engine.keep.copying import Buffer
+from engine.keep.intake_format import Checkpoint, Spooled, decode_checkpoint, encode_checkpoint
+from engine.keep.node_directory import NodeDirectory
+from engine.keep.recovery import recover
+from engine.keep.segments import Segments
+from engine.limits import LIMITS, Limits
+from engine.model import FileRange, Origin
+from engine.settings import StoreSettings
+from native.lane import Lane
+from native.segment import KIND_SPOOLED, Entry, Log
+
+log = logging.getLogger("filmroom.intake")
+
+CHECKPOINT = "checkpoint"
+PREPARE_WAIT_SECONDS = 0.05
+
+
+class Intake:
+    """One node's intake. Blocking; thread-safe."""
+
+    def __init__(
+        self,
+        node: NodeDirectory,
+        settings: StoreSettings,
+        clock: Clock,
+        *,
+        sync_objects: Callable[[], None],
+        lsn_floor: int = 0,
+        stamp_floor: int = 0,
+        limits: Limits = LIMITS,
+    ) -> None:
+        """Recovers what an earlier process left. Raises Corrupt when an acknowledged record is missing."""
+        self._node = node
+        self._limits = limits
+        self._clock = clock
+        self._sync_objects = sync_objects
+        self._lock = threading.RLock()
+        self._segments = Segments(node, limits, settings.intake_bytes_max // limits.segment_bytes)
+        stored = node.read(CHECKPOINT)
+        self._checkpoint = Checkpoint() if stored is None else decode_checkpoint(stored)
+        found = recover(self._segments.recover(self._checkpoint), self._checkpoint)
+        self.recovered = found.entries
+        self._entries = {entry.lsn: entry for entry in found.entries}
+        self._spooled: dict[int, tuple[Spooled, int, mmap.mmap]] = {}
+        self._pinned_spools: dict[int, int] = {}
+        self._forget_lost_spools()
+        last = max(found.last_seen, lsn_floor)
+        self._note_void(found.entries[-1].lsn if found.entries else self._checkpoint.lsn, last + 1)
+        self._spilled_lsn = self._checkpoint.lsn
+        self._spool_prefix = Identifiers().random_id()
+        self.log = Log(
+            first_lsn=last + 1,
+            stamp_floor=max(found.last_stamp, stamp_floor),
+            ring_capacity=limits.ring_entries_max,
+            wait_ms_max=limits.intake_wait_ms_max,
+            external_ack=settings.ack == "object",
+        )
+        self._first_lsn = last + 1
+        self._bytes_since = 0
+        self._closing = threading.Event()
+        self._give_segments(self._segments.idle(self._checkpoint.lsn) or [self._segments.make()])
+        self._preparer = threading.Thread(target=self._prepare, name="filmroom-intake", daemon=True)
+        self._preparer.start()
+
+    # -- in ----------------------------------------------------------------------------------------------------------
+
+    def lane(self, origin: Origin) -> Lane:
+        """A way in for one association or request."""
+        return Lane(
+            self.log,
+            msgspec.msgpack.encode(origin),
+            self._node.spool_fd,
+            self._spool_prefix + Identifiers().random_id()[:8],
+            object_bytes_max=self._limits.object_bytes_max,
+            gather_bytes_max=self._limits.gather_bytes_max,
+        )
+
+    def store(self, origin: Origin, parts: Sequence[Buffer]) -> int:
+        """Append one canonical file; its LSN. Does not wait for the sync. Raises Invalid, Unavailable, Fenced."""
+        try:
+            return self.lane(origin).keep(list(parts))
+        except ValueError as error:
+            raise Invalid(str(error)) from None
+        except OSError as error:
+            raise self._refused(error) from error
+
+    def wait(self, lsn: int) -> None:
+        """Block until ``lsn`` is acknowledged. Raises Unavailable, Fenced."""
+        try:
+            self.log.wait(lsn)
+        except OSError as error:
+            raise self._refused(error) from error
+
+    def sync(self, lsn: int) -> None:
+        """Records up to ``lsn`` are on disk when this returns, whoever acknowledges them. Raises Fenced."""
+        try:
+            self.log.sync(lsn)
+        except OSError as error:
+            raise self._refused(error) from error
+
+    # -- out ---------------------------------------------------------------------------------------------------------
+
+    def drain(self, count_max: int, timeout_ms: int) -> list[Entry]:
+        """The next written records in LSN order; their bytes stay readable until the checkpoint that covers them."""
+        entries = self.log.drain(count_max, timeout_ms)
+        with self._lock:
+            self._entries.update((entry.lsn, entry) for entry in entries)
+        return entries
+
+    def payload(self, entry: Entry) -> memoryview:
+        """The canonical file of a record. Raises Corrupt when its spool file is not what the record names."""
+        with self._lock:
+            if entry.kind != KIND_SPOOLED:
+                return self._segments.view(entry)
+            return memoryview(self._spool(entry)[2])
+
+    def context(self, entry: Entry) -> bytes:
+        """What the lane of this record was opened with."""
+        with self._lock:
+            return self._segments.context(entry)
+
+    def pin(self, lsn: int) -> FileRange | None:
+        """Where the file of a record stands in the intake, kept there until ``unpin``; None when it has left."""
+        with self._lock:
+            entry = self._entries.get(lsn)
+            if entry is None:
+                return None
+            if entry.kind == KIND_SPOOLED:
+                spooled, fd, _ = self._spool(entry)
+                self._pinned_spools[lsn] = self._pinned_spools.get(lsn, 0) + 1
+                return FileRange(os.dup(fd), 0, spooled.length)
+            return FileRange(self._segments.pin(entry.segment), entry.payload_offset, entry.payload_length)
+
+    def unpin(self, lsn: int, source: FileRange) -> None:
+        """Give back what ``pin`` lent."""
+        with self._lock:
+            if lsn in self._pinned_spools:
+                os.close(source.fd)
+                self._pinned_spools[lsn] -= 1
+                if not self._pinned_spools[lsn]:
+                    del self._pinned_spools[lsn]
+                return
+            self._segments.unpin_fd(source.fd)
+
+    # -- behind the acknowledgement ----------------------------------------------------------------------------------
+
+    def spilled(self, lsn: int) -> None:
+        """Objects and journal of every record up to ``lsn`` are written."""
+        with self._lock:
+            for one in range(self._spilled_lsn + 1, lsn + 1):
+                entry = self._entries.get(one)
+                self._bytes_since += entry.payload_length if entry else 0
+            self._spilled_lsn = max(self._spilled_lsn, lsn)
+
+    def checkpoint_due(self) -> bool:
+        """Whether enough is spilled that its segments should come back."""
+        return self._bytes_since >= self._limits.segment_bytes or self.log.statistics()["segments_free"] == 0
+
+    def checkpoint(self) -> None:
+        """Make what is spilled durable and take its segments back. Raises Fenced when a sync fails."""
+        with self._lock:
+            lsn = self._spilled_lsn
+        self._sync_objects()
+        with self._lock:
+            retired = [
+                number for number, last in self.log.retired() if last <= lsn and not self._segments.is_pinned(number)
+            ]
+            idle = self._segments.idle(lsn)
+            for number in retired:
+                self.log.remove_segment(number)
+            self._checkpoint = msgspec.structs.replace(
+                self._checkpoint, lsn=lsn, voids=tuple(void for void in self._checkpoint.voids if void[1] > lsn)
+            )
+            self._bytes_since = 0
+            self._give_segments([*retired, *idle])
+            for one in [one for one in self._entries if one <= lsn]:
+                self._forget(self._entries.pop(one))
+
+    def set_aside(self, entry: Entry) -> None:
+        """Keep the bytes of a record that cannot be described where a human finds them (``node/aside``)."""
+        self._node.replace(f"aside/{entry.lsn}.dcm", bytes(self.payload(entry)))
+
+    def unspilled(self) -> tuple[int, int]:
+        """Bytes and count of what a loss of this disk would take with it."""
+        with self._lock:
+            waiting = [entry for lsn, entry in self._entries.items() if lsn > self._spilled_lsn]
+            return sum(entry.payload_length for entry in waiting), len(waiting)
+
+    def close(self) -> None:
+        """Stop taking anything. Call ``checkpoint`` before, or the next start recovers."""
+        self.log.stop()
+        self._closing.set()
+        self._preparer.join()
+        with self._lock:
+            for _, fd, _ in self._spooled.values():
+                os.close(fd)
+            self._segments.close()
+
+    # -- inside ------------------------------------------------------------------------------------------------------
+
+    def _refused(self, error: OSError) -> Unavailable | Fenced:
+        if self.log.failure():
+            return Fenced("the intake failed: nothing more is acknowledged by this process")
+        return Unavailable(str(error))
+
+    def _note_void(self, last: int, first: int) -> None:
+        if first > last + 1:
+            voids = (*self._checkpoint.voids, (last, first))
+            self._checkpoint = msgspec.structs.replace(self._checkpoint, voids=voids)
+
+    def _give_segments(self, numbers: Sequence[int]) -> None:
+        """New generations, durable before the log may write under them."""
+        for number in numbers:
+            self._segments.renew(number)
+        self._checkpoint = msgspec.structs.replace(
+            self._checkpoint, generation=self._segments.generation, segments=self._segments.generations()
+        )
+        self._node.replace(CHECKPOINT, encode_checkpoint(self._checkpoint))
+        for number in numbers:
+            self._segments.hand_to(self.log, number)
+
+    def _prepare(self) -> None:
+        """Make a segment ahead of need, so that nobody waits for zeros to be written."""
+        while not self._closing.wait(PREPARE_WAIT_SECONDS):
+            if self.log.statistics()["segments_free"] or not self._segments.may_grow() or not self._has_room():
+                continue
+            try:
+                number = self._segments.make()
+                with self._lock:
+                    self._give_segments([number])
+            except Unavailable as error:
+                log.warning("no new segment", extra={"reason": str(error)})
+                self._closing.wait(1)
+            except OSError as error:
+                self.log.fail(f"the checkpoint file could not be written: {error.strerror}")
+                return
+
+    def _has_room(self) -> bool:
+        free = self._node.free_bytes()
+        return free is None or free > self.unspilled()[0] + self._limits.segment_bytes * 2
+
+    def _spool(self, entry: Entry) -> tuple[Spooled, int, mmap.mmap]:
+        if entry.lsn not in self._spooled:
+            named = msgspec.msgpack.decode(self._segments.view(entry), type=Spooled)
+            try:
+                fd = self._node.open_spooled(named.name)
+                mapped = mmap.mmap(fd, named.length, prot=mmap.PROT_READ)
+            except (OSError, ValueError) as error:
+                raise Corrupt(f"the spool file of record {entry.lsn} is not what was written") from error
+            self._spooled[entry.lsn] = (named, fd, mapped)
+        return self._spooled[entry.lsn]
+
+    def _forget(self, entry: Entry) -> None:
+        if entry.kind == KIND_SPOOLED:
+            named, fd, _ = self._spooled.pop(entry.lsn) if entry.lsn in self._spooled else self._spool(entry)
+            self._spooled.pop(entry.lsn, None)
+            self._node.remove_spooled(named.name)
+            os.close(fd)
+
+    def _forget_lost_spools(self) -> None:
+        """Spool files that no recovered record names were never acknowledged."""
+        wanted = {self._spool(entry)[0].name for entry in self.recovered if entry.kind == KIND_SPOOLED}
+        for name in set(self._node.spooled()) - wanted:
+            self._node.remove_spooled(name)

@@ -1,0 +1,213 @@
+"""``FOLDER/node``: what belongs to this machine. On disk, or (for ``memory://``) in memory, gone with the process."""
+
+import fcntl
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Protocol
+
+from engine.clock import Identifiers
+from engine.errors import Conflict, Unavailable
+from engine.keep.objects import folder_of
+from engine.keep.posix import DIRECTORY_MODE, fsync_directory
+
+ZEROS_BYTES = 1 << 20
+
+
+class NodeDirectory(Protocol):
+    """The contract of both kinds. Everything written through it is durable when the call returns."""
+
+    spool_fd: int
+
+    def lock(self) -> None:
+        """Raises Conflict when another process holds this node."""
+
+    def writer_id(self, identifiers: Identifiers) -> str:
+        """The name under which this node writes; made once."""
+
+    def read(self, name: str) -> bytes | None: ...
+    def replace(self, name: str, data: bytes) -> None: ...
+    def segments(self) -> list[int]:
+        """Numbers of the segments there are."""
+
+    def open_segment(self, number: int) -> int:
+        """Descriptor of a segment that is there."""
+
+    def make_segment(self, number: int, length: int) -> int:
+        """Descriptor of a new segment full of zeros, synced with its directory. Raises Unavailable: no room."""
+
+    def open_spooled(self, name: str) -> int: ...
+    def spooled(self) -> list[str]: ...
+    def remove_spooled(self, name: str) -> None: ...
+    def index_path(self) -> Path | None:
+        """Where the settled index of this node stands; None = in memory."""
+
+    def control_path(self) -> Path | None: ...
+    def free_bytes(self) -> int | None:
+        """Bytes that may still be written; None where that has no meaning."""
+
+    def close(self) -> None: ...
+
+
+def open_node_directory(url: str) -> NodeDirectory:
+    """The node directory beside the archive that ``url`` names. Raises Invalid, Unavailable."""
+    folder = folder_of(url)
+    return MemoryNode() if folder is None else DiskNode(folder / "node")
+
+
+class DiskNode:
+    """``FOLDER/node`` on a file system."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path.absolute()
+        self._lock_fd = -1
+        try:
+            for folder in (self._path, self._path / "spool", self._path / "intake", self._path / "aside"):
+                if not folder.is_dir():
+                    folder.mkdir(DIRECTORY_MODE, parents=True, exist_ok=True)
+                    fsync_directory(str(folder.parent))
+            self.spool_fd = os.open(self._path / "spool", os.O_RDONLY | os.O_DIRECTORY)
+        except OSError as error:
+            raise Unavailable(f"{self._path} cannot be used: {error.strerror}") from error
+
+    def lock(self) -> None:
+        self._lock_fd = os.open(self._path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(self._lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Conflict(f"another process serves {self._path.parent}") from None
+
+    def writer_id(self, identifiers: Identifiers) -> str:
+        known = self.read("writer")
+        if known is None:
+            known = identifiers.random_id().encode()
+            self.replace("writer", known)
+        return known.decode()
+
+    def read(self, name: str) -> bytes | None:
+        try:
+            return (self._path / name).read_bytes()
+        except FileNotFoundError:
+            return None
+
+    def replace(self, name: str, data: bytes) -> None:
+        target = self._path / name
+        temporary = target.with_name(target.name + ".new")
+        fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        try:
+            os.write(fd, data)
+            os.fdatasync(fd)
+        finally:
+            os.close(fd)
+        temporary.replace(target)
+        fsync_directory(str(target.parent))
+
+    def segments(self) -> list[int]:
+        return sorted(int(path.name) for path in (self._path / "intake").iterdir() if path.name.isdigit())
+
+    def open_segment(self, number: int) -> int:
+        return os.open(self._path / "intake" / f"{number:06d}", os.O_RDWR)
+
+    def make_segment(self, number: int, length: int) -> int:
+        folder = self._path / "intake"
+        temporary = folder / "making"
+        try:
+            fd = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
+            try:
+                _fill_with_zeros(fd, length)
+                os.fdatasync(fd)
+                temporary.rename(folder / f"{number:06d}")
+                fsync_directory(str(folder))
+            except BaseException:
+                os.close(fd)
+                raise
+        except OSError as error:
+            raise Unavailable(f"no room for another segment of the intake: {error.strerror}") from error
+        return fd
+
+    def open_spooled(self, name: str) -> int:
+        return os.open(self._path / "spool" / name, os.O_RDONLY)
+
+    def spooled(self) -> list[str]:
+        return [path.name for path in (self._path / "spool").iterdir()]
+
+    def remove_spooled(self, name: str) -> None:
+        (self._path / "spool" / name).unlink(missing_ok=True)
+
+    def index_path(self) -> Path | None:
+        return self._path / "index"
+
+    def control_path(self) -> Path | None:
+        return self._path / "control.sock"
+
+    def free_bytes(self) -> int | None:
+        found = os.statvfs(self._path)
+        return found.f_bavail * found.f_frsize
+
+    def close(self) -> None:
+        for fd in (self.spool_fd, self._lock_fd):
+            if fd >= 0:
+                os.close(fd)
+
+
+class MemoryNode:
+    """A node without files: segments are memory, large instances pass through a temporary folder."""
+
+    def __init__(self) -> None:
+        shared = Path("/dev/shm")
+        self._spool = Path(tempfile.mkdtemp(prefix="filmroom-", dir=shared if shared.is_dir() else None))
+        self.spool_fd = os.open(self._spool, os.O_RDONLY | os.O_DIRECTORY)
+        self._files: dict[str, bytes] = {}
+
+    def lock(self) -> None:
+        """Nobody else can see this node."""
+
+    def writer_id(self, identifiers: Identifiers) -> str:
+        return identifiers.random_id()
+
+    def read(self, name: str) -> bytes | None:
+        return self._files.get(name)
+
+    def replace(self, name: str, data: bytes) -> None:
+        self._files[name] = data
+
+    def segments(self) -> list[int]:
+        return []
+
+    def open_segment(self, number: int) -> int:
+        raise Unavailable("there are no segments in memory before they are made")
+
+    def make_segment(self, number: int, length: int) -> int:
+        fd = os.memfd_create(f"filmroom-intake-{number}")
+        os.ftruncate(fd, length)
+        return fd
+
+    def open_spooled(self, name: str) -> int:
+        return os.open(self._spool / name, os.O_RDONLY)
+
+    def spooled(self) -> list[str]:
+        return [path.name for path in self._spool.iterdir()]
+
+    def remove_spooled(self, name: str) -> None:
+        (self._spool / name).unlink(missing_ok=True)
+
+    def index_path(self) -> Path | None:
+        return None
+
+    def control_path(self) -> Path | None:
+        return None
+
+    def free_bytes(self) -> int | None:
+        return None
+
+    def close(self) -> None:
+        os.close(self.spool_fd)
+        shutil.rmtree(self._spool, ignore_errors=True)
+
+
+def _fill_with_zeros(fd: int, length: int) -> None:
+    zeros = bytes(min(ZEROS_BYTES, length))
+    at = 0
+    while at < length:
+        at += os.pwrite(fd, zeros[: length - at], at)
