@@ -37,7 +37,7 @@ async def serve(
     host, port = listeners[0].socket.getsockname()[:2]
     log.info("listening", extra={"host": host, "port": port, "ae_title": settings.ae_title})
     task_status.started((host, port))
-    await Port(Site(archive, settings, peers), listeners).run(shutdown or trio.Event())
+    await Port(Site(archive, settings, peers), listeners).run(trio.Event() if shutdown is None else shutdown)
 
 
 async def _listen(settings: DimseSettings) -> list[trio.SocketListener]:
@@ -116,8 +116,8 @@ class Port:
                 self._empty.set()
 
     def _make_room(self) -> None:
-        """Close the oldest connection that has not asked for an association yet, when there are too many (H7)."""
-        opening = [session for session in self._sessions if session.phase == "opening"]
+        """Close the oldest connection that has no association (not yet, or no more), when there are too many (H7)."""
+        opening = [session for session in self._sessions if session.phase in ("opening", "closing")]
         if len(opening) >= self._site.settings.half_open_max:
             opening[0].scope.cancel()
 

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from engine.ports import Peers
 from native import pdu
 from protocols.dimse import classes, titles
 from protocols.dimse.settings import IMPLEMENTATION_VERSION_NAME, DimseSettings
@@ -61,7 +62,7 @@ def check_sound(request: pdu.AssociateRequest) -> None:
 
 
 def negotiate(
-    request: pdu.AssociateRequest, settings: DimseSettings, *, address: str, known: titles.Peers
+    request: pdu.AssociateRequest, settings: DimseSettings, *, address: str, known: Peers
 ) -> Accepted | Rejected:
     """Decide. ``address``: the peer's IP address; ``known``: the configured peers."""
     called = titles.title_of(request.called_ae_title)

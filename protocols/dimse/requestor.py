@@ -93,7 +93,7 @@ class Requestor:
     async def store(
         self, jobs: Sequence[Job], limiter: trio.CapacityLimiter, *, originator: tuple[str, int] | None = None
     ) -> list[int]:
-        """C-STORE of each job, one after the other; their statuses. Fewer than jobs: the association is gone (``lost``)."""
+        """C-STORE of each job in turn; their statuses. Fewer than jobs: the association is gone (``lost``)."""
         if self._sender is None:
             self._sender = wire.Sender(pdu_bytes_max=self._peer_pdu_bytes_max)
         send = partial(
@@ -156,7 +156,7 @@ class Requestor:
 async def associate(
     peer: Peer, settings: DimseSettings, pairs: Sequence[tuple[str, str]], interrupts: Interrupts
 ) -> AsyncIterator[Requestor]:
-    """An association with one context a pair (SOP class, transfer syntax). Raises NotAssociated; released at the end."""
+    """An association, a context for each (SOP class, transfer syntax); released at the end. Raises NotAssociated."""
     socket = await _connect(peer, settings)
     association = Association(
         requestor=True, artim_seconds=settings.artim_seconds, pdu_bytes_max=settings.pdu_bytes_max

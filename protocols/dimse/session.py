@@ -1,7 +1,10 @@
 """One accepted connection: the stream, and no decisions. Those are in association, negotiation and the services."""
 
+import contextlib
 import logging
+import os
 import select
+import struct
 from collections import deque
 from typing import Literal
 
@@ -46,6 +49,7 @@ class Session:
         )
         self._waiting = trio.CancelScope()
         self._winding_down = False
+        self._admitted = False
         self._send_lock = trio.Lock()
 
     # -- from one end to the other -----------------------------------------------------------------------------------
@@ -56,17 +60,18 @@ class Session:
             try:
                 accepted = await self._open()
                 if accepted is not None:
-                    try:
-                        await self._serve(accepted)
-                    finally:
-                        self._site.leave(self._address)
+                    await self._serve(accepted)
                 self.phase = "closing"
                 await self._await_close()
             except (OSError, trio.TooSlowError, Gone) as error:
                 log.info("association broken", extra={"association": self._number, "why": _why(error)})
+                if isinstance(error, trio.TooSlowError):
+                    self._reset_on_close()
             finally:
                 self._abort_now()
                 self._socket.close()
+                if self._admitted:
+                    self._site.leave(self._address)
 
     def wind_down(self) -> None:
         """End when the operation in progress is done and the peer says nothing more."""
@@ -89,8 +94,9 @@ class Session:
     async def _answer_request(self, requested: Requested) -> Accepted | None:
         site = self._site
         verdict = negotiate(requested.request, site.settings, address=self._address, known=site.peers)
-        if isinstance(verdict, Accepted) and not site.admit(self._address):
-            verdict = LOCAL_LIMIT_EXCEEDED
+        if isinstance(verdict, Accepted):
+            self._admitted = site.admit(self._address)
+            verdict = verdict if self._admitted else LOCAL_LIMIT_EXCEEDED
         now = trio.current_time()
         if isinstance(verdict, Rejected):
             extra = {"association": self._number, "peer": self._address, "why": verdict.why}
@@ -192,10 +198,12 @@ class Session:
         self._association.abort(trio.current_time())
         output = self._association.take_output()
         if output:
-            try:
-                self._socket._sock.send(output)  # type: ignore[attr-defined]
-            except OSError:
-                pass
+            with contextlib.suppress(OSError):
+                os.write(self._socket.fileno(), output)
+
+    def _reset_on_close(self) -> None:
+        """What the peer does not take is dropped with the connection, not kept by the kernel (H18)."""
+        self._socket.setsockopt(trio.socket.SOL_SOCKET, trio.socket.SO_LINGER, struct.pack("ii", 1, 0))
 
     def _log_end(self, happened: Happened) -> None:
         if isinstance(happened, Aborted):

@@ -41,7 +41,7 @@ class DimseSettings(msgspec.Struct, frozen=True, kw_only=True):
     associations_max: int = 500
     # So that one peer that forgets to close leaves room for the others.
     associations_per_peer_max: int = 200
-    # Sockets that have not yet sent their request; the oldest is closed when one more comes.
+    # Sockets without an association (not yet, or no more); the oldest is closed when one more comes.
     half_open_max: int = 256
     # Threads that receive for busy associations: more than this only adds switches on the machines we measured.
     receive_threads_max: int = 16

@@ -1,4 +1,4 @@
-"""The association without a socket: both sides against each other, every cut, collisions, garbage (H01-H06, H09, H12)."""
+"""The association without a socket: both sides against each other, every cut, collisions, garbage."""
 
 import random
 import struct

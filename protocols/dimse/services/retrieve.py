@@ -1,4 +1,4 @@
-"""C-MOVE as SCP, Study Root and Patient Root (PS3.4 C.4.2): finds the instances, sends them by associations of our own."""
+"""C-MOVE as SCP, Study Root and Patient Root (PS3.4 C.4.2): sends instances over associations of our own."""
 
 import logging
 from collections.abc import Sequence
@@ -109,7 +109,7 @@ class Move:
             refused = {instance.sop_instance_uid for instance in part} - {
                 instance.sop_instance_uid for instance in accepted
             }
-            self._failed += [uid for uid in refused]
+            self._failed += refused
             log.warning(
                 "destination does not take every class and syntax",
                 extra={"destination": self._peer.ae_title, "count": len(part) - len(accepted)},

@@ -1,0 +1,110 @@
+"""A small archive that obeys what DIMSE needs of the engine: instances in memory, matched by plain comparison."""
+
+import fnmatch
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+import msgspec
+
+from engine.model import Found, Instance, Key, Level, Match, Origin, Query
+from engine.ports import Peer
+from native import dataset
+
+UNIQUE = {Level.PATIENT: "00100020", Level.STUDY: "0020000D", Level.SERIES: "0020000E", Level.INSTANCE: "00080018"}
+
+
+class Row(msgspec.Struct, frozen=True):
+    instance: Instance
+    header: bytes
+
+
+class Fetched(msgspec.Struct, frozen=True):
+    instance: Instance
+    source: bytes
+    dataset_offset: int
+
+
+class Window(msgspec.Struct, frozen=True):
+    objects: list[Fetched]
+    lost: list[Instance] = []
+
+
+class SmallArchive:
+    """``rows`` are in series order. ``page_count`` cuts answers to find."""
+
+    def __init__(self) -> None:
+        self.rows: list[Row] = []
+        self.datasets: dict[str, bytes] = {}
+        self.lost: set[str] = set()
+        self.asked: list[Query] = []
+
+    def add(self, header: bytes, data: bytes, sop_class_uid: str, transfer_syntax_uid: str) -> None:
+        study, series, sop = dataset.values(header, ["0020000D", "0020000E", "00080018"])
+        instance = Instance(
+            study_uid=study or "",
+            series_uid=series or "",
+            sop_instance_uid=sop or "",
+            sop_class_uid=sop_class_uid,
+            transfer_syntax_uid=transfer_syntax_uid,
+            key="",
+            size_bytes=len(data),
+            stamp=0,
+            writer="",
+            lsn=len(self.rows),
+        )
+        self.rows.append(Row(instance, header))
+        self.datasets[instance.sop_instance_uid] = data
+
+    def lane(self, origin: Origin) -> None:
+        return None
+
+    async def answer(self, query: Query) -> Found:
+        self.asked.append(query)
+        rows: dict[str | None, Row] = {}
+        for row in self._matching(query):
+            rows.setdefault(dataset.values(row.header, [UNIQUE[query.level]])[0], row)
+        begin = int(query.page or 0)
+        end = begin + (query.limit or len(rows))
+        chosen = list(rows.values())[begin:end]
+        matches = tuple(Match(level=query.level, header=row.header, instance=row.instance) for row in chosen)
+        return Found(matches=matches, total=len(rows), next_page=str(end) if end < len(rows) else "")
+
+    async def instances(self, query: Query) -> list[Instance]:
+        return [row.instance for row in self._matching(query)]
+
+    @asynccontextmanager
+    async def reader(self, instances: Sequence[Instance]) -> AsyncIterator[AsyncIterator[Window]]:
+        async def windows() -> AsyncIterator[Window]:
+            for begin in range(0, len(instances), 8):
+                part = instances[begin : begin + 8]
+                yield Window(
+                    [
+                        Fetched(one, b"head" + self.datasets[one.sop_instance_uid], 4)
+                        for one in part
+                        if one.sop_instance_uid not in self.lost
+                    ],
+                    [one for one in part if one.sop_instance_uid in self.lost],
+                )
+
+        yield windows()
+
+    def _matching(self, query: Query) -> list[Row]:
+        return [row for row in self.rows if all(_matches(row.header, key) for key in query.keys)]
+
+
+def _matches(header: bytes, key: Key) -> bool:
+    if len(key.path) != 8:
+        return True
+    text = (dataset.values(header, [key.path])[0] or "").lower()
+    return any(fnmatch.fnmatchcase(text, value.lower()) for value in key.values)
+
+
+class SmallPeers:
+    def __init__(self, *peers: Peer) -> None:
+        self.known = {peer.ae_title: peer for peer in peers}
+
+    def lookup(self, ae_title: str) -> Peer | None:
+        return self.known.get(ae_title.strip())
+
+    def all(self) -> list[Peer]:
+        return sorted(self.known.values(), key=lambda peer: peer.ae_title)

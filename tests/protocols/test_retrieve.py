@@ -1,0 +1,193 @@
+"""C-MOVE with real peers (C15, C16; H17), and our own associations."""
+
+import logging
+from pathlib import Path
+
+import pytest
+import trio
+
+from engine.ports import Peer
+from protocols.dimse.requestor import NotAssociated, echo
+from protocols.dimse.services.retrieve import _parts
+from tests.protocols.serving import CT, EXPLICIT, STUDY, Served, header, paper_archive, serving
+
+JPEG_LOSSLESS = "1.2.840.10008.1.2.4.70"
+
+
+class Sink:
+    """A storescp that keeps what it gets."""
+
+    def __init__(self, folder: Path, *arguments: str) -> None:
+        self.folder = folder
+        self.arguments = arguments
+        self.port = 0
+
+    async def __aenter__(self) -> "Sink":
+        import socket
+
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self._process = await trio.lowlevel.open_process(
+            ["/usr/bin/storescp", "-od", str(self.folder), *self.arguments, str(self.port)], env={"TCP_NODELAY": "1"}
+        )
+        with trio.fail_after(10):
+            while True:
+                try:
+                    (await trio.open_tcp_stream("127.0.0.1", self.port)).socket.close()
+                    return self
+                except OSError:
+                    await trio.sleep(0.02)
+
+    async def __aexit__(self, *failure: object) -> None:
+        self._process.terminate()
+        await self._process.wait()
+
+    def count(self) -> int:
+        return sum(1 for _ in self.folder.iterdir())
+
+
+async def movescu(served: Served, destination: str, *wanted: str, model: str = "-S") -> str:
+    keys = [part for key in wanted for part in ("-k", key)]
+    _, output = await served.run(
+        "movescu", "-d", model, "-aec", "FILMROOM", "-aem", destination, "127.0.0.1", str(served.port), *keys
+    )
+    return output
+
+
+def field(output: str, name: str) -> list[str]:
+    return [line.split(":", 2)[2].strip() for line in output.splitlines() if line[3:].strip().startswith(name)]
+
+
+@pytest.mark.parametrize(
+    ("model", "wanted", "count"),
+    [
+        ("-S", ("8,52=STUDY", f"20,d={STUDY}"), 30),
+        ("-S", ("8,52=SERIES", f"20,d={STUDY}", f"20,e={STUDY}.1"), 30),
+        ("-S", ("8,52=IMAGE", f"20,d={STUDY}", f"20,e={STUDY}.1", f"8,18={STUDY}.1.1\\{STUDY}.1.2"), 2),
+        ("-P", ("8,52=PATIENT", "10,20=P1"), 30),
+    ],
+)
+def test_C15_every_level_arrives(tmp_path: Path, model: str, wanted: tuple[str, ...], count: int) -> None:
+    archive = paper_archive(30)
+
+    async def check(served: Served) -> None:
+        async with Sink(tmp_path) as sink:
+            served.peers.known["SINK"] = Peer("SINK", "127.0.0.1", sink.port)
+            output = await movescu(served, "SINK", *wanted, model=model)
+            assert field(output, "DIMSE Status")[-1].startswith("0x0000"), output
+            assert field(output, "Completed Suboperations")[-1] == str(count)
+            assert field(output, "Failed Suboperations")[-1] == "0"
+            assert sink.count() == count
+
+    serving(check, archive)
+
+
+def test_C15_counters_add_up_in_every_pending_response(tmp_path: Path) -> None:
+    async def check(served: Served) -> None:
+        async with Sink(tmp_path) as sink:
+            served.peers.known["SINK"] = Peer("SINK", "127.0.0.1", sink.port)
+            output = await movescu(served, "SINK", "8,52=STUDY", f"20,d={STUDY}")
+            remaining = [int(number) for number in field(output, "Remaining Suboperations") if number.isdigit()]
+            completed = [int(number) for number in field(output, "Completed Suboperations")]
+            assert remaining and remaining[0] == 29
+            assert all(left + done == 30 for left, done in zip(remaining, completed, strict=False))
+
+    serving(check, paper_archive(30), pending_seconds=0.001)
+
+
+def test_C16_a_syntax_that_is_not_taken_fails_alone(tmp_path: Path) -> None:
+    archive = paper_archive(3)
+    made = header(PatientID="P1", StudyInstanceUID=STUDY, SeriesInstanceUID=STUDY + ".2", SOPInstanceUID=STUDY + ".2.1")
+    archive.add(made, made, CT, JPEG_LOSSLESS)
+
+    async def check(served: Served) -> None:
+        async with Sink(tmp_path, "+xe") as sink:
+            served.peers.known["SINK"] = Peer("SINK", "127.0.0.1", sink.port)
+            output = await movescu(served, "SINK", "8,52=STUDY", f"20,d={STUDY}")
+            assert field(output, "DIMSE Status")[-1].lower().startswith("0xb000"), output
+            assert field(output, "Completed Suboperations")[-1] == "3"
+            assert field(output, "Failed Suboperations")[-1] == "1"
+            assert STUDY + ".2.1" in output
+            assert sink.count() == 3
+
+    serving(check, archive)
+
+
+def test_an_object_that_is_lost_is_counted_as_failed(tmp_path: Path) -> None:
+    archive = paper_archive(3)
+    archive.lost.add(STUDY + ".1.2")
+
+    async def check(served: Served) -> None:
+        async with Sink(tmp_path) as sink:
+            served.peers.known["SINK"] = Peer("SINK", "127.0.0.1", sink.port)
+            output = await movescu(served, "SINK", "8,52=STUDY", f"20,d={STUDY}")
+            assert field(output, "Completed Suboperations")[-1] == "2"
+            assert field(output, "Failed Suboperations")[-1] == "1"
+
+    serving(check, archive)
+
+
+def test_H17_unknown_destination_is_A801_and_the_log_names_the_command(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "filmroom.dimse")
+
+    async def check(served: Served) -> None:
+        output = await movescu(served, "NOWHERE", "8,52=STUDY", f"20,d={STUDY}")
+        assert field(output, "DIMSE Status")[-1].lower().startswith("0xa801"), output
+
+    serving(check, paper_archive(1))
+    assert "filmroom aet add NOWHERE HOST:PORT" in caplog.text
+
+
+def test_a_destination_that_is_down_fails_every_instance() -> None:
+    async def check(served: Served) -> None:
+        output = await movescu(served, "DOWN", "8,52=STUDY", f"20,d={STUDY}")
+        assert field(output, "DIMSE Status")[-1].lower().startswith("0xa702"), output
+        assert field(output, "Failed Suboperations")[-1] == "3"
+
+    serving(check, paper_archive(3), Peer("DOWN", "127.0.0.1", 1))
+
+
+def test_no_match_is_success_with_zero_counters() -> None:
+    async def check(served: Served) -> None:
+        output = await movescu(served, "DOWN", "8,52=STUDY", "20,d=1.2.3")
+        assert field(output, "DIMSE Status")[-1].startswith("0x0000"), output
+        assert field(output, "Completed Suboperations")[-1] == "0"
+
+    serving(check, paper_archive(3), Peer("DOWN", "127.0.0.1", 1))
+
+
+@pytest.mark.parametrize("wanted", [("8,52=STUDY",), ("8,52=STUDY", "20,d=*"), ("8,52=IMAGE", "8,18=1.2.3")])
+def test_a_move_without_its_unique_keys_is_A900(wanted: tuple[str, ...]) -> None:
+    async def check(served: Served) -> None:
+        output = await movescu(served, "DOWN", *wanted)
+        assert field(output, "DIMSE Status")[-1].lower().startswith("0xa900"), output
+
+    serving(check, paper_archive(3), Peer("DOWN", "127.0.0.1", 1))
+
+
+def test_more_than_128_pairs_are_several_associations() -> None:
+    archive = paper_archive(1)
+    for number in range(300):
+        made = header(StudyInstanceUID=STUDY, SeriesInstanceUID=STUDY + ".3", SOPInstanceUID=f"{STUDY}.3.{number}")
+        archive.add(made, made, f"1.2.3.{number}", EXPLICIT)
+    parts = _parts([row.instance for row in archive.rows])
+    assert [len(pairs) for pairs, _ in parts] == [128, 128, 45]
+    assert sum(len(part) for _, part in parts) == 301
+
+
+def test_our_echo_reaches_us_and_says_why_when_it_does_not() -> None:
+    async def check(served: Served) -> None:
+        assert await echo(Peer("FILMROOM", "127.0.0.1", served.port)) == 0
+        with pytest.raises(NotAssociated, match="cannot be reached"):
+            await echo(Peer("FILMROOM", "127.0.0.1", 1))
+
+    serving(check)
+
+
+def test_our_echo_is_told_when_it_is_rejected() -> None:
+    async def check(served: Served) -> None:
+        with pytest.raises(NotAssociated, match="rejected 1/1/7"):
+            await echo(Peer("OTHER", "127.0.0.1", served.port))
+
+    serving(check, check_called_ae_title=True)
