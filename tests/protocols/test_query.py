@@ -99,7 +99,7 @@ def test_keys_below_the_level_are_not_matched_and_said_so() -> None:
         identifier((0x0020000D, "UI", b"x ")),
         identifier((0x00100010, "PN", b"*a" * 20_000)),
         identifier((0x00100010, "PN", b"*a" * 17)),
-        identifier((0x00280010, "UL", b"\1\2\3\4\5\6")),
+        identifier((0x00101010, "UL", b"\1\2\3\4\5\6")),
         b"".join(
             dataset.element(0x00080052 if n == 0x52 else 0x00080000 + n, "CS", b"") for n in range(1, KEYS_MAX + 3)
         ),
