@@ -30,6 +30,7 @@ from engine.keep.pending import Pending
 from engine.limits import LIMITS, Limits
 from engine.model import FileRange
 from engine.settings import Checkpoint
+from native.place import SHORT_SOURCE, place
 
 INCOMING: Final = ".incoming"
 FILE_MODE: Final = 0o640
@@ -84,7 +85,33 @@ class FolderStore:
 
     def copy_in(self, key: str, fd: int, offset: int, length: int, *, durable: bool) -> None:
         """``create`` from a range of an open file. Raises ``Corrupt`` when the file ends before the range does."""
-        self._write(key, lambda target: copy_range(fd, offset, length, target), durable, replace=False)
+        if durable:
+            self._write(key, lambda target: copy_range(fd, offset, length, target), durable, replace=False)
+        elif not self.copy_in_many([(key, FileRange(fd, offset, length))])[0]:
+            raise Conflict(f"{key} exists")
+
+    def copy_in_many(self, sources: Sequence[tuple[str, FileRange]]) -> list[bool]:
+        """``copy_in`` for many, not durable yet; False where the key exists. Raises as it does: some are in then."""
+        self._pending.check()
+        jobs = [
+            (os.fsencode(self._temporary()), os.fsencode(self._path(key)), source.fd, source.offset, source.length)
+            for key, source in sources
+        ]
+        results = place(jobs, FILE_MODE)
+        for number, result in enumerate(results):
+            if result == -errno.ENOENT:  # the directory's first object
+                with suppress(OSError):
+                    os.makedirs(posix.parent(self._path(sources[number][0])), posix.DIRECTORY_MODE, exist_ok=True)  # noqa: PTH103
+                results[number] = place([jobs[number]], FILE_MODE)[0]
+        for (key, _), result in zip(sources, results, strict=True):
+            if result >= 0:
+                self._pending.add_file(result, posix.parent(self._path(key)))
+        failed = next((result for result in results if result < 0 and result != -errno.EEXIST), 0)
+        if failed == SHORT_SOURCE:
+            raise Corrupt("a file that holds received bytes ends too early")
+        if failed:
+            raise _unavailable(OSError(-failed, os.strerror(-failed)))
+        return [result >= 0 for result in results]
 
     def get(self, key: str, offset: int = 0, length: int | None = None) -> bytes:
         """Bytes of an object, clipped at its end. Raises ``Missing``, ``Corrupt`` (the disk cannot read it)."""
@@ -150,6 +177,9 @@ class FolderStore:
         """Gives descriptors back. Objects written since the last ``sync_pending`` may be lost by power loss."""
         self._pending.close()
 
+    def _temporary(self) -> str:
+        return f"{self._prefix}{next(self._numbers):x}"
+
     def _path(self, key: str) -> str:
         return f"{self._root}/{check_key(key)}"
 
@@ -182,7 +212,7 @@ class FolderStore:
         self._pending.add_file(fd, posix.parent(path))
 
     def _fill_and_name(self, path: str, fill: Callable[[int], object], rename: Rename, *, durable: bool) -> int:
-        temporary = f"{self._prefix}{next(self._numbers):x}"
+        temporary = self._temporary()
         fd = os.open(temporary, _NEW_FILE, FILE_MODE)
         try:
             fill(fd)

@@ -52,6 +52,10 @@ class ObjectStore(Protocol):
         """``create`` from a range of an open file. Raises ``Corrupt`` when the file ends before the range does."""
         ...
 
+    def copy_in_many(self, sources: Sequence[tuple[str, FileRange]]) -> list[bool]:
+        """``copy_in`` for many, not durable yet; False where the key exists. Raises as it does: some are in then."""
+        ...
+
     def get(self, key: str, offset: int = 0, length: int | None = None) -> bytes:
         """Bytes of an object, clipped at its end. Raises ``Missing``."""
         ...
@@ -106,6 +110,14 @@ class MemoryStore:
 
     def copy_in(self, key: str, fd: int, offset: int, length: int, *, durable: bool) -> None:
         self.create(key, copy_parts(fd, offset, length), durable=durable)
+
+    def copy_in_many(self, sources: Sequence[tuple[str, FileRange]]) -> list[bool]:
+        created = [False] * len(sources)
+        for number, (key, source) in enumerate(sources):
+            with suppress(Conflict):
+                self.copy_in(key, source.fd, source.offset, source.length, durable=False)
+                created[number] = True
+        return created
 
     def get(self, key: str, offset: int = 0, length: int | None = None) -> bytes:
         try:
@@ -234,6 +246,17 @@ def keep_object(
             store.put(key, [_whole(source)], durable=False)
         return candidate
     raise Unavailable(f"{limits.collisions_max} different objects have one hash: somebody makes them on purpose")
+
+
+def keep_objects(
+    store: ObjectStore, tenant: str, sources: Sequence[tuple[str, FileRange]], *, rewrite: bool = False
+) -> list[str]:
+    """``keep_object`` for many, in one step on a folder: the names they got. Raises as it does; some are kept then."""
+    created = store.copy_in_many([(object_key(tenant, name), source) for name, source in sources])
+    return [
+        name if new else keep_object(store, tenant, name, source, rewrite=rewrite)
+        for (name, source), new in zip(sources, created, strict=True)
+    ]
 
 
 def read_pieces(store: ObjectStore, key: str) -> Iterator[bytes]:

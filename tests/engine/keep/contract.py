@@ -10,6 +10,7 @@ import pytest
 
 from engine.errors import Conflict, Corrupt, Invalid, Missing
 from engine.keep.objects import ObjectStore
+from engine.model import FileRange
 
 
 class Contract(ABC):
@@ -139,6 +140,22 @@ class Contract(ABC):
             with pytest.raises(Corrupt):
                 store.copy_in("t/short", source.fileno(), 200, length + 300, durable=True)
         assert not store.exists("t/short")
+
+    def test_copy_in_takes_many_ranges_at_once(self, store: ObjectStore) -> None:
+        content = os.urandom(100_000)
+        store.create("t/b/7", [b"was there"], durable=True)
+        with tempfile.TemporaryFile() as file:
+            file.write(content)
+            file.flush()
+            sources = [(f"t/{'ab'[n % 2]}/{n}", FileRange(file.fileno(), n * 100, n * 9)) for n in range(100)]
+            assert store.copy_in_many(sources) == [n != 7 for n in range(100)]
+            assert store.copy_in_many([]) == []
+            for number, (key, _) in enumerate(sources):
+                expected = content[number * 100 : number * 109] if number != 7 else b"was there"
+                assert store.get(key) == expected
+            with pytest.raises(Corrupt):
+                store.copy_in_many([("t/c", FileRange(file.fileno(), 0, 100_001))])
+            assert not store.exists("t/c")
 
     def test_copy_in_from_a_memory_file(self, store: ObjectStore) -> None:
         fd = os.memfd_create("segment")

@@ -41,6 +41,10 @@ class FaultyStore:
         self._read()
         self.inner.copy_in(key, fd, offset, length, durable=durable)
 
+    def copy_in_many(self, sources: Sequence[tuple[str, FileRange]]) -> list[bool]:
+        self._read()
+        return self.inner.copy_in_many(sources)
+
     def get(self, key: str, offset: int = 0, length: int | None = None) -> bytes:
         self._read()
         return self.inner.get(key, offset, length)

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import resource
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from engine.keep import posix
 from engine.keep.folder import FolderStore
 from engine.keep.objects import ObjectStore
 from engine.limits import Limits
+from engine.model import FileRange
 
 from .contract import Contract
 
@@ -194,3 +196,26 @@ def test_files_are_not_readable_by_everybody(tmp_path: Path) -> None:
     store.create("t/x", [b"x"], durable=True)
     assert (store.root / "t" / "x").stat().st_mode & 0o007 == 0
     assert (store.root / "t").stat().st_mode & 0o007 == 0
+
+
+def test_ranges_that_cannot_be_copied_leave_nothing(tmp_path: Path) -> None:
+    store = FolderStore(tmp_path / "archive", checkpoint="files")
+    (tmp_path / "source").write_bytes(b"0123456789")
+    with (tmp_path / "source").open("rb") as source:
+        good = FileRange(source.fileno(), 0, 10)
+        before = open_descriptors()
+        with pytest.raises(Unavailable):
+            store.copy_in_many([("t/a", good), ("t/bad", FileRange(9999, 0, 10)), ("t/b", good)])
+        assert [store.get(key) for key in store.list("t/")] == [b"0123456789"] * 2
+        assert files_below(store.root / ".incoming") == []
+        assert store.pending_count == 2
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (open_descriptors() - 1, hard))
+        try:
+            with pytest.raises(Unavailable):
+                store.copy_in("t/c", source.fileno(), 0, 10, durable=False)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        store.sync_pending()
+        assert open_descriptors() == before
+    assert sorted(store.list("t/")) == ["t/a", "t/b"]

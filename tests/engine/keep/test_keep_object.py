@@ -11,7 +11,7 @@ from engine.errors import Corrupt, Unavailable
 from engine.keep.content_digest import address
 from engine.keep.copying import Buffer
 from engine.keep.folder import FolderStore
-from engine.keep.objects import MemoryStore, ObjectStore, keep_object, read_pieces
+from engine.keep.objects import MemoryStore, ObjectStore, keep_object, keep_objects, read_pieces
 from engine.keep.paths import object_key
 from engine.limits import LIMITS, Limits
 from engine.model import FileRange
@@ -119,3 +119,17 @@ def test_an_object_that_the_disk_cannot_read_is_written_anew(tmp_path: Path, mon
     assert os.pread is real
     assert store.get(object_key("default", NAME)) == CONTENT
     assert store.pending_count == 2
+
+
+def test_many_are_kept_at_once(store: ObjectStore) -> None:
+    contents = [os.urandom(500) for _ in range(20)]
+    names = [address([content]) for content in contents]
+    store.create(object_key("default", names[3]), [contents[3][:100]], durable=True)
+    keep_object(store, "default", names[4], contents[4])
+    with tempfile.TemporaryFile() as segment:
+        segment.write(b"".join(contents))
+        segment.flush()
+        sources = [(name, FileRange(segment.fileno(), at * 500, 500)) for at, name in enumerate(names)]
+        assert keep_objects(store, "default", sources) == names
+        assert keep_objects(store, "default", sources, rewrite=True) == names
+    assert [store.get(object_key("default", name)) for name in names] == contents
