@@ -4,6 +4,7 @@ Run as ``python -m tests.engine.keep.power_loss_writer ROOT LOG CHECKPOINT`` wit
 """
 
 import sys
+import tempfile
 from contextlib import suppress
 from pathlib import Path
 
@@ -30,8 +31,12 @@ def run(root: Path, checkpoint: str) -> None:
         recorder.mark(b"floor %d" % journal.last_lsn())
         for batch in range(2):
             pending = [f"t/default/o/{number}{batch}/p{start}" for number in range(3)]
-            for key in pending:
+            for key in pending[:2]:
                 store.create(key, [content_of(key)], durable=False)
+            with tempfile.TemporaryFile() as segment:
+                segment.write(content_of(pending[2]))
+                segment.flush()
+                store.copy_in(pending[2], segment.fileno(), 0, segment.tell(), durable=False)
             with suppress(Conflict):
                 store.create(pending[0], [b"other"], durable=False)
             store.put(pending[1], [content_of(pending[1])], durable=False)
