@@ -1,6 +1,6 @@
 """How a command reaches the archive: through the running node's control socket, or by opening the store itself."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any
 
@@ -11,7 +11,7 @@ from filmroom.exits import Unreachable
 from filmroom.settings import Loaded
 
 
-async def perform(loaded: Loaded, do: str, **parameters: Any) -> AsyncIterator[Any]:
+async def perform(loaded: Loaded, do: str, **parameters: Any) -> AsyncGenerator[Any, None]:
     """Items of one operation. Raises what the operation raises; Unreachable when the store is held by a process that
     does not answer."""
     folder = node_folder(loaded.settings.store.url)

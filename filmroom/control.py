@@ -7,7 +7,7 @@ Request ``{"do": NAME, "with": {...}}``; answers ``{"item": ...}`` any number of
 import logging
 import os
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing, suppress
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ KINDS: dict[str, type[Exception]] = {
     for kind in (engine.Unavailable, engine.Invalid, engine.Missing, engine.Conflict, engine.Corrupt, engine.Fenced)
 }
 KINDS["Unreachable"] = Unreachable
-Answer = Callable[[str, dict[str, Any]], AsyncIterator[Any]]
+Answer = Callable[[str, dict[str, Any]], AsyncGenerator[Any, None]]
 log = logging.getLogger("filmroom.control")
 
 
@@ -52,7 +52,7 @@ async def serve(
             (folder / NAME).unlink()
 
 
-async def ask(folder: Path, do: str, parameters: dict[str, Any]) -> AsyncIterator[Any]:
+async def ask(folder: Path, do: str, parameters: dict[str, Any]) -> AsyncGenerator[Any, None]:
     """Items of one command's answer. Raises what the node raised; Unreachable when it went away."""
     stream = await connect(folder)
     if stream is None:
@@ -113,7 +113,7 @@ async def _converse(stream: trio.SocketStream, answer: Answer) -> None:
             await _refuse(stream.send_all, error)
 
 
-async def _reply(stream: trio.SocketStream, items: AsyncIterator[Any]) -> None:
+async def _reply(stream: trio.SocketStream, items: AsyncGenerator[Any, None]) -> None:
     async for item in items:
         await stream.send_all(msgspec.json.encode({"item": item}) + b"\n")
     await stream.send_all(b'{"end":true}\n')
@@ -127,7 +127,7 @@ async def _refuse(send: Callable[[bytes], Awaitable[None]], error: Exception) ->
         await send(msgspec.json.encode({"error": kind, "text": str(error)}) + b"\n")
 
 
-async def _lines(stream: trio.SocketStream) -> AsyncIterator[bytes]:
+async def _lines(stream: trio.SocketStream) -> AsyncGenerator[bytes, None]:
     pending = bytearray()
     async for chunk in stream:
         searched = len(pending)

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import msgspec
@@ -30,7 +30,7 @@ class Lost(msgspec.Struct, frozen=True):
     sop_instance_uid: str
 
 
-async def export(archive: engine.Archive, query: engine.Query, folder: Path) -> AsyncIterator[Exported | Lost]:
+async def export(archive: engine.Archive, query: engine.Query, folder: Path) -> AsyncGenerator[Exported | Lost, None]:
     """Write every instance below what matches. A file is complete under its name or not there."""
     instances = await archive.instances(query)
     files = size_bytes = lost = 0

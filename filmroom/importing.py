@@ -3,7 +3,7 @@ ended: what is kept already is counted as the same."""
 
 import zipfile
 import zlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from pathlib import Path
 
@@ -39,7 +39,7 @@ class Bad(msgspec.Struct, frozen=True):
     reason: str
 
 
-async def import_paths(archive: engine.Archive, paths: list[Path]) -> AsyncIterator[Counts | Bad]:
+async def import_paths(archive: engine.Archive, paths: list[Path]) -> AsyncGenerator[Counts | Bad, None]:
     """Store all below the paths; yields bad files as met, and the counts now and then and at the end (``done``)."""
     counts = Counts()
     work_in, work_out = trio.open_memory_channel[Source](WORKERS_COUNT)

@@ -3,7 +3,7 @@
 An operation takes the node and plain parameters and yields plain items: all of it fits one JSON line each.
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from filmroom.query_text import parse
 from filmroom.settings import PeerSettings
 from protocols import dimse
 
-Items = AsyncIterator[dict[str, Any]]
+Items = AsyncGenerator[dict[str, Any], None]
 
 
 async def find(node: Node, *, words: list[str], limit: int | None, sort: list[str]) -> Items:
@@ -121,7 +121,7 @@ def answer(node: Node) -> Callable[[str, dict[str, Any]], Items]:
         operation = OPERATIONS.get(do)
         if operation is None:
             raise Invalid(f"this node does not know {do[:32]!r}: is it an older version?")
-        async with aclosing(operation(node, **parameters)) as items:  # type: ignore[type-var]
+        async with aclosing(operation(node, **parameters)) as items:
             async for item in items:
                 yield item
 

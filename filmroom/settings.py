@@ -13,6 +13,12 @@ from engine import Invalid, StoreSettings
 DEFAULT_FILE = Path("filmroom.toml")
 
 
+def check_ae_title(title: str) -> None:
+    """Raises ValueError unless it is an AE title (PS3.5 6.2): 1 to 16 printable ASCII characters, no backslash."""
+    if not 1 <= len(title.strip()) <= 16 or not title.isascii() or not title.isprintable() or "\\" in title:
+        raise ValueError("an AE title is 1 to 16 printable ASCII characters without backslash")
+
+
 class ServeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """``[serve]``. A port of 0 takes a free one. ``log_format`` ``auto``: text on a terminal, JSON otherwise."""
 
@@ -65,12 +71,6 @@ class Loaded(msgspec.Struct, frozen=True):
 SECTIONS: Mapping[str, type[msgspec.Struct]] = {"serve": ServeSettings, "store": StoreSettings}
 
 
-def check_ae_title(title: str) -> None:
-    """Raises ValueError unless it is an AE title (PS3.5 6.2): 1 to 16 printable ASCII characters, no backslash."""
-    if not 1 <= len(title.strip()) <= 16 or not title.isascii() or not title.isprintable() or "\\" in title:
-        raise ValueError("an AE title is 1 to 16 printable ASCII characters without backslash")
-
-
 def load(
     file: Path | None = None, flags: Mapping[str, object] | None = None, environment: Mapping[str, str] | None = None
 ) -> Loaded:
@@ -107,7 +107,7 @@ def _read_file(file: Path | None) -> tuple[dict[str, Any], Path]:
 def _convert(raw: Mapping[str, Any], source: str) -> Settings:
     try:
         return msgspec.convert(raw, Settings)
-    except (msgspec.ValidationError, ValueError) as error:
+    except (msgspec.ValidationError, ValueError, Invalid) as error:
         raise Invalid(f"{source}: {error}") from error
 
 

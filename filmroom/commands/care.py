@@ -21,7 +21,7 @@ async def verify(*, deep: bool = True, json: bool = False, place: Place = HERE) 
     """
     findings: list[dict[str, Any]] = []
     summary: dict[str, Any] = {}
-    async with aclosing(perform(place.load(), "verify", deep=deep)) as items:  # type: ignore[type-var]
+    async with aclosing(perform(place.load(), "verify", deep=deep)) as items:
         async for item in items:
             if "findings" in item:
                 summary = item

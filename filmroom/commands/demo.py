@@ -5,7 +5,7 @@ import tempfile
 
 import trio
 
-from bench.data import Shape, studies
+from bench.data import Shape, files
 from engine import StoreSettings
 from filmroom import control, logs
 from filmroom.compose import Node, node_folder
@@ -44,9 +44,8 @@ async def demo(*, check: bool = False, dimse_port: int | None = None, http_port:
 async def fill(node: Node) -> None:
     """Store the generated studies."""
     async with trio.open_nursery() as nursery:
-        for study in studies(SHAPE):
-            for file in study.files:
-                nursery.start_soon(node.archive.store, file.data)
+        for file in files(SHAPE):
+            nursery.start_soon(node.archive.store, file.data)
     print(f"stored {SHAPE.studies} generated studies, {SHAPE.instance_count} images", file=sys.stderr)
 
 

@@ -37,7 +37,7 @@ async def import_(*paths: Path, json: bool = False, place: Place = HERE) -> int:
     bad: list[dict[str, str]] = []
     counts: dict[str, Any] = {}
     with progress() as show:
-        async with aclosing(perform(place.load(), "import", paths=absolute)) as items:  # type: ignore[type-var]
+        async with aclosing(perform(place.load(), "import", paths=absolute)) as items:
             async for item in items:
                 if "reason" in item:
                     bad.append(item)
@@ -86,7 +86,7 @@ async def export(*words: str, json: bool = False, place: Place = HERE) -> int:
     counts: dict[str, Any] = {"files": 0, "size_bytes": 0, "lost": 0}
     with progress() as show:
         answer = perform(place.load(), "export", words=list(words[:-1]), folder=folder)
-        async with aclosing(answer) as items:  # type: ignore[type-var]
+        async with aclosing(answer) as items:
             async for item in items:
                 if "sop_instance_uid" in item:
                     say(f"lost: {item['sop_instance_uid']}: run `filmroom verify`")

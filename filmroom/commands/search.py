@@ -46,9 +46,7 @@ async def find(
         One UID a line.
     """
     items = []
-    async with aclosing(
-        perform(place.load(), "find", words=list(query), limit=limit, sort=list(sort))  # type: ignore[type-var]
-    ) as answer:
+    async with aclosing(perform(place.load(), "find", words=list(query), limit=limit, sort=list(sort))) as answer:
         async for item in answer:
             items.append(item)
     total, rows = items[0]["total"], items[1:]

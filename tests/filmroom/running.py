@@ -1,0 +1,73 @@
+"""Runs the command as its users do: another process, its output, its exit code."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.tidy.reading import ROOT
+
+SECONDS_MAX = 60
+ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("FILMROOM_")} | {
+    "PYTHONPATH": str(ROOT),
+    "NO_COLOR": "1",
+}
+COMMAND = (sys.executable, "-m", "filmroom")
+
+
+class Node:
+    """A running ``filmroom serve`` that has said it is ready."""
+
+    def __init__(self, process: subprocess.Popen[str], store: Path, lines: list[str]) -> None:
+        self.process = process
+        self.store = store
+        self.lines = lines
+        found = re.fullmatch(r"ready dicom=(\S+):(\d+) http=(\S+):(\d+)", lines[-1])
+        assert found is not None, lines
+        self.dicom = (found[1], int(found[2]))
+        self.http = (found[3], int(found[4]))
+
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
+        """Ask it to end; its exit code."""
+        self.process.send_signal(how)
+        return self.process.wait(SECONDS_MAX)
+
+
+def run(*words: str | Path, folder: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
+    """One command to its end."""
+    return subprocess.run(
+        [*COMMAND, *map(str, words)],
+        cwd=folder,
+        env=ENVIRONMENT | environment,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS_MAX,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
+
+
+@contextmanager
+def start(store: Path, *words: str) -> Iterator[Node]:
+    """A node on free ports; ended when the block ends."""
+    command = [*COMMAND, "serve", str(store), "--dimse-port", "0", "--http-port", "0", *words]
+    with (
+        (store.parent / f"{store.name}.log").open("w") as log,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, env=ENVIRONMENT) as process,
+    ):
+        try:
+            assert process.stdout is not None
+            lines = []
+            for line in process.stdout:
+                lines.append(line.rstrip("\n"))
+                if line.startswith("ready "):
+                    break
+            assert lines, (store.parent / f"{store.name}.log").read_text()
+            yield Node(process, store, lines)
+        finally:
+            if process.poll() is None:
+                process.kill()

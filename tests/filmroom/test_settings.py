@@ -1,0 +1,86 @@
+"""Settings: precedence, origins, and errors that name what is wrong."""
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from engine import Invalid
+from filmroom.settings import load, toml_template
+
+
+def written(folder: Path, text: str) -> Path:
+    file = folder / "filmroom.toml"
+    file.write_text(text)
+    return file
+
+
+def test_defaults_are_safe() -> None:
+    loaded = load(None, {}, {})
+    assert loaded.settings.serve.host == "127.0.0.1"
+    assert loaded.settings.store.ack == "disk"
+    assert set(loaded.origins.values()) == {"default"}
+
+
+def test_flag_before_environment_before_file_before_default(tmp_path: Path) -> None:
+    file = written(tmp_path, '[serve]\nhttp_port = 1\ndimse_port = 1\nae_title = "FILE"\n')
+    environment = {"FILMROOM_SERVE_HTTP_PORT": "2", "FILMROOM_SERVE_DIMSE_PORT": "2", "OTHER": "x"}
+    loaded = load(file, {"serve.http_port": 3, "serve.host": None}, environment)
+    serve = loaded.settings.serve
+    assert (serve.http_port, serve.dimse_port, serve.ae_title, serve.host) == (3, 2, "FILE", "127.0.0.1")
+    assert loaded.origins["serve.http_port"] == "flag"
+    assert loaded.origins["serve.dimse_port"] == "env FILMROOM_SERVE_DIMSE_PORT"
+    assert loaded.origins["serve.ae_title"] == f"file {file}"
+    assert loaded.origins["serve.host"] == "default"
+
+
+def test_peers_of_flag_and_file_add_up(tmp_path: Path) -> None:
+    file = written(tmp_path, '[[peer]]\nae_title = "A"\nhost = "a"\n')
+    loaded = load(file, {"peer": [{"ae_title": "B", "host": "b", "port": 1}]}, {})
+    assert [(peer.ae_title, peer.port) for peer in loaded.settings.peer] == [("A", 104), ("B", 1)]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[serve]\nhttp_prot = 1\n", "http_prot"),
+        ("[serve]\nhttp_port = '1'\n", "$.serve.http_port"),
+        ("[serve]\nhttp_port = 70000\n", "$.serve"),
+        ("[server]\n", "server"),
+        ("[store]\nack = 'maybe'\n", "$.store.ack"),
+        ("[store]\nintake_bytes_max = 1\n", "intake_bytes_max"),
+        ("[[peer]]\nae_title = 'A'\n", "host"),
+        ("[[peer]]\nae_title = 'ABCDEFGHIJKLMNOPQ'\nhost = 'a'\n", "$.peer[0]"),
+        ("[serve\n", "filmroom.toml"),
+    ],
+)
+def test_a_wrong_file_is_refused_with_its_place(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        load(written(tmp_path, text), {}, {})
+    assert said in str(refused.value)
+    assert "filmroom.toml" in str(refused.value)
+
+
+@pytest.mark.parametrize("variable", ["FILMROOM_SERVE_PORT", "FILMROOM_STORE_HTTP_PORT"])
+def test_an_unknown_variable_is_refused(variable: str) -> None:
+    with pytest.raises(Invalid, match=variable):
+        load(None, {}, {variable: "1"})
+
+
+def test_a_wrong_variable_is_named() -> None:
+    with pytest.raises(Invalid, match="FILMROOM_SERVE_HTTP_PORT"):
+        load(None, {}, {"FILMROOM_SERVE_HTTP_PORT": "many"})
+
+
+def test_a_missing_file_is_refused_only_when_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    load(None, {}, {})
+    with pytest.raises(Invalid, match=r"gone\.toml"):
+        load(tmp_path / "gone.toml", {}, {})
+
+
+def test_the_template_is_the_defaults(tmp_path: Path) -> None:
+    text = toml_template()
+    assert load(written(tmp_path, text), {}, {}).settings == load(None, {}, {}).settings
+    bare = "\n".join(line.removeprefix("# ") for line in text.splitlines()[1:])
+    assert set(tomllib.loads(bare)) == {"serve", "store", "peer"}

@@ -1,0 +1,103 @@
+"""What an import reads: all that was named, and nothing else (H65, H67)."""
+
+import zipfile
+from pathlib import Path
+
+import pydicom
+import pytest
+import trio
+from pydicom.dataset import Dataset, FileMetaDataset
+
+from engine import Instance
+from filmroom.exporting import relative_path
+from filmroom.sources import Source, chunks, sources
+
+
+def names(found: list[Source]) -> list[str]:
+    return [f"{source.member or source.path.name}{' !' if source.problem else ''}" for source in found]
+
+
+def test_folders_are_walked_in_order_without_links_to_folders(tmp_path: Path) -> None:
+    inner = tmp_path / "in" / "b"
+    inner.mkdir(parents=True)
+    (inner / "2").write_bytes(b"")
+    (tmp_path / "in" / "a").write_bytes(b"")
+    (tmp_path / "in" / "DICOMDIR").write_bytes(b"")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "secret").write_bytes(b"")
+    (tmp_path / "in" / "link").symlink_to(tmp_path / "out")
+    assert names(list(sources([tmp_path / "in"]))) == ["a", "2"]
+
+
+def test_what_is_not_there_is_a_problem(tmp_path: Path) -> None:
+    assert names(list(sources([tmp_path / "gone"]))) == ["gone !"]
+
+
+def test_zips_give_their_members_and_bombs_are_refused(tmp_path: Path) -> None:
+    file = tmp_path / "a.zip"
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("../../x", b"data")
+        archive.writestr("bomb", bytes(64 << 20))
+    found = list(sources([tmp_path]))
+    assert names(found) == ["../../x", "bomb !"]
+
+    async def read() -> bytes:
+        return b"".join([piece async for piece in chunks(found[0])])
+
+    assert trio.run(read) == b"data"
+    assert [path.name for path in tmp_path.iterdir()] == ["a.zip"]
+
+
+def test_a_broken_zip_is_a_file_like_any_other(tmp_path: Path) -> None:
+    (tmp_path / "a.zip").write_bytes(b"PK no")
+    assert names(list(sources([tmp_path / "a.zip"]))) == ["a.zip"]
+
+
+@pytest.mark.parametrize(
+    ("parts", "expected"),
+    [
+        (["IMAGES", "1"], ["1"]),
+        (["..", "secret"], ["DICOMDIR !"]),
+        (["IMAGES", "LINK"], ["DICOMDIR !"]),
+        (["/etc/passwd"], ["DICOMDIR !"]),
+        (["IMAGES", "2"], ["2 !"]),
+    ],
+)
+def test_a_dicomdir_never_leads_outside_its_folder(tmp_path: Path, parts: list[str], expected: list[str]) -> None:
+    disc = tmp_path / "disc"
+    (disc / "IMAGES").mkdir(parents=True)
+    (disc / "IMAGES" / "1").write_bytes(b"")
+    (tmp_path / "secret").write_bytes(b"")
+    (disc / "IMAGES" / "LINK").symlink_to(tmp_path / "secret")
+    write_dicomdir(disc / "DICOMDIR", parts)
+    assert names(list(sources([disc / "DICOMDIR"]))) == expected
+
+
+def write_dicomdir(file: Path, parts: list[str]) -> None:
+    record = Dataset()
+    record.add_new("ReferencedFileID", "CS", parts)
+    directory = Dataset()
+    directory.DirectoryRecordSequence = [record]
+    directory.file_meta = FileMetaDataset()
+    directory.file_meta.TransferSyntaxUID = "1.2.840.10008.1.2.1"
+    directory.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.1.3.10"
+    directory.file_meta.MediaStorageSOPInstanceUID = "1.2.3"
+    with pydicom.config.disable_value_validation():
+        pydicom.dcmwrite(file, directory, enforce_file_format=True)
+
+
+@pytest.mark.parametrize("uid", ["../../x", "/abs", "", "1..2", "1.2\0", "a", "1" * 65])
+def test_exported_names_stay_in_their_folder(uid: str) -> None:
+    instance = Instance(
+        study_uid=uid,
+        series_uid="1.2",
+        sop_instance_uid=uid,
+        sop_class_uid="1",
+        transfer_syntax_uid="1",
+        key="ab" * 16,
+        size_bytes=1,
+        stamp=1,
+        writer="w",
+        lsn=1,
+    )
+    assert str(relative_path(instance)) == f"key-{'ab' * 16}/1.2/key-{'ab' * 16}.dcm"
