@@ -21,7 +21,7 @@ from protocols import dimse, web
 log = logging.getLogger("filmroom.serve")
 # Associations may finish what they do (see DimseSettings.shutdown_seconds); after this whatever still runs is cut.
 SHUTDOWN_SECONDS_MAX = 30.0
-# A thread that comes back from a system call waits so long for a busy one; with Python's 5 ms the spill took 14 ms an object.
+# How long a thread that comes back from a system call waits for a busy one: with 5 ms the spill took 14 ms an object.
 SWITCH_SECONDS = 0.0005
 Address = tuple[str, int]
 Ready = Callable[[Node, Address, Address], Awaitable[None]]
