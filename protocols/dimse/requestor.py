@@ -121,7 +121,7 @@ class Requestor:
                     await self._flush()
                     while not self._association.must_close:
                         await self._receive()
-            except (OSError, NotAssociated):
+            except NotAssociated:
                 pass
         self._interrupts.close(self._interrupt)
         self._socket.close()
@@ -133,7 +133,7 @@ class Requestor:
     async def _receive(self) -> list[Happened]:
         deadline = self._association.deadline or math.inf
         with trio.CancelScope(deadline=min(deadline, trio.current_time() + self._settings.answer_seconds)) as scope:
-            data = await self._socket.recv(RECEIVE_BYTES)
+            data = await self._receive_bytes()
         now = trio.current_time()
         if scope.cancelled_caught:
             self.fail("no answer in time")
@@ -142,11 +142,27 @@ class Requestor:
         await self._flush()
         return happened
 
+    async def _receive_bytes(self) -> bytes:
+        try:
+            return await self._socket.recv(RECEIVE_BYTES)
+        except OSError as error:
+            raise self._broken(error) from error
+
+    async def _send_bytes(self, view: memoryview) -> int:
+        try:
+            return await self._socket.send(view)
+        except OSError as error:
+            raise self._broken(error) from error
+
+    def _broken(self, error: OSError) -> NotAssociated:
+        self.fail(f"connection lost: {os.strerror(error.errno or 0)}")
+        return NotAssociated(self.lost)
+
     async def _flush(self) -> None:
         view = memoryview(self._association.take_output())
         while view:
             with trio.move_on_after(self._settings.send_seconds_max) as scope:
-                view = view[await self._socket.send(view) :]
+                view = view[await self._send_bytes(view) :]
             if scope.cancelled_caught:
                 self.fail("the peer takes nothing")
                 raise NotAssociated("the peer does not take what we send")
@@ -165,9 +181,6 @@ async def associate(
     try:
         await requestor.negotiate(propose(settings.ae_title, peer.ae_title, list(pairs), settings.pdu_bytes_max))
         yield requestor
-    except OSError as error:
-        requestor.fail("connection lost")
-        raise NotAssociated(f"connection lost: {os.strerror(error.errno or 0)}") from error
     except BaseException:
         requestor.fail("given up")
         raise

@@ -13,36 +13,13 @@ from engine.model import Found, Query
 from engine.ports import Peer
 from native import pdu
 from protocols.dimse import classes
-from protocols.dimse.negotiation import propose
 from protocols.dimse.requestor import NotAssociated, echo
-from tests.protocols.serving import STUDY, Served, paper_archive, serving
+from tests.protocols.hostile_peer import FIND, associated, find_message, receive_pdu
+from tests.protocols.serving import Served, paper_archive, serving
 from tests.protocols.small_archive import SmallArchive
 
-FIND = classes.STUDY_ROOT_FIND
 ABORT = b"\x07\x00\x00\x00\x00\x04\x00\x00\x00\x00"
 CT = "1.2.840.10008.5.1.4.1.1.2"
-
-
-def request_bytes(*pairs: tuple[str, str]) -> bytes:
-    wanted = list(pairs) or [(classes.VERIFICATION, classes.IMPLICIT_LITTLE)]
-    return bytes(pdu.encode_associate_request(propose("PEER", "FILMROOM", wanted, 16384)))
-
-
-async def receive_pdu(stream: trio.SocketStream) -> tuple[int, bytes]:
-    received = b""
-    while len(received) < 6 or len(received) < 6 + int.from_bytes(received[2:6], "big"):
-        more = await stream.receive_some(65536)
-        if not more:
-            return 0, received
-        received += more
-    return received[0], received[6:]
-
-
-async def associated(served: Served, *pairs: tuple[str, str]) -> trio.SocketStream:
-    stream = await served.connect()
-    await stream.send_all(request_bytes(*pairs))
-    assert (await receive_pdu(stream))[0] == 2
-    return stream
 
 
 def peer(served: Served) -> Peer:
@@ -191,18 +168,6 @@ def wait_for_reset(fd: int) -> None:
     poll = select.poll()
     poll.register(fd, select.POLLRDHUP)
     assert poll.poll(15_000)
-
-
-def find_message() -> bytes:
-    def element(group: int, number: int, value: bytes) -> bytes:
-        return struct.pack("<HHI", group, number, len(value)) + value
-
-    identifier = element(8, 0x18, b"") + element(8, 0x52, b"IMAGE ")
-    identifier += element(0x20, 0xD, STUDY.encode().ljust(len(STUDY) + len(STUDY) % 2, b"\0"))
-    series = (STUDY + ".1").encode()
-    identifier += element(0x20, 0xE, series + b"\0" * (len(series) % 2))
-    command = pdu.encode_command({0x2: FIND, 0x100: 0x20, 0x110: 1, 0x700: 0, 0x800: 1})
-    return bytes(pdu.encode_message(1, command, identifier, 16384))
 
 
 def test_H19_associations_leave_nothing_behind() -> None:

@@ -191,3 +191,59 @@ def test_our_echo_is_told_when_it_is_rejected() -> None:
             await echo(Peer("OTHER", "127.0.0.1", served.port))
 
     serving(check, check_called_ae_title=True)
+
+
+def test_when_the_asking_peer_goes_away_sending_stops_and_the_port_lives(tmp_path: Path) -> None:
+    from protocols.dimse.classes import IMPLICIT_LITTLE, STUDY_ROOT_MOVE
+    from tests.protocols.hostile_peer import associated, move_message
+
+    archive = paper_archive(400)
+
+    async def check(served: Served) -> None:
+        async with Sink(tmp_path) as sink:
+            served.peers.known["SINK"] = Peer("SINK", "127.0.0.1", sink.port)
+            stream = await associated(served, (STUDY_ROOT_MOVE, IMPLICIT_LITTLE))
+            await stream.send_all(move_message("SINK"))
+            await trio.lowlevel.wait_readable(stream.socket)
+            await stream.aclose()
+            with trio.fail_after(10):
+                assert await echo(Peer("FILMROOM", "127.0.0.1", served.port)) == 0
+        assert sink.count() < 400
+
+    serving(check, archive, pending_seconds=0.001)
+
+
+def test_an_archive_that_fails_while_reading_fails_what_is_left(tmp_path: Path) -> None:
+    from collections.abc import AsyncIterator, Sequence
+    from contextlib import asynccontextmanager
+
+    from engine.errors import Corrupt
+    from engine.model import Instance
+    from tests.protocols.small_archive import SmallArchive, Window
+
+    archive = paper_archive(30)
+    read = archive.reader
+
+    @asynccontextmanager
+    async def failing(instances: Sequence[Instance]) -> AsyncIterator[AsyncIterator[Window]]:
+        async def windows() -> AsyncIterator[Window]:
+            async with SmallArchive.reader(archive, instances) as good:
+                async for window in good:
+                    yield window
+                    raise Corrupt("an object is not what was written")
+
+        async with trio.open_nursery():
+            yield windows()
+
+    archive.reader = failing  # type: ignore[method-assign, assignment]
+    assert read is not failing
+
+    async def check(served: Served) -> None:
+        async with Sink(tmp_path) as sink:
+            served.peers.known["SINK"] = Peer("SINK", "127.0.0.1", sink.port)
+            output = await movescu(served, "SINK", "8,52=STUDY", f"20,d={STUDY}")
+            assert field(output, "DIMSE Status")[-1].lower().startswith("0xb000"), output
+            assert field(output, "Completed Suboperations")[-1] == "8"
+            assert field(output, "Failed Suboperations")[-1] == "22"
+
+    serving(check, archive)

@@ -1,7 +1,8 @@
 """C-MOVE as SCP, Study Root and Patient Root (PS3.4 C.4.2): sends instances over associations of our own."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import trio
 
@@ -67,6 +68,7 @@ class Move:
         self._instances = instances
         self._completed = self._warning = 0
         self._failed: list[str] = []
+        self._settled: set[tuple[str, str]] = set()
         self._group_count = 1
         self._message_id = 0
         self._cancelled = False
@@ -74,53 +76,55 @@ class Move:
 
     async def run(self) -> None:
         """Send everything; queue the final response."""
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._keep_saying)
-            for pairs, part in _parts(self._instances):
-                if self._cancelled:
-                    break
-                await self._send_part(pairs, part)
-            nursery.cancel_scope.cancel()
+        with ungrouped():
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._keep_saying)
+                for pairs, part in _parts(self._instances):
+                    if not self._cancelled:
+                        await self._send_part(pairs, part)
+                nursery.cancel_scope.cancel()
         self._respond_finally()
 
     # -- sending -----------------------------------------------------------------------------------------------------
 
     async def _send_part(self, pairs: Sequence[Pair], part: Sequence[Instance]) -> None:
-        before = self._done_count()
+        self._settled.clear()
         try:
             async with associate(self._peer, self._site.settings, pairs, self._site.interrupts) as requestor:
                 await self._send_windows(requestor, part)
-        except NotAssociated as error:
+                if requestor.lost:
+                    raise NotAssociated(requestor.lost)
+        except (NotAssociated, FilmroomError) as error:
             log.warning(
                 f"sending failed: {error}",
                 extra={"destination": self._peer.ae_title, "host": self._peer.host, "port": self._peer.port},
             )
         if not self._cancelled:
-            sent = self._done_count() - before
-            self._failed += [instance.sop_instance_uid for instance in part[sent:]]
+            for instance in part:
+                if _identity(instance) not in self._settled:
+                    self._fail(instance)
 
     async def _send_windows(self, requestor: Requestor, part: Sequence[Instance]) -> None:
-        accepted = [
-            instance
-            for instance in part
-            if (instance.sop_class_uid, instance.transfer_syntax_uid) in requestor.accepted
-        ]
+        accepted = []
+        for instance in part:
+            if (instance.sop_class_uid, instance.transfer_syntax_uid) in requestor.accepted:
+                accepted.append(instance)
+            else:
+                self._fail(instance)
         if len(accepted) < len(part):
-            refused = {instance.sop_instance_uid for instance in part} - {
-                instance.sop_instance_uid for instance in accepted
-            }
-            self._failed += refused
             log.warning(
                 "destination does not take every class and syntax",
                 extra={"destination": self._peer.ae_title, "count": len(part) - len(accepted)},
             )
         if not accepted:
             return
-        async with self._site.archive.reader(accepted) as windows:
-            async for window in windows:
-                self._failed += [instance.sop_instance_uid for instance in window.lost]
-                if not await self._send_objects(requestor, window.objects):
-                    return
+        with ungrouped():
+            async with self._site.archive.reader(accepted) as windows:
+                async for window in windows:
+                    for instance in window.lost:
+                        self._fail(instance)
+                    if not await self._send_objects(requestor, window.objects):
+                        break
 
     async def _send_objects(self, requestor: Requestor, objects: Sequence[Fetched]) -> bool:
         """In groups that take about ``move_group_seconds``: between them progress is told and C-CANCEL seen."""
@@ -137,7 +141,7 @@ class Move:
             self._count(group, statuses)
             self._pace(trio.current_time() - began)
             if requestor.lost:
-                raise NotAssociated(requestor.lost)
+                return False
             await self._say_when_due()
             if await self._exchange.is_over():
                 self._cancelled = True
@@ -165,12 +169,17 @@ class Move:
 
     def _count(self, group: Sequence[Fetched], statuses: Sequence[int]) -> None:
         for fetched, status in zip(group, statuses, strict=False):
+            self._settled.add(_identity(fetched.instance))
             if status == Status.SUCCESS:
                 self._completed += 1
             elif is_warning(status):
                 self._warning += 1
             else:
                 self._failed.append(fetched.instance.sop_instance_uid)
+
+    def _fail(self, instance: Instance) -> None:
+        self._settled.add(_identity(instance))
+        self._failed.append(instance.sop_instance_uid)
 
     def _done_count(self) -> int:
         return self._completed + self._warning + len(self._failed)
@@ -207,6 +216,22 @@ class Move:
         else:
             status = Status.SUBOPERATIONS_FAILED
         self._exchange.respond(status, failed, counters=self._counters(final=True))
+
+
+def _identity(instance: Instance) -> tuple[str, str]:
+    return instance.series_uid, instance.sop_instance_uid
+
+
+@contextmanager
+def ungrouped() -> Iterator[None]:
+    """The first error out of a nursery, by itself: whoever handles it asks what it is, not where it came from."""
+    try:
+        yield
+    except ExceptionGroup as group:
+        error: Exception = group
+        while isinstance(error, ExceptionGroup):
+            error = error.exceptions[0]
+        raise error from group
 
 
 def _failed_list(uids: Sequence[str], transfer_syntax_uid: str) -> bytes | None:
