@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 from engine.model import FileRange, Found, Instance, Origin, Query
 
 if TYPE_CHECKING:
-    from native.segment import Lane
+    from native.lane import Lane
 
 
 class Fetched(Protocol):
