@@ -1,0 +1,36 @@
+"""docs/conformance.md and docs/hostile-input.md are true: a test that a row names exists and names the row."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.tidy.reading import ROOT
+
+ROW = re.compile(r"^\| ([CH])(\d{2}) \|(.*)\|$", re.MULTILINE)
+FILE = re.compile(r"tests/[\w/]+\.py")
+
+
+def rows(name: str) -> list[tuple[str, list[str]]]:
+    """Row number and the files it names."""
+    text = (ROOT / "docs" / name).read_text("utf-8")
+    return [(letter + number, FILE.findall(rest)) for letter, number, rest in ROW.findall(text)]
+
+
+def mentions(path: Path, row: str) -> bool:
+    """Whether a test names a row: ``C07``, ``C05-C09``, or ``_c07_`` in a test's name."""
+    text, number = path.read_text("utf-8"), int(row[1:])
+    spans = re.findall(rf"\b{row[0]}(\d\d)-{row[0]}(\d\d)\b", text)
+    if any(int(first) <= number <= int(last) for first, last in spans):
+        return True
+    return re.search(rf"\b{row}\b|_{row.lower()}(?!\d)", text) is not None
+
+
+@pytest.mark.parametrize("name", ["conformance.md", "hostile-input.md"])
+def test_every_row_tells_the_truth(name: str) -> None:
+    found = rows(name)
+    assert len(found) == len({row for row, _ in found}) > 40
+    for row, files in found:
+        for file in files:
+            assert (ROOT / file).exists(), f"{row}: {file} is not there"
+            assert mentions(ROOT / file, row), f"{file} does not name {row}"
