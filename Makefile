@@ -40,7 +40,7 @@ bench: build
 lint: build
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/cython-lint native
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/cython-lint native
 	$(BIN)/python -m mypy
 
 wheel: $(INSTALLED)

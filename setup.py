@@ -6,7 +6,9 @@ from pathlib import Path
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 
-SANITIZE = ["-fsanitize=address,undefined", "-fno-omit-frame-pointer", "-g"] if os.environ.get("FILMROOM_SANITIZE") else []
+SANITIZE = (
+    ["-fsanitize=address,undefined", "-fno-omit-frame-pointer", "-g"] if os.environ.get("FILMROOM_SANITIZE") else []
+)
 
 NATIVE = [
     Extension(

@@ -20,7 +20,8 @@ class Level(StrEnum):
 class Origin(msgspec.Struct, frozen=True, omit_defaults=True):
     """Who brought an instance, and in what wrapping. Recorded with it; travels through the intake as an opaque context.
 
-    ``preamble``: the 128 bytes before ``DICM`` when the file was a TIFF as well (kept, and given back on export); else empty.
+    ``preamble``: the 128 bytes before ``DICM`` when the file was a TIFF as well (kept, and given back on export);
+    else empty.
     """
 
     tenant: str = DEFAULT_TENANT
@@ -32,10 +33,10 @@ class Origin(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class StoreRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One acknowledged store, as the journal keeps it. Identity is ``(writer, lsn)``; folding it twice is folding it once.
+    """One acknowledged store, as the journal keeps it. Identity is ``(writer, lsn)``: folded twice is folded once.
 
-    ``key`` is the object that carries these bytes: normally the XXH3-128 of the record's own canonical file, in hex; the
-    first object's key when an equal content digest was already kept, or a suffixed key after a collision.
+    ``key`` is the object that carries these bytes: normally the XXH3-128 of the record's own canonical file, in hex;
+    the first object's key when an equal content digest was already kept, or a suffixed key after a collision.
     ``header`` is the data set without bulk in Explicit VR Little Endian with defined lengths (see ``native.dataset``).
     """
 
@@ -83,8 +84,8 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True):
 class Stored(msgspec.Struct, frozen=True):
     """The answer to ``archive.store``: the instance as kept, and what the archive made of it.
 
-    ``outcome``: ``new``; ``same`` (equal content was kept already); ``version`` (other content under this UID: kept, the
-    first stays current); ``elsewhere`` (this SOP Instance UID is also in another study or series: kept in both).
+    ``outcome``: ``new``; ``same`` (equal content was kept already); ``version`` (other content under this UID: kept,
+    the first stays current); ``elsewhere`` (this SOP Instance UID is also in another study or series: kept in both).
     """
 
     instance: Instance
@@ -105,7 +106,8 @@ class Key(msgspec.Struct, frozen=True):
 class Query(msgspec.Struct, frozen=True, kw_only=True):
     """What to find (PS3.4 C.2.2): level, keys, order, page. Pure value; both protocols and the library build it.
 
-    ``sort``: attribute path, ``-`` before it for descending. ``limit`` None = all. ``page`` is a token that ``Found`` gave.
+    ``sort``: attribute path, ``-`` before it for descending. ``limit`` None = all. ``page`` is a token that
+    ``Found`` gave.
     """
 
     level: Level

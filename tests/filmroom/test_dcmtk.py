@@ -1,4 +1,4 @@
-"""The real command with real peers: DCMTK stores, finds and moves (C01, C05, C09, C15), and SIGTERM comes in between."""
+"""The real command with real peers: DCMTK stores, finds, moves (C01, C05, C09, C15), SIGTERM in between."""
 
 import json
 import signal
