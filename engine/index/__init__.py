@@ -1,0 +1,6 @@
+"""The index: a fold of the journal, never the truth. Lost, it comes back."""
+
+from engine.index.indexer import FoldOutcome, Index
+from engine.index.view import View
+
+__all__ = ["FoldOutcome", "Index", "View"]
