@@ -1,7 +1,20 @@
 """The data-set walk (PS3.5 7, A.1-A.5): every syntax, to the end, iterative, bounded, without the GIL."""
 
-from collections.abc import Buffer, Sequence
+from collections.abc import Sequence
 from typing import Final
+
+from typing_extensions import Buffer
+
+from native.canonical import canonical as canonical
+from native.canonical import canonical_head as canonical_head
+from native.faults import REASONS as REASONS
+from native.faults import Malformed as Malformed
+from native.frames import frame_table as frame_table
+from native.project import element as element
+from native.project import get as get
+from native.project import merge as merge
+from native.project import project as project
+from native.project import values as values
 
 DEPTH_MAX: Final[int]  # 64 nested sequences
 INFLATED_BYTES_MAX: Final[int]
@@ -9,14 +22,6 @@ INFLATED_RATIO_MAX: Final[int]
 ELEMENTS_MAX: Final[int]
 HEADER_VALUE_BYTES_MAX: Final[int]  # longer values are left out of the header and named in not_indexed
 HEADER_BYTES_MAX: Final[int]
-REASONS: Final[dict[int, str]]  # code -> readable sentence without any value
-
-class Malformed(ValueError):
-    """The bytes are no data set. ``code`` is a key of REASONS; ``offset`` where it was noticed."""
-
-    code: int
-    offset: int
-
 class Description:
     """What the archive needs to know of one Part-10 file."""
 
@@ -39,29 +44,3 @@ def check(dataset: Buffer, transfer_syntax_uid: str) -> tuple[str, str, str, str
 
 def describe(file: Buffer) -> Description:
     """Everything of a Part-10 file in one walk. Raises Malformed."""
-
-def canonical(file: Buffer) -> tuple[bytes, int, bytes]:
-    """Head of the canonical object (form 1) for any Part-10 file or bare data set, where its data set begins in ``file``, and the
-    kept preamble (TIFF ones; else empty). The object is head + file[offset:]. Raises Malformed."""
-
-def canonical_head(sop_class_uid: str, sop_instance_uid: str, transfer_syntax_uid: str) -> bytes:
-    """Zero preamble, DICM and file meta 0002,0000/0001/0002/0003/0010/0012 of form 1 (frozen for ever)."""
-
-def get(header: Buffer, path: str) -> bytes | None:
-    """Raw value of one attribute of a stored header (Explicit VR LE), or None."""
-
-def values(header: Buffer, paths: Sequence[str]) -> list[str | None]:
-    """Decoded text (by 0008,0005) of several attributes of a stored header; numbers as decimal text; values joined by backslash."""
-
-def project(header: Buffer, tags: Sequence[int], implicit: bool = False, extra: bytes = b"") -> bytes:
-    """The elements of ``tags`` (ascending) of a stored header as a data set of their own, absent ones with zero length; ``extra``
-    (Explicit VR LE elements that win over the header's, ascending) is merged in. The identifier of a C-FIND response."""
-
-def element(tag: int, vr: str, value: bytes) -> bytes:
-    """One Explicit VR LE element, padded to even length."""
-
-def merge(headers: Sequence[Buffer]) -> bytes:
-    """One ascending header of several; the first that has a tag wins."""
-
-def frame_table(frames: bytes) -> tuple[int, list[tuple[int, int]]]:
-    """Unpack a frame table: (bits per frame when native and not byte aligned else 0, [(offset in file, length)])."""

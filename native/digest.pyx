@@ -1,0 +1,135 @@
+"""The content digest: equal for every encoding of the same content, different for everything else.
+
+XXH3-128 over tokens, one an event of the walk. Not counted: group lengths, trailing padding elements (FFFC,FFFC), the form of
+sequence lengths, byte order, value representations, and the padding of text. Pixel Data counts as its bytes (of 16-bit big
+endian words: swapped), encapsulated Pixel Data as its fragments. What a value means (text, word size) is decided by its tag
+alone, so that an encoding without representations (Implicit VR) gives the same tokens::
+
+    V tag length(8) value     an element            S tag     a sequence with at least one item
+    I                         an item               E         its sequence ends
+    P tag                     fragments begin       F length(8) value ... E
+
+An empty sequence is an empty value. Each token says its own length, so that no two streams of tokens are the same bytes.
+"""
+
+from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
+from libc.string cimport memcpy
+
+from native.cursor cimport put_le32, put_le64
+from native.vr cimport VR_UI, is_text, vr_of, word_bytes
+from native.walker cimport (
+    STEP_ELEMENT,
+    STEP_FRAGMENT,
+    STEP_FRAGMENTS,
+    STEP_FRAGMENTS_END,
+    STEP_ITEM,
+    STEP_SEQUENCE,
+    STEP_SEQUENCE_END,
+    Step,
+    Walker,
+)
+from native.xxh cimport (
+    XXH3_128bits_reset,
+    XXH3_128bits_update,
+    XXH3_createState,
+    XXH3_freeState,
+    xxh128_digest,
+)
+
+cdef enum:
+    SWAP_BYTES = 4096
+
+
+cdef bint digest_begin(Digest* digest) noexcept nogil:
+    digest.state = XXH3_createState()
+    digest.waiting = False
+    return digest.state != NULL and XXH3_128bits_reset(digest.state) == 0
+
+
+cdef void token(Digest* digest, uint8_t kind, uint32_t tag, bint tagged) noexcept nogil:
+    cdef uint8_t mark[5]
+    mark[0] = kind
+    put_le32(mark + 1, tag)
+    XXH3_128bits_update(digest.state, mark, 5 if tagged else 1)
+
+
+cdef void settle_waiting(Digest* digest) noexcept nogil:
+    """The sequence that was begun has an item after all."""
+    if digest.waiting:
+        token(digest, 83, digest.waiting_tag, True)
+        digest.waiting = False
+
+
+cdef void swapped(Digest* digest, const uint8_t* value, size_t length, int word) noexcept nogil:
+    """Hash big-endian words as little-endian ones; a rest that fills no word as it is."""
+    cdef uint8_t block[SWAP_BYTES]
+    cdef size_t at = 0, count, i
+    cdef int k
+    while length - at >= <size_t>word:
+        count = length - at
+        if count > SWAP_BYTES:
+            count = SWAP_BYTES
+        count -= count % word
+        i = 0
+        while i < count:
+            for k in range(word):
+                block[i + k] = value[at + i + word - 1 - k]
+            i += word
+        XXH3_128bits_update(digest.state, block, count)
+        at += count
+    XXH3_128bits_update(digest.state, value + at, length - at)
+
+
+cdef void element(Digest* digest, uint32_t tag, const Walker* walker) noexcept nogil:
+    cdef uint16_t vr = vr_of(tag)
+    cdef size_t length = walker.length
+    cdef uint8_t size[8]
+    cdef int word
+    if tag & 0xFFFF == 0 or tag == 0xFFFCFFFCU:
+        return
+    if is_text(vr) and not (tag >> 16) & 1:
+        while length and (walker.value[length - 1] == 32 or walker.value[length - 1] == 0):
+            length -= 1
+    token(digest, 86, tag, True)
+    put_le64(size, length)
+    XXH3_128bits_update(digest.state, size, 8)
+    word = word_bytes(walker.vr) if walker.big else 1
+    if word > 1:
+        swapped(digest, walker.value, length, word)
+    elif length:
+        XXH3_128bits_update(digest.state, walker.value, length)
+
+
+cdef void digest_event(Digest* digest, Step step, const Walker* walker) noexcept nogil:
+    cdef uint8_t size[8]
+    if step == STEP_ELEMENT:
+        element(digest, walker.tag, walker)
+    elif step == STEP_SEQUENCE:
+        digest.waiting, digest.waiting_tag = True, walker.tag
+    elif step == STEP_ITEM:
+        settle_waiting(digest)
+        token(digest, 73, 0, False)
+    elif step == STEP_SEQUENCE_END:
+        if digest.waiting:
+            digest.waiting = False
+            token(digest, 86, digest.waiting_tag, True)
+            put_le64(size, 0)
+            XXH3_128bits_update(digest.state, size, 8)
+        else:
+            token(digest, 69, 0, False)
+    elif step == STEP_FRAGMENTS:
+        token(digest, 80, walker.tag, True)
+    elif step == STEP_FRAGMENT:
+        token(digest, 70, 0, False)
+        put_le64(size, walker.length)
+        XXH3_128bits_update(digest.state, size, 8)
+        XXH3_128bits_update(digest.state, walker.value, walker.length)
+    elif step == STEP_FRAGMENTS_END:
+        token(digest, 69, 0, False)
+
+
+cdef void digest_end(Digest* digest, uint8_t* out) noexcept nogil:
+    if digest.state != NULL:
+        xxh128_digest(digest.state, out)
+        XXH3_freeState(digest.state)
+        digest.state = NULL
