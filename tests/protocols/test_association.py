@@ -162,6 +162,12 @@ def test_H01_length_of_4_gigabytes_aborts_on_the_header_alone() -> None:
     aborted(b"\x01\x00" + struct.pack(">I", (1 << 20) + 1))
 
 
+def test_H06_data_longer_than_we_announced_aborts_on_the_header_alone() -> None:
+    _, serves = established_pair()
+    (event,) = serves.receive_data(b"\x04\x00" + struct.pack(">I", 131073), 0.0)
+    assert isinstance(event, Aborted) and serves.take_output()[0] == 7
+
+
 def test_H02_unknown_type_aborts() -> None:
     assert aborted(b"\x42\x00\x00\x00\x00\x04").reason == 1
 

@@ -105,6 +105,7 @@ class Move:
                     self._fail(instance)
 
     async def _send_windows(self, requestor: Requestor, part: Sequence[Instance]) -> None:
+        """What is not settled when this returns (objects that are lost, too) has failed."""
         accepted = []
         for instance in part:
             if (instance.sop_class_uid, instance.transfer_syntax_uid) in requestor.accepted:
@@ -121,8 +122,6 @@ class Move:
         with ungrouped():
             async with self._site.archive.reader(accepted) as windows:
                 async for window in windows:
-                    for instance in window.lost:
-                        self._fail(instance)
                     if not await self._send_objects(requestor, window.objects):
                         break
 
