@@ -61,8 +61,9 @@ class Row:
     """Makes response identifiers: the keys asked for, and what every response says (PS3.4 C.4.1.1.3.2)."""
 
     def __init__(self, asked: query.Identifier, ae_title: str, *, implicit: bool) -> None:
-        self._tags = asked.tags
-        self._tags_with_character_set = tuple(sorted({*asked.tags, query.CHARACTER_SET}))
+        always = (query.LEVEL, query.RETRIEVE_AE_TITLE, query.AVAILABILITY)
+        self._tags = tuple(sorted({*asked.tags, *always}))
+        self._tags_with_character_set = tuple(sorted({*self._tags, query.CHARACTER_SET}))
         self._implicit = implicit
         self._extra = b"".join(
             (
