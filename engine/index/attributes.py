@@ -86,9 +86,50 @@ def element(tag: int, vr: str, text: str) -> bytes:
     return _HEAD.pack(tag >> 16, tag & 0xFFFF, vr.encode(), min(len(value), 65534)) + value[:65534]
 
 
-def texts(header: bytes) -> Iterator[tuple[str, bytes, str]]:
-    """Every searchable value as (path, VR, text): nested ones by dotted path, private ones by ``GGGG,CREATOR,EE``."""
-    yield from _texts(header, 0, len(header), "", "", 0)
+def pieces(header: bytes) -> Iterator[tuple[str, bytes]]:
+    """A stored header in parts that can be understood by themselves, each with the character set that holds for it: one
+    element, or all elements of a private group (they need its creators)."""
+    character_set = ""
+    private_group = private_start = private_end = 0
+    for tag, _, start, value, end in elements(header):
+        group = tag >> 16
+        if private_group and group != private_group:
+            yield character_set, header[private_start:private_end]
+            private_group = 0
+        if group & 1:
+            private_group, private_start, private_end = group, start if not private_group else private_start, end
+            continue
+        if tag == _CHARACTER_SET:
+            character_set = header[value:end].decode("ascii", "replace")
+        yield character_set, header[start:end]
+    if private_group:
+        yield character_set, header[private_start:private_end]
+
+
+def texts_of(piece: bytes, character_set: str) -> Iterator[tuple[str, bytes, str]]:
+    """As ``texts``, of one piece."""
+    return _texts(piece, 0, len(piece), "", character_set, 0)
+
+
+def short_texts(header: bytes, wanted: tuple[int, ...]) -> list[str]:
+    """Plain ASCII values of some top-level attributes, given ascending, in one pass; empty when absent."""
+    found = dict.fromkeys(wanted, "")
+    at, end, last = 0, len(header), wanted[-1]
+    while at + 8 <= end:
+        group, number, vr, length = _HEAD.unpack_from(header, at)
+        value = at + 8
+        if vr in _LONG_VRS:
+            if at + 12 > end:
+                break
+            (length,) = _LONG.unpack_from(header, value)
+            value += 4
+        tag = group << 16 | number
+        if tag > last or value + length > end:
+            break
+        if tag in found:
+            found[tag] = header[value : value + length].decode("ascii", "replace").strip(" \0")
+        at = value + length
+    return list(found.values())
 
 
 def first_text(header: bytes, wanted: int) -> str:

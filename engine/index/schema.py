@@ -12,7 +12,9 @@ from engine.index.attributes import (
     level_header,
     merged,
     name_terms,
-    texts,
+    pieces,
+    short_texts,
+    texts_of,
     time_number,
 )
 from engine.keep import fold
@@ -22,6 +24,9 @@ DATES: Final = ("00080020", "00080021", "00080022", "00080023", "00100030")
 TIMES: Final = ("00080030", "00080031", "00080032", "00080033")
 NUMBERS: Final = (*DATES, *TIMES)
 _OWN_FIELDS: Final = frozenset(("00080018", "0020000D", "0020000E"))
+SEEN_COUNT_MAX: Final = 8192  # most elements are equal in all instances of a series: read once; some 600 bytes each
+_Read = tuple[tuple[str, ...], tuple[tuple[str, int], ...]]  # terms, numbers
+_seen: dict[tuple[str, bytes], _Read] = {}
 Rank = tuple[int, str, int]  # stamp, writer, lsn of the first store
 
 
@@ -93,19 +98,37 @@ class Row:
         return fold.instance(state, facts.study_uid, facts.series_uid, facts.sop_instance_uid)
 
     def _worked_out(self) -> frozenset[str]:
-        found: set[str] = set()
+        found: list[str] = []
         header = merged(self.header, self.source) if self.source else self.header
-        for path, vr, text in texts(header):
-            if path in _OWN_FIELDS:
-                continue
-            if vr == b"PN":
-                found.update(f"{path}={name}" for name in name_terms(text))
-                continue
-            found.add(f"{path}={text}")
-            number = date_number(text) if path in DATES else time_number(text) if path in TIMES else None
-            if number is not None:
+        for piece in pieces(header):
+            known = _seen.get(piece)
+            if known is None:
+                known = _read(piece)
+                if len(_seen) >= SEEN_COUNT_MAX:
+                    _seen.clear()
+                _seen[piece] = known
+            terms, numbers = known
+            found.extend(terms)
+            for path, number in numbers:
                 self._numbers.setdefault(path, number)
         return frozenset(found)
+
+
+def _read(piece: tuple[str, bytes]) -> _Read:
+    character_set, data = piece
+    found: list[str] = []
+    numbers: list[tuple[str, int]] = []
+    for path, vr, text in texts_of(data, character_set):
+        if path in _OWN_FIELDS:
+            continue
+        if vr == b"PN":
+            found.extend(f"{path}={name}" for name in name_terms(text))
+            continue
+        found.append(f"{path}={text}")
+        number = date_number(text) if path in DATES else time_number(text) if path in TIMES else None
+        if number is not None:
+            numbers.append((path, number))
+    return tuple(found), tuple(numbers)
 
 
 def key_of(study_uid: str, series_uid: str = "", sop_instance_uid: str = "") -> str:
@@ -118,15 +141,16 @@ def instance_row(
 ) -> Row:
     """The row of an instance's current version."""
     current = state.current
+    modality, number = short_texts(header, (0x00080060, 0x00200013))
     return Row(
         Facts(
             Level.INSTANCE,
             study_uid,
             series_uid,
             sop_instance_uid,
-            _whole(first_text(header, 0x00200013)),
+            _whole(number),
             fold.encode(state),
-            first_text(header, 0x00080060),
+            modality,
             current.object.sop_class_uid if current else "",
         ),
         header,

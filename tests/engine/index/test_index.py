@@ -194,7 +194,7 @@ def test_any_order_gives_equal_rows(tmp_path: Path) -> None:
         record(0, 1, 1, 52, description="Later"),
     ]
     answers = set()
-    for seed in range(6):
+    for seed in range(3):
         shuffled = random.Random(seed).sample(records, len(records))
         index = Index.open(tmp_path / str(seed))
         for at, one in enumerate(shuffled):
