@@ -54,13 +54,13 @@ KNOWN_STORAGE = frozenset(STORAGE_ROOT + tail for tail in _STORAGE_TAILS.split()
 
 _IMAGE_TAILS = (
     "2 2.1 2.1.98 2.1.99 2.2 2.5 2.4.50 2.4.51 2.4.52 2.4.53 2.4.54 2.4.55 2.4.56 2.4.57 2.4.58 2.4.59 2.4.60 2.4.61 "
-    "2.4.62 2.4.63 2.4.64 2.4.65 2.4.66 2.4.70 2.4.80 2.4.81 2.4.90 2.4.91 2.4.92 2.4.93 2.4.94 2.4.95 2.4.100 "
+    "2.4.62 2.4.63 2.4.64 2.4.65 2.4.66 2.4.70 2.4.80 2.4.81 2.4.90 2.4.91 2.4.92 2.4.93 2.4.94 2.4.100 "
     "2.4.100.1 2.4.101 2.4.101.1 2.4.102 2.4.102.1 2.4.103 2.4.103.1 2.4.104 2.4.104.1 2.4.105 2.4.105.1 2.4.106 "
-    "2.4.106.1 2.4.107 2.4.108 2.4.201 2.4.202 2.4.203 2.4.204 2.4.205"
+    "2.4.106.1 2.4.107 2.4.108 2.4.201 2.4.202 2.4.203 2.4.204"
 )
-# Private to GE: Implicit VR, only its pixels are big endian; kept as it is.
-GE_PRIVATE_IMPLICIT = "1.2.840.113619.5.2"
-STORAGE_SYNTAXES = frozenset("1.2.840.10008.1." + tail for tail in _IMAGE_TAILS.split()) | {GE_PRIVATE_IMPLICIT}
+# Not offered: what native.dataset does not walk, so that each instance would be refused after it was sent: deflated
+# JPIP (.4.95, .4.205), and GE's private implicit syntax (1.2.840.113619.5.2). Their senders then choose another.
+STORAGE_SYNTAXES = frozenset("1.2.840.10008.1." + tail for tail in _IMAGE_TAILS.split())
 
 
 def is_storage(sop_class_uid: str, accept_unknown: bool) -> bool:

@@ -180,3 +180,8 @@ def test_every_standard_storage_class_is_known() -> None:
     for uid, (name, kind, *_) in UID_dictionary.items():
         if kind == "SOP Class" and uid.startswith(classes.STORAGE_ROOT):
             assert classes.is_storage(uid, accept_unknown=False), name
+
+
+def test_only_syntaxes_that_can_be_walked_are_taken() -> None:
+    for syntax in ("1.2.840.10008.1.2.4.95", "1.2.840.10008.1.2.4.205", "1.2.840.113619.5.2"):
+        assert answered([(1, CT, [syntax, classes.IMPLICIT_LITTLE])]) == [(1, 0, classes.IMPLICIT_LITTLE)]
