@@ -16,7 +16,7 @@ import msgspec
 import trio
 
 import engine
-from filmroom.exits import Unreachable
+from filmroom.exits import Unreachable, leaf_of
 
 NAME = "control.sock"
 LINE_BYTES_MAX = 4 << 20  # ten thousand paths to import
@@ -106,11 +106,13 @@ async def _converse(stream: trio.SocketStream, answer: Answer) -> None:
             with trio.fail_after(REQUEST_SECONDS_MAX):
                 async with aclosing(_lines(stream)) as lines:
                     request = msgspec.json.decode(await anext(lines))
-            await _reply(stream, answer(request["do"], request["with"]))
+            async with aclosing(answer(request["do"], request["with"])) as items:
+                await _reply(stream, items)
         except (trio.BrokenResourceError, trio.TooSlowError, StopAsyncIteration):
             return  # the command went away; what it had asked for has ended with it
         except Exception as error:  # noqa: BLE001 - a defect in one command must not end the node
-            await _refuse(stream.send_all, error)
+            cause = leaf_of(error)
+            await _refuse(stream.send_all, cause if isinstance(cause, Exception) else error)
 
 
 async def _reply(stream: trio.SocketStream, items: AsyncGenerator[Any, None]) -> None:

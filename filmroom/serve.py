@@ -45,7 +45,7 @@ async def run(settings: Settings, ready: Ready, prepare: Callable[[Node], Awaita
 async def _serve(node: Node, ready: Ready) -> None:
     settings, shutdown = node.settings, node.shutdown
     health = web.Health()
-    async with trio.open_nursery() as nursery, _signals(nursery, shutdown):
+    async with _signals(shutdown), trio.open_nursery() as nursery:
         with _listening(settings.serve.host, settings.serve.dimse_port, "--dimse-port"):
             dicom: Address = await nursery.start(
                 partial(dimse.serve, node.archive, dimse_settings(settings), node.peers, shutdown=shutdown)
@@ -66,20 +66,20 @@ async def _serve(node: Node, ready: Ready) -> None:
 
 
 @asynccontextmanager
-async def _signals(nursery: trio.Nursery, shutdown: trio.Event) -> AsyncIterator[None]:
+async def _signals(shutdown: trio.Event) -> AsyncIterator[None]:
+    """Within: SIGTERM or SIGINT asks for shutdown; a second one cuts short whatever is still being finished."""
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as received:
+        async with trio.open_nursery() as nursery:
 
-        async def watch() -> None:
-            async for _ in received:
-                if shutdown.is_set():  # asked twice: at once
-                    nursery.cancel_scope.cancel()
-                shutdown.set()
+            async def watch() -> None:
+                async for _ in received:
+                    if shutdown.is_set():
+                        nursery.cancel_scope.cancel()
+                    shutdown.set()
 
-        with trio.CancelScope() as scope:
-            async with trio.open_nursery() as watching:
-                watching.start_soon(watch)
-                yield
-                scope.cancel()
+            nursery.start_soon(watch)
+            yield
+            nursery.cancel_scope.cancel()
 
 
 @contextmanager

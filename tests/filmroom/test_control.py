@@ -2,7 +2,8 @@
 
 import socket
 import stat
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,16 @@ from engine import Invalid
 from filmroom import control
 from filmroom.exits import Unreachable
 
+closed: list[str] = []
 
-async def answer(do: str, parameters: dict[str, Any]) -> AsyncIterator[Any]:
+
+async def answer(do: str, parameters: dict[str, Any]) -> AsyncGenerator[Any, None]:
+    if do == "forever":
+        try:
+            while True:
+                yield {"more": "x" * 10_000}
+        finally:
+            closed.append(do)
     for number in range(parameters["count"]):
         yield {"number": number}
     if do == "refuse":
@@ -90,3 +99,17 @@ def test_a_long_path_is_no_hindrance(tmp_path: Path) -> None:
         assert await items(folder, "count", count=1) == [{"number": 0}]
 
     with_socket(folder, body)
+
+
+def test_what_was_asked_ends_with_the_command_that_asked(tmp_path: Path) -> None:
+    async def body() -> None:
+        closed.clear()
+        async with aclosing(control.ask(tmp_path, "forever", {})) as answers:
+            async for _ in answers:
+                break
+        with trio.fail_after(10):
+            while not closed:
+                await trio.lowlevel.checkpoint()
+
+    with_socket(tmp_path, body)
+    assert closed == ["forever"]
