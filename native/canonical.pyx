@@ -86,7 +86,9 @@ def read_meta(const uint8_t[::1] file):
     cdef const uint8_t* data
     syntax = ""
     if length < META_AT or bytes(file[PREAMBLE_BYTES:META_AT]) != b"DICM":
-        return guessed(file, 0), 0
+        if length < 8 or bytes(file[:4]) != b"\x02\0\0\0":
+            return guessed(file, 0), 0
+        at = 0  # file meta information without a preamble
     data = &file[0]
     while at + 8 <= length and le16(data + at) == 2:
         vr = le16(data + at + 4)
@@ -130,6 +132,6 @@ def canonical(const uint8_t[::1] file):
 
     syntax, offset = read_meta(file)
     sop_class, instance, _, _ = check(file[offset:], syntax)
-    preamble = bytes(file[:PREAMBLE_BYTES]) if offset else b""
+    preamble = bytes(file[:PREAMBLE_BYTES]) if offset > META_AT else b""
     kept = preamble if preamble[:4] in TIFF else b""
     return canonical_head(sop_class, instance, syntax), offset, kept

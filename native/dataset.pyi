@@ -1,6 +1,5 @@
 """The data-set walk (PS3.5 7, A.1-A.5): every syntax, to the end, iterative, bounded, without the GIL."""
 
-from collections.abc import Sequence
 from typing import Final
 
 from typing_extensions import Buffer

@@ -62,17 +62,17 @@ def frame_table(frames: bytes) -> tuple[int, list[tuple[int, int]]]:
 
 
 def _count(text: bytes) -> int:
-    """Number of Frames as written; 1 when it is absent or no sensible number."""
+    """Number of Frames as written, 1 when absent, 0 when it is no sensible number: then no frame is told apart."""
     try:
         count = int(text.strip(b" \0") or b"1")
     except ValueError:
-        return 1
-    return count if 0 < count <= FRAMES_MAX else 1
+        return 0
+    return count if 0 < count <= FRAMES_MAX else 0
 
 
 def _native(count: int, base: int, place: tuple[int, int], frame_bits: int) -> bytes:
     at, length = place
-    if not frame_bits or count * frame_bits > length * 8:
+    if not count or not frame_bits or count * frame_bits > length * 8:
         return b""
     kind, size = (2, frame_bits) if frame_bits % 8 else (1, frame_bits // 8)
     return pack("<BBHIQQ", 1, kind, 0, count, base + at, size)
@@ -84,7 +84,7 @@ def _frame(base: int, first: tuple[int, int], last: tuple[int, int]) -> bytes:
 
 def _starts(count: int, fragments: Sequence[tuple[int, int]], basic: bytes, extended: bytes) -> list[int]:
     """Index of each frame's first fragment; empty when nothing sound says it."""
-    if not fragments:
+    if not fragments or not count:
         return []
     for table, width in ((extended, "Q"), (basic, "I")):
         size = 8 if width == "Q" else 4

@@ -63,7 +63,7 @@ cdef inline bint is_noise(uint32_t tag) noexcept nogil:
 cdef uint16_t settled_vr(const HeaderWriter* writer, const Walker* walker) noexcept nogil:
     """The representation to write: a known one for UN, US or SS by Pixel Representation."""
     cdef uint16_t vr = walker.vr
-    if vr == VR_UN and walker.length <= 65534 and not (walker.tag >> 16) & 1:
+    if vr == VR_UN and walker.length <= 65534:
         vr = vr_of(walker.tag)
         if vr == VR_SQ:
             vr = VR_UN

@@ -1,4 +1,4 @@
-"""Writes native/vr_table.h: tag to value representation, from pydicom's data dictionary (PS3.6). Run it when the dictionary grows.
+"""Writes native/vr_table.h: tag to value representation, from pydicom's data dictionary (PS3.6), when that has grown.
 
 ``python native/make_vr_table.py > native/vr_table.h``
 """

@@ -2,7 +2,7 @@
 
 from libc.stdint cimport uint8_t, uint16_t, uint32_t
 
-from native.cursor cimport be16, be32, cursor_over, holds, le16, le32, take
+from native.cursor cimport Cursor, be16, be32, cursor_over, holds, le16, le32, take
 from native.vr cimport VR_OB, VR_OW, VR_SQ, VR_UN, is_letters, is_long, vr_of
 
 cdef enum:
@@ -23,6 +23,18 @@ cdef void walk_begin(Walker* walker, const uint8_t* data, size_t length, Syntax 
     walker.stack[0].implicit = syntax == IMPLICIT_LITTLE
     walker.stack[0].big = syntax == EXPLICIT_BIG
     walker.stack[0].kind = LEVEL_ITEM
+    if syntax == EXPLICIT_LITTLE:
+        # Some devices announce Explicit VR and write Implicit VR: read as what it is, as pydicom does.
+        walker.stack[0].implicit = looks_implicit(&walker.cursor)
+
+
+cdef inline bint looks_implicit(const Cursor* cursor) noexcept nogil:
+    """Whether no letters stand where the first element's VR should be (and it is an element, not a delimiter)."""
+    cdef const uint8_t* head
+    if not holds(cursor, 8):
+        return False
+    head = cursor.data + cursor.at
+    return not is_letters(le16(head + 4)) and le16(head) != 0xFFFE and be16(head) != 0xFFFE
 
 
 cdef inline Step failed(Walker* walker, Fault fault) noexcept nogil:
@@ -86,10 +98,9 @@ cdef Step next_item(Walker* walker, Level* level) noexcept nogil:
         walker.value = take(&walker.cursor, length)
         walker.length = length
         return STEP_FRAGMENT
-    if not implicit and length >= 8 and holds(&walker.cursor, 6):
-        # Some devices write Implicit VR items into Explicit VR sequences: no letters where the VR should stand.
-        head = walker.cursor.data + walker.cursor.at
-        implicit = not is_letters(le16(head + 4)) and le16(head) != 0xFFFE and be16(head) != 0xFFFE
+    if not implicit and length >= 8:
+        # Some devices write Implicit VR items into Explicit VR sequences.
+        implicit = looks_implicit(&walker.cursor)
     return opened(walker, LEVEL_ITEM, length, implicit, STEP_ITEM)
 
 
@@ -117,8 +128,10 @@ cdef Step next_element(Walker* walker, Level* level) noexcept nogil:
     else:
         vr = le16(head + 4)
         if not is_letters(vr):
-            return failed(walker, BAD_VR)
-        if not is_long(vr):
+            if level.big:
+                return failed(walker, BAD_VR)
+            vr, length = vr_of(tag), le32(head + 4)  # one Implicit VR element among explicit ones, as pydicom reads it
+        elif not is_long(vr):
             length = be16(head + 6) if level.big else le16(head + 6)
         else:
             head = take(&walker.cursor, 4)
@@ -127,6 +140,10 @@ cdef Step next_element(Walker* walker, Level* level) noexcept nogil:
             length = be32(head) if level.big else le32(head)
     walker.tag, walker.vr, walker.big = tag, vr, level.big
     return placed_value(walker, level, length)
+
+
+cdef inline bint starts_item(const Cursor* cursor) noexcept nogil:
+    return holds(cursor, 8) and le16(cursor.data + cursor.at) == 0xFFFE and le16(cursor.data + cursor.at + 2) == 0xE000
 
 
 cdef Step placed_value(Walker* walker, Level* level, uint32_t length) noexcept nogil:
@@ -142,6 +159,10 @@ cdef Step placed_value(Walker* walker, Level* level, uint32_t length) noexcept n
         return failed(walker, BAD_LENGTH)
     if length > level.end - walker.cursor.at:
         return failed(walker, PAST_END)
+    if vr == VR_UN and not level.big and length >= 8 and vr_of(walker.tag) == VR_SQ and starts_item(&walker.cursor):
+        # a public sequence that passed through a system that did not know it (PS3.5 6.2.2)
+        walker.vr = VR_SQ
+        return opened(walker, LEVEL_SEQUENCE, length, True, STEP_SEQUENCE)
     if vr == VR_SQ:
         return opened(walker, LEVEL_SEQUENCE, length, level.implicit, STEP_SEQUENCE)
     walker.value = take(&walker.cursor, length)

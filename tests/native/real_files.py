@@ -23,8 +23,6 @@ REFUSED = {
     "README": TOO_LONG,
     "SC_rgb_jls_lossy_line.dcm": MISSING_UID,
     "SC_rgb_jls_lossy_sample.dcm": MISSING_UID,
-    # its file meta says Explicit VR, its data set is Implicit VR
-    "SC_rgb_jpeg.dcm": "a value representation is not two capital letters",
     "UN_sequence.dcm": MISSING_UID,
     "empty_charset_LEI.dcm": MISSING_UID,
     "meta_missing_tsyntax.dcm": "no DICOM data set",

@@ -1,4 +1,4 @@
-"""The walk against pydicom's reading: real files, every cut, garbage, hostile lengths, and content that was written anew."""
+"""The walk against pydicom: real files, every cut, garbage, hostile lengths, and content that was written anew."""
 
 import random
 import shutil
