@@ -247,3 +247,14 @@ def test_h10_h58_bombs_are_refused_or_answered(index: Index, value: str) -> None
             find(index.view(), query("study", (path, value)))
         except Invalid:
             continue
+
+
+def test_a_study_that_became_older_makes_room_for_the_next(tmp_path: Path) -> None:
+    index = Index.open(tmp_path / "index")
+    index.fold([record(number, 1, 1, 10 + number) for number in range(1, 5)])
+    index.settle()
+    earlier = record(4, 1, 2, 1)
+    index.fold([msgspec.structs.replace(earlier, header=record(0, 1, 2, 1).header)])
+    page = find(index.view(), query("study", limit=1))
+    assert [match.study_uid for match in page.matches] == ["1.2.3"]
+    assert page.total == 4
