@@ -4,11 +4,13 @@ import fcntl
 import os
 import shutil
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
 from engine.clock import Identifiers
 from engine.errors import Conflict, Unavailable
+from engine.keep.copying import write_all
 from engine.keep.objects import folder_of
 from engine.keep.posix import DIRECTORY_MODE, fsync_directory
 
@@ -63,10 +65,13 @@ class DiskNode:
         self._path = path.absolute()
         self._lock_fd = -1
         try:
-            for folder in (self._path, self._path / "spool", self._path / "intake", self._path / "aside"):
-                if not folder.is_dir():
-                    folder.mkdir(DIRECTORY_MODE, parents=True, exist_ok=True)
-                    fsync_directory(str(folder.parent))
+            for name in ("spool", "intake", "aside"):
+                (self._path / name).mkdir(DIRECTORY_MODE, parents=True, exist_ok=True)
+            for parent in (self._path, *self._path.parents):
+                with suppress(PermissionError):  # a parent that we may not read was there before us
+                    fsync_directory(
+                        str(parent)
+                    )  # also where a folder is there: who made it may have died before its sync
             self.spool_fd = os.open(self._path / "spool", os.O_RDONLY | os.O_DIRECTORY)
         except OSError as error:
             raise Unavailable(f"{self._path} cannot be used: {error.strerror}") from error
@@ -96,7 +101,7 @@ class DiskNode:
         temporary = target.with_name(target.name + ".new")
         fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         try:
-            os.write(fd, data)
+            write_all(fd, [data])
             os.fdatasync(fd)
         finally:
             os.close(fd)
