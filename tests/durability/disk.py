@@ -71,14 +71,18 @@ class Naming:
 class Disk:
     """The folder ``root`` as of position ``until`` in a log: the lines before it are done, no later ones begun."""
 
-    def __init__(self, root: Path, base: Path, data: memoryview, until: int | None = None) -> None:
-        """``base``: the content at the beginning (a copy, or ``root`` itself). Raises ``ValueError`` for calls that
-        it cannot follow: an unknown inode, an exchange of names."""
+    def __init__(
+        self, root: Path, base: Path, data: memoryview, until: int | None = None, inodes: dict[str, int] | None = None
+    ) -> None:
+        """``base``: the content at the beginning (a copy, or ``root`` itself); ``inodes``: of ``root`` then, since
+        files may have gone. Raises ``ValueError`` for calls that it cannot follow: an unknown inode, an exchange of
+        names.
+        """
         self._root = str(root)
         self._data = data
         self._inodes: dict[int, Node] = {}
         self._begun: dict[tuple[int, int], int] = {}
-        self.top = self._load(base, root)
+        self.top = self._load(base, "", inodes if inodes is not None else inodes_of(root, base))
         self.marks: list[bytes] = []
         for at, line in enumerate(read(data)):
             if until is not None and at >= until:
@@ -93,12 +97,12 @@ class Disk:
 
     # -- following the log -----------------------------------------------------------------------------------------
 
-    def _load(self, base: Path, real: Path) -> Node:
+    def _load(self, base: Path, name: str, inodes: dict[str, int]) -> Node:
         node = Node(base, base.is_dir())
-        self._inodes[real.stat().st_ino] = node
+        self._inodes[inodes[name]] = node
         if node.is_directory:
             for child in sorted(base.iterdir()):
-                node.entries[child.name] = self._load(child, real / child.name)
+                node.entries[child.name] = self._load(child, f"{name}/{child.name}", inodes)
         node.first_entries = dict(node.entries)
         return node
 
@@ -270,6 +274,15 @@ class Content:
         if size > self._size:
             os.ftruncate(self._fd, size)
             self._size = size
+
+
+def inodes_of(root: Path, base: Path) -> dict[str, int]:
+    """Inode numbers in ``root`` of all that is in ``base``, by path below it."""
+    found = {"": root.stat().st_ino}
+    for path in base.rglob("*"):
+        name = str(path.relative_to(base))
+        found["/" + name] = (root / name).stat().st_ino
+    return found
 
 
 def positions(data: memoryview) -> list[Line]:

@@ -1,0 +1,47 @@
+"""Every system call of one ingest on store paths, at its first, second and last place: killed there, or failing."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.durability import trials
+from tests.durability.files import plan
+from tests.durability.recorder import Call, Fault, When
+from tests.durability.scale import many
+
+SENDS = plan(77, 16)
+KILLS = (When.kill_before, When.kill_halfway)
+# What one ingest must be seen to call, or the recorder is blind.
+NEEDED = {Call.open, Call.pwrite, Call.fdatasync, Call.fsync, Call.rename, Call.mkdir, Call.unlink}
+
+
+@pytest.fixture(scope="module")
+def faults(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[Fault, bool]]:
+    """All faults of all calls that an ingest makes; True: in the opening."""
+    counted = trials.calls_of_one_ingest(tmp_path_factory.mktemp("counted"), SENDS)
+    assert (counted[0] + counted[1]).keys() >= NEEDED
+    return [(fault, phase == 0) for phase in (0, 1) for fault in trials.faults(counted[phase])]
+
+
+def meet_all(folder: Path, chosen: list[tuple[Fault, bool]]) -> list[str]:
+    problems: list[str] = []
+    for number, (fault, opening) in enumerate(chosen):
+        problems += trials.meet(folder / str(number), SENDS, fault, opening=opening)
+    return problems
+
+
+@pytest.mark.parametrize("opening", [True, False])
+def test_killed_at_each_call(opening: bool, faults: list[tuple[Fault, bool]], tmp_path: Path) -> None:
+    assert meet_all(tmp_path, [one for one in faults if one[0].when in KILLS and one[1] == opening]) == []
+
+
+@pytest.mark.parametrize("opening", [True, False])
+def test_no_false_success_when_a_call_fails(opening: bool, faults: list[tuple[Fault, bool]], tmp_path: Path) -> None:
+    fails = [one for one in faults if one[0].when in (When.fail, When.short) and one[1] == opening]
+    assert meet_all(tmp_path, fails[::3]) == []
+
+
+@pytest.mark.campaign
+@pytest.mark.skipif(not many(1), reason="the long version: make campaign")
+def test_every_fault_of_every_call(faults: list[tuple[Fault, bool]], tmp_path: Path) -> None:
+    assert meet_all(tmp_path, faults) == []
