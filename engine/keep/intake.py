@@ -29,6 +29,8 @@ log = logging.getLogger("filmroom.intake")
 
 CHECKPOINT = "checkpoint"
 PREPARE_WAIT_SECONDS = 0.05
+# Mapped pages of segments count as our memory until they are let go.
+MAPPED_BYTES_MAX = 8 << 20
 
 
 class Intake:
@@ -73,6 +75,7 @@ class Intake:
         )
         self._first_lsn = last + 1
         self._bytes_since = 0
+        self._bytes_mapped = 0
         self._closing = threading.Event()
         self._give_segments(self._segments.idle(self._checkpoint.lsn) or [self._segments.make()])
         self._preparer = threading.Thread(target=self._prepare, name="filmroom-intake", daemon=True)
@@ -166,7 +169,11 @@ class Intake:
             for one in range(self._spilled_lsn + 1, lsn + 1):
                 entry = self._entries.get(one)
                 self._bytes_since += entry.payload_length if entry else 0
+                self._bytes_mapped += entry.payload_length if entry else 0
             self._spilled_lsn = max(self._spilled_lsn, lsn)
+            if self._bytes_mapped >= MAPPED_BYTES_MAX:
+                self._segments.let_go()
+                self._bytes_mapped = 0
 
     def checkpoint_due(self) -> bool:
         """Whether enough is spilled that its segments should come back."""

@@ -2,7 +2,7 @@
 
 A *segment* is a file of fixed size, full of zeros before its first use. Records follow each other from offset 0, each
 begun on a multiple of 8. A segment that is used again keeps its old bytes: its new generation, which seeds every
-checksum, tells them apart.
+checksum and is partly chance, tells them apart: a sender cannot put records of the next one into a file.
 
 Record, little endian::
 

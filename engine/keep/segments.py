@@ -2,13 +2,18 @@
 
 import mmap
 import os
+from typing import Final
 
 import msgspec
 
+from engine.clock import Identifiers
 from engine.keep.intake_format import Checkpoint
 from engine.keep.node_directory import NodeDirectory
 from engine.limits import Limits
 from native.segment import Entry, Log, scan
+
+# 36 bits of chance leave 28 for the count: more rounds of 64 MiB than any disk lives.
+GENERATION_CHANCE_BITS: Final = 36
 
 
 class Segment(msgspec.Struct):
@@ -63,9 +68,19 @@ class Segments:
         return number
 
     def renew(self, number: int) -> None:
-        """Give a segment its next generation; the checkpoint file must say so before ``hand_to``."""
-        self.generation += 1
+        """Give a segment its next generation; the checkpoint file must say so before ``hand_to``.
+
+        A count above, chance below: old bytes stay in the segment, and a sender who could guess the next generation
+        could have put records of it into a file.
+        """
+        chance = int(Identifiers().random_id(), 16) & ((1 << GENERATION_CHANCE_BITS) - 1)
+        self.generation = ((self.generation >> GENERATION_CHANCE_BITS) + 1) << GENERATION_CHANCE_BITS | chance
         self._open[number].generation = self.generation
+
+    def let_go(self) -> None:
+        """Unmap what was read, so that it no longer counts as this process's memory; views stay good."""
+        for segment in self._open.values():
+            segment.mapped.madvise(mmap.MADV_DONTNEED)
 
     def hand_to(self, log: Log, number: int) -> None:
         segment = self._open[number]
