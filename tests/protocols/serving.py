@@ -45,24 +45,24 @@ class Served:
         return await trio.open_tcp_stream("127.0.0.1", self.port)
 
 
-def serving(check: Check, archive: Any = None, *known: Peer, **settings: Any) -> None:
+async def serving_in(check: Check, archive: Any, *known: Peer, **settings: Any) -> None:
     """Serve ``archive``, run ``check`` against it, end in order."""
+    peers = SmallPeers(*known)
+    shutdown = trio.Event()
+    with trio.fail_after(120):
+        async with trio.open_nursery() as nursery:
+            start = partial(serve, archive, DimseSettings(port=0, **settings), peers, shutdown=shutdown)
+            _, port = await nursery.start(start)
+            try:
+                await check(Served(archive, peers, port, shutdown))
+            finally:
+                shutdown.set()
 
-    async def main() -> None:
-        peers = SmallPeers(*known)
-        held = archive if archive is not None else SmallArchive()
-        shutdown = trio.Event()
-        configured = DimseSettings(port=0, **settings)
-        with trio.fail_after(120):
-            async with trio.open_nursery() as nursery:
-                start = partial(serve, held, configured, peers, shutdown=shutdown)
-                _, port = await nursery.start(start)
-                try:
-                    await check(Served(held, peers, port, shutdown))
-                finally:
-                    shutdown.set()
 
-    trio.run(main)
+def serving(check: Check, archive: Any = None, *known: Peer, **settings: Any) -> None:
+    """The same in a loop of its own, with a small archive when none is given."""
+    held = archive if archive is not None else SmallArchive()
+    trio.run(partial(serving_in, check, held, *known, **settings))
 
 
 def header(**keywords: Any) -> bytes:
