@@ -10,7 +10,7 @@ from typing import Final, Literal, Protocol
 import msgspec
 
 from engine.errors import Corrupt
-from engine.index.matching import AllOf, Terms
+from engine.index.matching import Terms
 from engine.index.members import StudyMembers
 from engine.index.memtable import Memtable, Snapshot
 from engine.index.schema import Row, instance_row, key_of
@@ -212,9 +212,7 @@ class Index:
             rows = {row.key: row for row in self._settled.select(Level.INSTANCE, Terms("study", (study_uid,)))}
             for table in (self._flushing, self._active):
                 if table:
-                    snapshot = table.snapshot()
-                    wanted = snapshot.select(Level.INSTANCE, AllOf((Terms("study", (study_uid,)),)))
-                    rows.update((row.key, row) for row in wanted)
+                    rows.update((row.key, row) for row in table.instances(study_uid))
             for row in rows.values():
                 members.put(row)
             members.dirty.clear()

@@ -68,6 +68,10 @@ class Memtable:
         """Keys of the instances with this SOP Instance UID."""
         return self._sops.get(sop_instance_uid, set())
 
+    def instances(self, study_uid: str) -> list[Row]:
+        """The instances of one study."""
+        return list(self._levels[Level.INSTANCE].get(study_uid, {}).values())
+
     def rows(self) -> Iterator[Row]:
         """All rows."""
         for studies in self._levels.values():
