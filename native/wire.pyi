@@ -3,7 +3,7 @@
 from collections.abc import Buffer, Sequence
 from typing import Final
 
-from native.segment import Lane
+from native.lane import Lane
 
 EVENT_NEED: Final[int]  # budget used up, more may come at once
 EVENT_MESSAGE: Final[int]  # a whole message that is not C-STORE/C-ECHO: take_message()
@@ -41,15 +41,17 @@ class Receiver:
         """Bytes from elsewhere (TLS, leftovers of negotiation, tests). Returns EVENT_*; call again with b"" after a message
         was taken. Answers gather for take_output()."""
     def take_output(self) -> bytes: ...
+    def trim(self) -> None:
+        """Gives back the buffers that an idle association does not need."""
     def take_message(self) -> tuple[int, bytes, bytes | None]:
         """(context id, command set, data set or None)."""
 
 class Sender:
-    """C-STORE as SCU over an established association, one outstanding operation."""
+    """C-STORE as SCU over an established association; ``window``: operations outstanding, when the peer granted them."""
 
     reason: str
 
-    def __init__(self, *, pdu_bytes_max: int) -> None: ...
+    def __init__(self, *, pdu_bytes_max: int, window: int = 1) -> None: ...
     def store(
         self,
         fd: int,
