@@ -20,7 +20,7 @@ from native.command cimport (
 from native.cursor cimport be32, put_le16
 from native.dataset cimport Checked, Syntax, check_dataset, syntax_of
 from native.lane cimport Lane, Spool
-from native.segment cimport ACCEPTED, FAILED, FULL, STOPPED, TOO_LARGE, Outcome
+from native.segment cimport ACCEPTED, Outcome
 from native.socket_io cimport POLLIN, await_ready, no_delay, receive, send_whole
 from native.walker cimport BAD_UID, NO_UID
 
@@ -499,12 +499,15 @@ cdef class Receiver:
         cdef uint64_t lsn = 0
         cdef uint8_t* object_begin = self.gather.data + self.headroom
         cdef size_t length = self.gather.end - self.headroom
+        cdef Outcome outcome
         if self.is_sound(object_begin + self.head_bytes, length - self.head_bytes):
-            self.kept(self.lane.append(object_begin, length, &lsn), lsn)
+            outcome = self.lane.append(object_begin, length, &lsn)
+            self.kept(outcome, lsn)
 
     cdef void keep_spooled(self) noexcept nogil:
         cdef uint64_t lsn = 0
         cdef const uint8_t* object_begin
+        cdef Outcome outcome
         self.spool_gathered()
         if self.mode == DRAIN:
             self.refuse(self.refusal, self.refusal_reason)
@@ -516,7 +519,8 @@ cdef class Receiver:
         elif not self.is_sound(object_begin + self.head_bytes, self.spool.length - self.head_bytes):
             self.lane.spool_abort(&self.spool)
         else:
-            self.kept(self.lane.spool_finish(&self.spool, &lsn), lsn)
+            outcome = self.lane.spool_finish(&self.spool, &lsn)
+            self.kept(outcome, lsn)
 
     cdef void kept(self, Outcome outcome, uint64_t lsn) noexcept nogil:
         if outcome != ACCEPTED:

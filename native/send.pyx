@@ -110,7 +110,7 @@ cdef class Sender:
         finally:
             free(work)
             for view in views:
-                (<View>view).close()
+                (<_Held>view).close()
 
     def _set_originator(self, originator):
         title, message_id = originator or ("", 0)
@@ -239,7 +239,7 @@ cdef class Sender:
         return SOUND
 
 
-cdef class View:
+cdef class _Held:
     cdef Py_buffer buffer
     cdef bint is_open
 
@@ -259,7 +259,7 @@ cdef class View:
 
 
 cdef int prepare(Job* job, tuple source, list views) except -1:
-    cdef View view
+    cdef _Held view
     cdef bytes raw
     context_id, message_id, sop_class_uid, sop_instance_uid, place, offset, length = source
     if offset < 0 or length < 0:
@@ -276,7 +276,7 @@ cdef int prepare(Job* job, tuple source, list views) except -1:
     if isinstance(place, int):
         job.fd = place
         return 0
-    view = View()
+    view = _Held()
     view.open(place)
     views.append(view)
     if offset + length > view.buffer.len:
