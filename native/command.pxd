@@ -87,7 +87,9 @@ cdef inline bint read_command(const uint8_t* data, size_t length, Command* found
     return has_field
 
 
-cdef inline uint8_t* put_element(uint8_t* at, uint16_t element, const void* value, size_t length, uint8_t pad) noexcept nogil:
+cdef inline uint8_t* put_element(
+    uint8_t* at, uint16_t element, const void* value, size_t length, uint8_t pad
+) noexcept nogil:
     put_le16(at, 0)
     put_le16(at + 2, element)
     put_le32(at + 4, (length + 1) & ~<size_t>1)

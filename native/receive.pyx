@@ -1,7 +1,7 @@
-"""The receiving half of native.wire: PDUs and fragments in, stores kept through the lane, answers out (PS3.8 9.3, PS3.7 9.1.1)."""
+"""The receiving half of native.wire: fragments in, stores kept through the lane, answers out (PS3.8 9.3)."""
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
-from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint64_t
 from libc.stdlib cimport free, realloc
 from libc.string cimport memcpy, memmove, strcmp
 
@@ -91,6 +91,10 @@ cdef bint grow(Growing* room, size_t needed, size_t least) noexcept nogil:
 cdef void release(Growing* room) noexcept nogil:
     free(room.data)
     room.data, room.begin, room.end, room.capacity = NULL, 0, 0, 0
+
+
+cdef bint has_sound_uids(const Command* command) noexcept nogil:
+    return command.uids_fit and is_uid(command.sop_class_uid) and is_uid(command.sop_instance_uid)
 
 
 cdef class Receiver:
@@ -184,7 +188,8 @@ cdef class Receiver:
         return self.told(event)
 
     def take_output(self):
-        taken = PyBytes_FromStringAndSize(<const char*>self.output.data + self.output.begin, self.output.end - self.output.begin)
+        cdef Growing* output = &self.output
+        taken = PyBytes_FromStringAndSize(<const char*>output.data + output.begin, output.end - output.begin)
         self.output.begin = self.output.end = 0
         return taken
 
@@ -268,7 +273,7 @@ cdef class Receiver:
         if self.staging.end == 0 and self.in_fragment and (self.mode == GATHER or self.mode == SPOOL):
             direct = min(self.fragment_left, self.gather.capacity - self.gather.end)
             place = self.gather.data + self.gather.end
-        if self.staging.end == self.staging.capacity and not grow(&self.staging, self.staging.capacity + 1, STAGING_BYTES):
+        if not grow(&self.staging, self.staging.end + 1, STAGING_BYTES):
             return -2
         got = receive(fd, place, direct, self.staging.data + self.staging.end, self.staging.capacity - self.staging.end)
         if got > 0:
@@ -418,7 +423,6 @@ cdef class Receiver:
     # ------------------------------------------------------------ messages
 
     cdef Event end_fragment(self) noexcept nogil:
-        cdef bint is_store
         if not self.fragment_control & 2:
             return NEED
         self.empty_fragments = 0
@@ -465,7 +469,7 @@ cdef class Receiver:
         self.dataset_bytes = 0
         if not context.is_storage:
             return self.drain(STATUS_NOT_SUPPORTED, 0)
-        if not self.request.uids_fit or not is_uid(self.request.sop_class_uid) or not is_uid(self.request.sop_instance_uid):
+        if not has_sound_uids(&self.request):
             return self.drain(STATUS_MISMATCH, BAD_UID)
         if strcmp(self.request.sop_class_uid, context.abstract_syntax):
             return self.drain(STATUS_MISMATCH, 0)

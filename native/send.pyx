@@ -1,8 +1,8 @@
-"""The sending half of native.wire: files straight into a buffer with gaps for the PDV headers, then one send (PS3.7 9.1.1)."""
+"""The sending half of native.wire: files straight into a buffer with gaps for PDV headers, then one send."""
 
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_AS_STRING
-from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
+from libc.stdint cimport int64_t, uint8_t, uint16_t
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy, memmove, memset
 

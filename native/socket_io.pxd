@@ -13,7 +13,9 @@ cdef extern from *:
     #include <netinet/tcp.h>
     static inline void fr_no_delay(int fd) { int one = 1; setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one); }
     /* not sticky: the kernel falls back to delayed ACKs, and a peer with Nagle's algorithm then waits 40 ms */
-    static inline void fr_quick_ack(int fd) { int one = 1; setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &one, sizeof one); }
+    static inline void fr_quick_ack(int fd) {
+        int one = 1; setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &one, sizeof one);
+    }
     static inline int64_t fr_receive(int fd, void *a, size_t an, void *b, size_t bn) {
         struct iovec v[2] = {{a, an}, {b, bn}};
         struct msghdr m; memset(&m, 0, sizeof m);
