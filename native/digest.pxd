@@ -9,6 +9,7 @@ cdef struct Digest:
     XXH3_state_t* state
     uint32_t waiting_tag     # a sequence that has shown no item yet
     bint waiting
+    int guesses              # how deep private values are being read as sequences
 
 cdef bint digest_begin(Digest* digest) noexcept nogil
 cdef void digest_event(Digest* digest, Step step, const Walker* walker) noexcept nogil

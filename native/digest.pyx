@@ -9,16 +9,20 @@ alone, so that an encoding without representations (Implicit VR) gives the same 
     I                         an item               E         its sequence ends
     P tag                     fragments begin       F length(8) value ... E
 
+A private value that reads soundly as items of Implicit VR Little Endian counts as that sequence, whatever representation
+it says: Implicit VR files do not tell (at most GUESSES_MAX such values inside each other).
 An empty sequence is an empty value. Each token says its own length, so that no two streams of tokens are the same bytes.
 """
 
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
-from native.cursor cimport put_le32, put_le64
+from native.cursor cimport le32, put_le32, put_le64
 from native.vr cimport VR_UI, is_text, vr_of, word_bytes
 from native.walker cimport (
     STEP_ELEMENT,
+    STEP_END,
+    STEP_FAILED,
     STEP_FRAGMENT,
     STEP_FRAGMENTS,
     STEP_FRAGMENTS_END,
@@ -27,6 +31,8 @@ from native.walker cimport (
     STEP_SEQUENCE_END,
     Step,
     Walker,
+    walk_items,
+    walk_next,
 )
 from native.xxh cimport (
     XXH3_128bits_reset,
@@ -38,11 +44,13 @@ from native.xxh cimport (
 
 cdef enum:
     SWAP_BYTES = 4096
+    GUESSES_MAX = 8
 
 
 cdef bint digest_begin(Digest* digest) noexcept nogil:
     digest.state = XXH3_createState()
     digest.waiting = False
+    digest.guesses = 0
     return digest.state != NULL and XXH3_128bits_reset(digest.state) == 0
 
 
@@ -80,12 +88,46 @@ cdef void swapped(Digest* digest, const uint8_t* value, size_t length, int word)
     XXH3_128bits_update(digest.state, value + at, length - at)
 
 
+cdef bint is_sequence(Walker* inner, const Walker* walker) noexcept nogil:
+    """Whether a private value is items to its very end; ``inner`` is then at their beginning."""
+    cdef Step step
+    if not (walker.tag >> 16) & 1 or walker.length < 8 or (walker.big and word_bytes(walker.vr) > 1):
+        return False
+    if le32(walker.value) != 0xE000FFFEU:
+        return False
+    walk_items(inner, walker.value, walker.length)
+    while True:
+        step = walk_next(inner)
+        if step == STEP_FAILED:
+            return False
+        if step == STEP_END:
+            walk_items(inner, walker.value, walker.length)
+            return True
+
+
+cdef void guessed_sequence(Digest* digest, uint32_t tag, Walker* inner) noexcept nogil:
+    cdef Step step
+    token(digest, 83, tag, True)
+    digest.guesses += 1
+    while True:
+        step = walk_next(inner)
+        if step == STEP_END or step == STEP_FAILED:
+            break
+        digest_event(digest, step, inner)
+    digest.guesses -= 1
+    token(digest, 69, 0, False)
+
+
 cdef void element(Digest* digest, uint32_t tag, const Walker* walker) noexcept nogil:
+    cdef Walker inner
     cdef uint16_t vr = vr_of(tag)
     cdef size_t length = walker.length
     cdef uint8_t size[8]
     cdef int word
     if tag & 0xFFFF == 0 or tag == 0xFFFCFFFCU:
+        return
+    if digest.guesses < GUESSES_MAX and is_sequence(&inner, walker):
+        guessed_sequence(digest, tag, &inner)
         return
     if is_text(vr) and not (tag >> 16) & 1:
         while length and (walker.value[length - 1] == 32 or walker.value[length - 1] == 0):

@@ -72,4 +72,6 @@ cdef struct Walker:
     bint big                 # byte order of the value
 
 cdef void walk_begin(Walker* walker, const uint8_t* data, size_t length, Syntax syntax) noexcept nogil
+# Over the items of a sequence of Implicit VR Little Endian that fills `length` bytes.
+cdef void walk_items(Walker* walker, const uint8_t* data, size_t length) noexcept nogil
 cdef Step walk_next(Walker* walker) noexcept nogil

@@ -28,6 +28,11 @@ cdef void walk_begin(Walker* walker, const uint8_t* data, size_t length, Syntax 
         walker.stack[0].implicit = looks_implicit(&walker.cursor)
 
 
+cdef void walk_items(Walker* walker, const uint8_t* data, size_t length) noexcept nogil:
+    walk_begin(walker, data, length, IMPLICIT_LITTLE)
+    walker.stack[0].kind = LEVEL_SEQUENCE
+
+
 cdef inline bint looks_implicit(const Cursor* cursor) noexcept nogil:
     """Whether no letters stand where the first element's VR should be (and it is an element, not a delimiter)."""
     cdef const uint8_t* head
