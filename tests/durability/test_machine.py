@@ -1,4 +1,4 @@
-"""Histories: store, again, encoded anew, changed; crash, lose power, reindex, close; against a list of what was sent."""
+"""Histories: store, again, encoded anew, changed; crash, lose power, reindex, close; against a list of sends."""
 
 import shutil
 import tempfile
@@ -53,8 +53,10 @@ class Histories(RuleBasedStateMachine):
         self._node.close()
         self._boot()
 
-    @rule(survival=st.sampled_from(list(Survival)), seed=st.integers(0, 1 << 30))
-    def lose_power(self, survival: Survival, seed: int) -> None:
+    @rule(survival=st.sampled_from(list(Survival)), seed=st.integers(0, 1 << 30), last=st.integers(0, 5))
+    def lose_power(self, survival: Survival, seed: int, last: int) -> None:
+        """Right behind an acknowledgement: its spill has hardly begun."""
+        self._send(Send(5, last, content=seed % 2, large=last == 0), "hand_in")
         self._node.kill()
         dark = self._folder / f"disk-{self._boots}"
         Disk(self._root, self._base, memoryview(self._log.read_bytes()), None, self._inodes).write(dark, survival, seed)
@@ -72,9 +74,9 @@ class Histories(RuleBasedStateMachine):
             self._node.kill()
             shutil.rmtree(self._folder)
 
-    def _send(self, send: Send) -> None:
+    def _send(self, send: Send, how: str = "store") -> None:
         self._sends.append(send)
-        self._node.ask("store", send)
+        self._node.ask(how, send)
         self._acknowledged.add(len(self._sends) - 1)
 
     def _boot(self) -> None:
