@@ -1,0 +1,74 @@
+"""The engine's front door."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import trio
+
+from engine.archive import Archive
+from engine.errors import Conflict, Corrupt, Fenced, FilmroomError, Invalid, Missing, Unavailable
+from engine.fetch import Fetched, Window
+from engine.house import House
+from engine.model import (
+    Change,
+    FileRange,
+    Found,
+    Instance,
+    Key,
+    Level,
+    Match,
+    Origin,
+    Query,
+    Stored,
+)
+from engine.query import path_of, query_of, values_of
+from engine.rows import Row, row, rows
+from engine.settings import StoreSettings
+from engine.status import Status
+
+__all__ = [
+    "Archive",
+    "Change",
+    "Conflict",
+    "Corrupt",
+    "Fenced",
+    "Fetched",
+    "FileRange",
+    "FilmroomError",
+    "Found",
+    "Instance",
+    "Invalid",
+    "Key",
+    "Level",
+    "Match",
+    "Missing",
+    "Origin",
+    "Query",
+    "Row",
+    "Status",
+    "StoreSettings",
+    "Stored",
+    "Unavailable",
+    "Window",
+    "open",
+    "path_of",
+    "query_of",
+    "row",
+    "rows",
+    "values_of",
+]
+
+
+@asynccontextmanager
+async def open(url: str = "./filmroom-data", settings: StoreSettings | None = None) -> AsyncIterator[Archive]:
+    """Open the archive at a folder or ``memory://``; on exit everything acknowledged is spilled and settled.
+
+    Raises Conflict when another process holds it, Invalid for a URL that is not supported, Corrupt when its intake
+    is damaged.
+    """
+    house = await trio.to_thread.run_sync(House, settings or StoreSettings(url=url))
+    try:
+        yield Archive(house)
+    finally:
+        with trio.CancelScope(shield=True):
+            await trio.to_thread.run_sync(house.close)

@@ -1,0 +1,36 @@
+"""From one intake entry to the record that journal and index keep."""
+
+import msgspec
+
+from engine.keep.content_digest import prove
+from engine.model import Origin, StoreRecord
+from native import dataset
+from native.segment import Entry
+
+
+def describe(entry: Entry, file: memoryview, context: bytes, writer: str) -> StoreRecord:
+    """The record of one acknowledged canonical file. Raises ``native.dataset.Malformed``.
+
+    ``file`` is the whole canonical object, ``entry.key`` its XXH3-128, ``context`` what its lane was opened with.
+    """
+    found = dataset.describe(file)
+    proof = prove([file])
+    return StoreRecord(
+        writer=writer,
+        lsn=entry.lsn,
+        stamp=entry.stamp,
+        study_uid=found.study_uid,
+        series_uid=found.series_uid,
+        sop_instance_uid=found.sop_instance_uid,
+        sop_class_uid=found.sop_class_uid,
+        transfer_syntax_uid=found.transfer_syntax_uid,
+        key=entry.key.hex(),
+        size_bytes=len(file),
+        content_digest=found.content_digest,
+        header=found.header,
+        not_indexed=found.not_indexed,
+        frames=found.frames,
+        blake3_root=proof.root,
+        blake3_chunks=proof.chunks,
+        origin=msgspec.msgpack.decode(context, type=Origin),
+    )

@@ -1,0 +1,106 @@
+"""Out: object bytes ahead of their reader, in windows bounded by bytes and count."""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+
+import msgspec
+import xxhash
+
+from engine.errors import Corrupt, Missing
+from engine.keep.copying import read_range
+from engine.keep.intake import Intake
+from engine.keep.objects import ObjectStore
+from engine.keep.paths import object_key
+from engine.limits import LIMITS
+from engine.model import FileRange, Instance
+from native.dataset import canonical_head
+
+
+class Fetched(msgspec.Struct, frozen=True):
+    """One object on its way out: where its bytes are, and where its data set begins in them."""
+
+    instance: Instance
+    source: FileRange | bytes
+    dataset_offset: int
+
+
+class Window:
+    """Open sources of one stretch of instances; ``close`` gives descriptors and pins back. Missing objects are named apart."""
+
+    def __init__(self) -> None:
+        self.objects: list[Fetched] = []
+        self.lost: list[Instance] = []
+        self._held = ExitStack()
+
+    def close(self) -> None:
+        self._held.close()
+
+
+class Fetch:
+    """Opens windows over intake (what is not spilled yet) and object store."""
+
+    def __init__(self, intake: Intake, store: ObjectStore, tenant: str, writer: str) -> None:
+        self._intake = intake
+        self._store = store
+        self._tenant = tenant
+        self._writer = writer
+
+    def windows(self, instances: Sequence[Instance]) -> Iterator[Sequence[Instance]]:
+        """Cut a list of instances into stretches that fit a window; a larger object stands alone."""
+        start = size = 0
+        for at, instance in enumerate(instances):
+            full = (
+                size + instance.size_bytes > LIMITS.fetch_window_bytes_max
+                or at - start >= LIMITS.fetch_window_count_max
+            )
+            if full and at > start:
+                yield instances[start:at]
+                start, size = at, 0
+            size += instance.size_bytes
+        if start < len(instances):
+            yield instances[start:]
+
+    def open(self, instances: Sequence[Instance]) -> Window:
+        """Open every object of a window. Blocking: call it in a thread."""
+        window = Window()
+        for instance in instances:
+            source = self._open_one(instance, window)
+            if source is None:
+                window.lost.append(instance)
+            else:
+                window.objects.append(Fetched(instance, source, dataset_offset(instance)))
+        return window
+
+    def _open_one(self, instance: Instance, window: Window) -> FileRange | bytes | None:
+        if instance.writer == self._writer:
+            pinned = self._intake.pin(instance.lsn)
+            if pinned is not None:
+                window._held.callback(self._intake.unpin, instance.lsn, pinned)
+                return pinned
+        return self._open_object(instance, window)
+
+    def _open_object(self, instance: Instance, window: Window) -> FileRange | bytes | None:
+        key = object_key(self._tenant, instance.key)
+        try:
+            source = self._store.open_range(key)
+            if source is None:
+                return self._store.get(key)
+        except Missing:
+            return None
+        window._held.callback(os.close, source.fd)
+        return source
+
+
+def dataset_offset(instance: Instance) -> int:
+    """Length of the canonical head, which the three UIDs determine."""
+    return len(canonical_head(instance.sop_class_uid, instance.sop_instance_uid, instance.transfer_syntax_uid))
+
+
+def read_checked(fetched: Fetched) -> bytes:
+    """The whole Part-10 file as it came in, checked against its key. Raises Corrupt."""
+    source, instance = fetched.source, fetched.instance
+    file = source if isinstance(source, bytes) else read_range(source.fd, source.offset, source.length)
+    if xxhash.xxh3_128_hexdigest(file) != instance.key[:32]:
+        raise Corrupt(f"object {instance.key} is not what was written")
+    return instance.preamble + file[len(instance.preamble) :]

@@ -1,0 +1,108 @@
+"""Opening and closing an archive: which parts stand behind one URL, and in what order they wake and rest."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import ExitStack
+from itertools import islice
+
+from engine.clock import Clock, Identifiers
+from engine.index import Index
+from engine.ingest import Ingest
+from engine.keep.intake import Intake
+from engine.keep.journal import Journal
+from engine.keep.node_directory import open_node_directory
+from engine.keep.objects import open_store
+from engine.limits import LIMITS
+from engine.model import DEFAULT_TENANT, Change
+from engine.settings import StoreSettings
+from engine.spill import Spill
+
+log = logging.getLogger("filmroom.house")
+
+
+class House:
+    """The open parts of one archive on one node. Opening recovers; closing drains."""
+
+    def __init__(
+        self, settings: StoreSettings, clock: Clock | None = None, identifiers: Identifiers | None = None
+    ) -> None:
+        """Raises Conflict when another process holds the folder, Invalid for a URL that is not supported, Corrupt when
+        acknowledged records are missing from the intake."""
+        self.settings = settings
+        self.clock = clock or Clock()
+        self.tenant = DEFAULT_TENANT
+        names = identifiers or Identifiers()
+        with ExitStack() as opened:
+            self.node = open_node_directory(settings.url)
+            opened.callback(self.node.close)
+            self.node.lock()
+            self.writer = self.node.writer_id(names)
+            self.store = open_store(settings)
+            opened.callback(self.store.close)
+            self.index = Index.open(self.node.index_path())
+            opened.callback(self.index.close)
+            self.journal = Journal.open(self.store, self.tenant, self.writer, self.clock, names)
+            self.intake = Intake(
+                self.node,
+                settings,
+                self.clock,
+                sync_objects=self.store.sync_pending,
+                lsn_floor=self.journal.last_lsn(),
+                stamp_floor=self.journal.last_stamp(),
+            )
+            opened.callback(self.intake.close)
+            self._replay(self.index)
+            spill = Spill(self.intake, self.store, self.journal, self.index, self.tenant, settings.ack == "object")
+            self.ingest = Ingest(self.intake, self.index, spill, self.writer)
+            self.ingest.start()
+            opened.pop_all()
+
+    def close(self) -> None:
+        """Drain, spill, checkpoint, settle, seal; then let go of the folder. Safe to call once."""
+        self.intake.log.stop()
+        self.ingest.stop()
+        self.journal.close()
+        self.index.close()
+        self.intake.close()
+        self.store.close()
+        self.node.close()
+
+    def reindex(self) -> int:
+        """Build the index anew from the journal; queries wait meanwhile, stores do not. Returns the records folded."""
+        count = 0
+
+        def rebuild() -> None:
+            nonlocal count
+            self.index.clear()
+            count = self._replay(self.index)
+
+        self.ingest.quiesced(rebuild)
+        return count
+
+    def changes(self, after: str, limit: int) -> list[Change]:
+        """Journal order; each change names the cursor that resumes behind it. Raises Invalid for a foreign cursor."""
+        return list(islice(self._changes(after), min(limit, LIMITS.changes_count_max)))
+
+    def _changes(self, after: str) -> Iterator[Change]:
+        for cursor, record in self.journal.records(after):
+            yield Change(
+                cursor=cursor,
+                kind="store",
+                stamp=record.stamp,
+                study_uid=record.study_uid,
+                series_uid=record.series_uid,
+                sop_instance_uid=record.sop_instance_uid,
+            )
+
+    def _replay(self, index: Index) -> int:
+        """Fold what the journal holds behind the index's cursor."""
+        count = 0
+        for position, batch in self.journal.read(index.cursor):
+            index.fold(batch.records)
+            index.note_position(position)
+            count += len(batch.records)
+            if index.due():
+                index.settle()
+        if count:
+            log.info("journal folded", extra={"records": count})
+        return count

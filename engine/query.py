@@ -1,0 +1,51 @@
+"""Keyword arguments of the library to a query: pure."""
+
+import re
+from collections.abc import Mapping, Sequence
+
+from engine.errors import Invalid
+from engine.model import Key, Level, Query
+
+_PATH = re.compile(r"[0-9A-Fa-f]{8}(?:\.[0-9A-Fa-f]{8})*")
+_PRIVATE = re.compile(r"[0-9A-Fa-f]{4},[^,]{1,64},[0-9A-Fa-f]{2}")
+
+
+def query_of(
+    level: Level, keys: Mapping[str, object], *, limit: int | None = None, sort: Sequence[str] = (), offset: int = 0
+) -> Query:
+    """Build a query from names as people write them. Raises Invalid for a name that no dictionary knows."""
+    wanted = tuple(Key(path_of(name), values_of(value)) for name, value in keys.items())
+    order = tuple("-" + path_of(name[1:]) if name.startswith("-") else path_of(name) for name in sort)
+    return Query(level=level, keys=wanted, limit=limit, sort=order, offset=offset)
+
+
+def path_of(name: str) -> str:
+    """Attribute path of a keyword, 8 hex digits, a dotted path of either, or a private ``GGGG,CREATOR,EE``. Raises Invalid."""
+    if _PRIVATE.fullmatch(name):
+        group, creator, element = name.split(",")
+        return f"{group.upper()},{creator},{element.upper()}"
+    if _PATH.fullmatch(name):
+        return name.upper()
+    return ".".join(_tag_of(part) for part in name.split("."))
+
+
+def values_of(value: object) -> tuple[str, ...]:
+    """Text values: a string may hold several, parted by backslash; a sequence is a list; None is universal matching."""
+    if value is None or value == "":
+        return ()
+    if isinstance(value, str):
+        return tuple(value.split("\\"))
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return tuple(str(one) for one in value)
+    return (str(value),)
+
+
+def _tag_of(part: str) -> str:
+    from pydicom.datadict import tag_for_keyword
+
+    if _PATH.fullmatch(part):
+        return part.upper()
+    tag = tag_for_keyword(part)
+    if tag is None:
+        raise Invalid(f"no attribute is called {part[:64]!r}: give a DICOM keyword, 8 hex digits, or a path of them")
+    return f"{tag:08X}"

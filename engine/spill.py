@@ -1,0 +1,97 @@
+"""The spill: what the intake holds becomes objects and journal records, behind the acknowledgement."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from engine.index import FoldOutcome, Index
+from engine.keep.intake import Intake
+from engine.keep.journal import Journal
+from engine.keep.objects import ObjectStore, keep_objects
+from engine.limits import LIMITS
+from engine.model import FileRange, StoreRecord
+from native.segment import Entry
+
+
+class Job(msgspec.Struct, frozen=True):
+    """One folded entry on its way out of the intake."""
+
+    entry: Entry
+    record: StoreRecord
+    outcome: FoldOutcome
+    recovered: bool
+
+
+class Spill:
+    """Writes objects, then the journal, then tells intake and index. Called by one thread."""
+
+    def __init__(
+        self, intake: Intake, store: ObjectStore, journal: Journal, index: Index, tenant: str, acknowledge: bool
+    ) -> None:
+        self._intake = intake
+        self._store = store
+        self._journal = journal
+        self._index = index
+        self._tenant = tenant
+        self._acknowledge = acknowledge
+
+    def run(self, jobs: Sequence[Job]) -> None:
+        """Spill a group in LSN order. With ``ack = object`` the group is durable, then acknowledged, before this returns.
+
+        Nothing of a record is journalled before the record itself is on disk: after power loss its LSN would be given to
+        another instance.
+        """
+        last_lsn = jobs[-1].entry.lsn
+        self._intake.sync(last_lsn)
+        records = self._kept(jobs)
+        if self._acknowledge:
+            self._store.sync_pending()
+        journalled = self._journal.lsns_journalled
+        fresh = [
+            record
+            for job, record in zip(jobs, records, strict=True)
+            if not (job.recovered and record.lsn in journalled)
+        ]
+        if fresh:
+            self._index.note_position(self._journal.append(fresh))
+        self._intake.spilled(last_lsn)
+        if self._acknowledge:
+            self._intake.log.acknowledge(last_lsn)
+        if self._intake.checkpoint_due() or self._store.pending_count >= LIMITS.pending_files_max:
+            self._intake.checkpoint()
+        if self._index.due():
+            self._settle()
+
+    def finish(self) -> None:
+        """Everything durable: the last checkpoint and settle of an orderly end."""
+        self._intake.checkpoint()
+        self._settle()
+
+    def _settle(self) -> None:
+        """What the settled index names must be in the intake durably, or it would outlive its instance."""
+        self._intake.sync(self._intake.log.written_lsn())
+        self._index.settle()
+
+    def _kept(self, jobs: Sequence[Job]) -> list[StoreRecord]:
+        """Put the objects in place, in one step; the records with the names that they got."""
+        names = {job.entry.lsn: job.outcome.key for job in jobs}
+        pins: list[tuple[Job, FileRange]] = []
+        try:
+            for job in jobs:
+                source = self._intake.pin(job.entry.lsn) if job.outcome.key == job.record.key else None
+                if source is not None:
+                    pins.append((job, source))
+            rewrite = any(job.recovered for job in jobs)
+            kept = keep_objects(
+                self._store, self._tenant, [(job.record.key, source) for job, source in pins], rewrite=rewrite
+            )
+            names.update((job.entry.lsn, name) for (job, _), name in zip(pins, kept, strict=True))
+        finally:
+            for job, source in pins:
+                self._intake.unpin(job.entry.lsn, source)
+        return [named(job.record, names[job.entry.lsn]) for job in jobs]
+
+
+def named(record: StoreRecord, key: str) -> StoreRecord:
+    """The record with the object that carries its bytes."""
+    return record if record.key == key else msgspec.structs.replace(record, key=key)

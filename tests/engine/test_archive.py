@@ -1,0 +1,203 @@
+"""The archive as a whole, through its facade: stored is found, found is fetched, and much of it may be lost."""
+
+import shutil
+from collections.abc import AsyncIterator, Awaitable, Callable
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+import trio
+from pydicom import dcmread
+
+import engine
+from bench.data import File, Shape, files
+from engine import Archive
+from native.dataset import canonical
+
+SHAPE = Shape(studies=3, series=2, instances=4, rows=32, seed=11)
+TIFF = b"II*\0" + bytes(124)
+
+
+def run(work: Callable[[], Awaitable[None]]) -> None:
+    """On trio, with a deadline."""
+
+    async def bounded() -> None:
+        with trio.fail_after(60):
+            await work()
+
+    trio.run(bounded)
+
+
+def kept(data: bytes) -> bytes:
+    """The file that must come back: the canonical one, with a TIFF's preamble."""
+    head, offset, preamble = canonical(data)
+    return preamble + head[len(preamble) :] + data[offset:]
+
+
+async def fetched(archive: Archive, **keys: object) -> dict[str, bytes]:
+    return {one.sop_instance_uid: one.file async for one in archive.fetch(**keys)}
+
+
+async def store_all(archive: Archive, sent: list[File]) -> None:
+    async with trio.open_nursery() as nursery:
+        for one in sent:
+            nursery.start_soon(archive.store, one.data)
+
+
+@pytest.fixture(params=["memory", "folder"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    return "memory://" if request.param == "memory" else str(tmp_path / "archive")
+
+
+def test_what_is_stored_is_found_and_fetched_byte_for_byte(url: str) -> None:
+    async def work() -> None:
+        async with engine.open(url) as archive:
+            sent = list(files(SHAPE))
+            await store_all(archive, sent)
+            studies = [row async for row in archive.find()]
+            assert len(studies) == 3
+            for row in studies:
+                assert (row["NumberOfStudyRelatedSeries"], row["NumberOfStudyRelatedInstances"]) == ("2", "8")
+            one = sent[0]
+            patient = str(dcmread(BytesIO(one.data)).PatientID)
+            (match,) = [row async for row in archive.find(PatientID=patient)]
+            assert match["StudyInstanceUID"] == one.study_uid
+            assert await fetched(archive) == {file.sop_instance_uid: kept(file.data) for file in sent}
+            assert set(await fetched(archive, SeriesInstanceUID=one.series_uid)) == {
+                file.sop_instance_uid for file in sent if file.series_uid == one.series_uid
+            }
+
+    run(work)
+
+
+def test_each_store_is_found_by_the_very_next_query(url: str) -> None:
+    async def work() -> None:
+        async with engine.open(url) as archive:
+            for count, one in enumerate(files(SHAPE), start=1):
+                assert (await archive.store(one.data)).outcome == "new"
+                rows = [row async for row in archive.find("instance", SOPInstanceUID=one.sop_instance_uid)]
+                assert len(rows) == 1
+                assert (await archive.status()).instance_count == count
+
+    run(work)
+
+
+def test_sending_again_changes_nothing_and_other_content_is_a_version(url: str) -> None:
+    async def work() -> None:
+        async with engine.open(url) as archive:
+            one = next(files(SHAPE))
+            assert (await archive.store(one.data)).outcome == "new"
+            assert (await archive.store(one.data)).outcome == "same"
+            other = one.data[:-2] + bytes([one.data[-2] ^ 1, one.data[-1]])
+            assert (await archive.store(other)).outcome == "version"
+            assert await fetched(archive) == {one.sop_instance_uid: kept(one.data)}
+            assert (await archive.status()).instance_count == 1
+
+    run(work)
+
+
+def test_a_tiff_preamble_comes_back_and_an_executable_one_does_not() -> None:
+    async def work() -> None:
+        async with engine.open("memory://") as archive:
+            first, second = list(files(SHAPE))[:2]
+            await archive.store(TIFF + first.data[128:])
+            await archive.store(b"MZ" + bytes(126) + second.data[128:])
+            found = await fetched(archive)
+            assert found[first.sop_instance_uid] == kept(TIFF + first.data[128:])
+            assert found[second.sop_instance_uid][:128] == bytes(128)
+
+    run(work)
+
+
+def test_what_is_no_dicom_is_refused_and_leaves_nothing(url: str) -> None:
+    async def work() -> None:
+        async with engine.open(url) as archive:
+            for data in (b"", b"no DICOM at all", next(files(SHAPE)).data[:-5], bytes(1000)):
+                with pytest.raises(engine.Invalid):
+                    await archive.store(data)
+            assert [row async for row in archive.find()] == []
+
+    run(work)
+
+
+def test_a_file_may_come_in_pieces_or_by_its_path(url: str, tmp_path: Path) -> None:
+    large = next(files(Shape(series=1, instances=1, rows=1600, seed=2))).data
+    assert len(large) > 4 << 20
+
+    async def pieces() -> AsyncIterator[bytes]:
+        for at in range(0, len(large), 100_000):
+            yield large[at : at + 100_000]
+
+    async def work() -> None:
+        async with engine.open(url) as archive:
+            assert (await archive.store(pieces())).outcome == "new"
+            (tmp_path / "large.dcm").write_bytes(large)
+            assert (await archive.store(tmp_path / "large.dcm")).outcome == "same"
+            assert list((await fetched(archive)).values()) == [kept(large)]
+
+    run(work)
+
+
+@pytest.mark.parametrize("lost", [(), ("index",)], ids=["nothing lost", "index lost"])
+def test_opened_again_it_answers_the_same(tmp_path: Path, lost: tuple[str, ...]) -> None:
+    folder = tmp_path / "archive"
+    sent = list(files(SHAPE))
+
+    async def first() -> None:
+        async with engine.open(str(folder)) as archive:
+            await store_all(archive, sent)
+
+    async def again() -> None:
+        async with engine.open(str(folder)) as archive:
+            assert await fetched(archive) == {file.sop_instance_uid: kept(file.data) for file in sent}
+            assert [finding async for finding in archive.verify()] == []
+            assert await archive.reindex() == len(sent)
+            assert await fetched(archive) == {file.sop_instance_uid: kept(file.data) for file in sent}
+            assert (await archive.store(sent[0].data)).outcome == "same"
+
+    run(first)
+    for name in lost:
+        shutil.rmtree(folder / "node" / name)
+    run(again)
+
+
+def test_without_the_node_the_bucket_is_the_archive(tmp_path: Path) -> None:
+    folder = tmp_path / "archive"
+    sent = list(files(SHAPE))
+
+    async def first() -> None:
+        async with engine.open(str(folder)) as archive:
+            await store_all(archive, sent)
+
+    async def again() -> None:
+        async with engine.open(str(folder)) as archive:
+            assert await fetched(archive) == {file.sop_instance_uid: kept(file.data) for file in sent}
+
+    run(first)
+    shutil.rmtree(folder / "node")
+    run(again)
+
+
+def test_a_second_process_is_told_so(tmp_path: Path) -> None:
+    async def work() -> None:
+        async with engine.open(str(tmp_path)):
+            with pytest.raises(engine.Conflict):
+                async with engine.open(str(tmp_path)):
+                    pass
+
+    run(work)
+
+
+def test_changes_are_read_on_from_their_cursor() -> None:
+    async def work() -> None:
+        async with engine.open("memory://") as archive:
+            sent = list(files(SHAPE))
+            await store_all(archive, sent)
+            seen = []
+            cursor = ""
+            while page := await archive.changes(cursor, limit=5):
+                seen += [change.sop_instance_uid for change in page]
+                cursor = page[-1].cursor
+            assert sorted(seen) == sorted(file.sop_instance_uid for file in sent)
+
+    run(work)
