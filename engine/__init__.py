@@ -22,7 +22,7 @@ from engine.model import (
     Stored,
 )
 from engine.query import path_of, query_of, values_of
-from engine.rows import Row, row, rows
+from engine.tabular import Row, row, rows
 from engine.settings import StoreSettings
 from engine.status import Status
 

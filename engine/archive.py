@@ -17,7 +17,7 @@ from engine.keep.verify import Finding, verify
 from engine.limits import LIMITS
 from engine.model import Change, Found, Instance, Level, Origin, Query, Stored
 from engine.query import query_of
-from engine.rows import Row, rows
+from engine.tabular import Row, rows
 from engine.status import Status, status_of
 from engine.store import Submission, submit
 from native.lane import Lane

@@ -26,7 +26,7 @@ class Fetched(msgspec.Struct, frozen=True):
 
 
 class Window:
-    """Open sources of one stretch of instances; ``close`` gives descriptors and pins back. Missing objects are named apart."""
+    """Open sources of one stretch of instances; ``close`` gives them back. Missing objects are named apart."""
 
     def __init__(self) -> None:
         self.objects: list[Fetched] = []

@@ -1,7 +1,7 @@
-"""Behind the acknowledgement: every entry of the intake is described, folded into the index, and spilled to the object store.
+"""Behind the acknowledgement: every entry of the intake is described, folded into the index, and spilled.
 
-Two threads, one job each. The *drain* follows the log in LSN order (recovered entries first) and makes an instance findable;
-the *spill* writes object and journal, and lets the intake checkpoint. Neither is waited for by a sender.
+Two threads, one job each. The *drain* follows the log in LSN order (recovered entries first) and makes an instance
+findable; the *spill* writes object and journal, and lets the intake checkpoint. Neither is waited for by a sender.
 """
 
 import logging

@@ -20,7 +20,7 @@ def query_of(
 
 
 def path_of(name: str) -> str:
-    """Attribute path of a keyword, 8 hex digits, a dotted path of either, or a private ``GGGG,CREATOR,EE``. Raises Invalid."""
+    """Path of a keyword, 8 hex digits, a dotted path of either, or a private ``GGGG,CREATOR,EE``. Raises Invalid."""
     if _PRIVATE.fullmatch(name):
         group, creator, element = name.split(",")
         return f"{group.upper()},{creator},{element.upper()}"

@@ -36,10 +36,10 @@ class Spill:
         self._acknowledge = acknowledge
 
     def run(self, jobs: Sequence[Job]) -> None:
-        """Spill a group in LSN order. With ``ack = object`` the group is durable, then acknowledged, before this returns.
+        """Spill a group in LSN order. With ``ack = object`` it is durable, then acknowledged, before this returns.
 
-        Nothing of a record is journalled before the record itself is on disk: after power loss its LSN would be given to
-        another instance.
+        Nothing of a record is journalled before the record itself is on disk: after power loss its LSN would be given
+        to another instance.
         """
         last_lsn = jobs[-1].entry.lsn
         self._intake.sync(last_lsn)

@@ -7,7 +7,7 @@ Row = dict[str, str]
 
 
 def rows(found: Found) -> list[Row]:
-    """One mapping a match: keyword (8 hex digits where the dictionary has none) to text, several values joined by backslash."""
+    """One mapping a match: keyword (8 hex digits where there is none) to text, several values joined by backslash."""
     return [row(match) for match in found.matches]
 
 
