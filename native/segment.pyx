@@ -244,7 +244,7 @@ cdef class Log:
         cdef uint64_t first, last, lsn
         with nogil:
             lock(self.gate)
-            while self.state.written_lsn <= self.state.drained_lsn and not self.state.stopped and not self.state.failed:
+            while self.state.written_lsn <= self.state.drained_lsn and not self.state.stopped:
                 if monotonic_ns() >= deadline:
                     break
                 gate_wait(<fr_gate*>self.gate, deadline)
