@@ -31,7 +31,7 @@ class Order(msgspec.Struct, frozen=True):
     fault: Fault = recorder.NO_FAULT
     ack: str = "disk"
     checkpoint: str = "auto"
-    keeper: str = "cellar"
+    keeper: str = "whole"
 
 
 def run(connection: Connection, order: Order) -> None:

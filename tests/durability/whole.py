@@ -5,12 +5,12 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import trio
-from engine.archive import Archive
-from engine.store import append
 
 import engine
+from engine.archive import Archive
 from engine.model import Origin
 from engine.settings import StoreSettings
+from engine.store import append
 from tests.durability.files import Send
 from tests.durability.snapshot import Snapshot, digest
 
@@ -65,7 +65,7 @@ class Whole:
     async def _serve(self, settings: StoreSettings) -> None:
         self._token = trio.lowlevel.current_trio_token()
         self._closing = trio.Event()
-        async with engine.open(settings) as archive:
+        async with engine.open(settings.url, settings) as archive:
             self._archive: Archive = archive
             self._opened.set()
             await self._closing.wait()
