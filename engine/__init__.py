@@ -22,9 +22,9 @@ from engine.model import (
     Stored,
 )
 from engine.query import path_of, query_of, values_of
-from engine.tabular import Row, row, rows
 from engine.settings import StoreSettings
 from engine.status import Status
+from engine.tabular import Row, row, rows
 
 __all__ = [
     "Archive",

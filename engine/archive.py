@@ -17,9 +17,9 @@ from engine.keep.verify import Finding, verify
 from engine.limits import LIMITS
 from engine.model import Change, Found, Instance, Level, Origin, Query, Stored
 from engine.query import query_of
-from engine.tabular import Row, rows
 from engine.status import Status, status_of
 from engine.store import Submission, submit
+from engine.tabular import Row, rows
 from native.lane import Lane
 
 T = TypeVar("T")

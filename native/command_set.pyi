@@ -1,6 +1,8 @@
 """Command sets and their PDUs. Use them from native.pdu, where they are described."""
 
-from collections.abc import Buffer
+
+from typing_extensions import Buffer
+
 
 def encode_command(elements: dict[int, int | str | bytes | list[int]]) -> bytes: ...
 def decode_command(command: Buffer) -> dict[int, int | str | bytes | list[int]]: ...

@@ -43,16 +43,17 @@ from native.walker cimport (
     walk_next,
 )
 
-from native.canonical import canonical, canonical_head, read_meta
-from native.faults import REASONS, Malformed
-from native.frames import frame_table, pack_frames
-from native.header import HEADER_BYTES_MAX, HEADER_VALUE_BYTES_MAX
-from native.project import element, get, merge, project, values
+from native.canonical import canonical, canonical_head, read_meta  # no-cython-lint
+from native.faults import REASONS, Malformed  # no-cython-lint
+from native.frames import frame_table, pack_frames  # no-cython-lint
+from native.header import HEADER_BYTES_MAX, HEADER_VALUE_BYTES_MAX  # no-cython-lint
+from native.project import element, get, merge, project, values  # no-cython-lint
 
 DEPTH_MAX = DEPTH_MAX_C
 ELEMENTS_MAX = ELEMENTS_MAX_C
 INFLATED_BYTES_MAX = FR_INFLATED_MAX
 INFLATED_RATIO_MAX = FR_INFLATED_RATIO
+
 
 class Description:
     """What the archive needs to know of one Part-10 file."""

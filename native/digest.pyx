@@ -14,11 +14,10 @@ it says: Implicit VR files do not tell (at most GUESSES_MAX such values inside e
 An empty sequence is an empty value. Each token says its own length, so that no two streams of tokens are the same bytes.
 """
 
-from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
-from libc.string cimport memcpy
+from libc.stdint cimport uint8_t, uint16_t, uint32_t
 
 from native.cursor cimport le32, put_le32, put_le64
-from native.vr cimport VR_UI, is_text, vr_of, word_bytes
+from native.vr cimport is_text, vr_of, word_bytes
 from native.walker cimport (
     STEP_ELEMENT,
     STEP_END,

@@ -1,7 +1,9 @@
 """PDUs (PS3.8 9.3) and command sets (PS3.7 6.3.1, 9.3): bytes to plain values and back. Raises ValueError on anything unsound."""
 
-from collections.abc import Buffer, Sequence
+from collections.abc import Sequence
 from typing import Final
+
+from typing_extensions import Buffer
 
 CONTROL_PDU_BYTES_MAX: Final[int]  # of every PDU that is not P-DATA-TF: a reader closes at a longer one (1 MB)
 CONTEXTS_MAX: Final[int]  # presentation contexts of one association (odd ids of one byte)

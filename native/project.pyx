@@ -4,7 +4,7 @@ from libc.stdint cimport uint8_t, uint16_t, uint32_t
 
 from native.cursor cimport le16, le32
 from native.header cimport HeaderWriter, header_begin, header_event, header_free
-from native.vr cimport VR_SQ, is_long, is_text, vr_of, word_bytes
+from native.vr cimport is_long, vr_of
 from native.walker cimport EXPLICIT_LITTLE, STEP_END, STEP_FAILED, Step, Walker, walk_begin, walk_next
 
 from native.text import decoded
@@ -67,8 +67,6 @@ def get(const uint8_t[::1] header, str path):
 
 def values(const uint8_t[::1] header, paths):
     """See the stub."""
-    cdef Found found
-    cdef const uint8_t* data = start(header)
     charset = get(header, "00080005") or b""
     answers = []
     for path in paths:

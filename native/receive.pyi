@@ -1,8 +1,10 @@
 """The receiving half of native.wire (PS3.8 9.3, PS3.7 6.3): use it from there."""
 
-from collections.abc import Buffer
+
 
 from native.lane import Lane
+
+from typing_extensions import Buffer
 
 class Receiver:
     """Assembles PDUs and PDVs of one association; stores C-STORE messages through the lane and answers them; answers C-ECHO.

@@ -1,6 +1,8 @@
 """The sending half of native.wire (PS3.7 9.1.1): use it from there."""
 
-from collections.abc import Buffer, Sequence
+from collections.abc import Sequence
+
+from typing_extensions import Buffer
 
 class Sender:
     """C-STORE as SCU over an established association; ``window``: operations outstanding, when the peer granted them."""

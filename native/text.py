@@ -34,7 +34,7 @@ def _decode(raw: bytes, charset: bytes) -> str:
     from pydicom.charset import decode_bytes
 
     try:
-        return str(decode_bytes(raw, _encodings(name), {"\\", "^", "="}))
+        return str(decode_bytes(raw, _encodings(name), {0x5C, 0x5E, 0x3D}))
     except (LookupError, UnicodeError, ValueError):
         return raw.decode("latin-1")
 
