@@ -33,7 +33,6 @@ from native.walker cimport (
     STEP_FRAGMENT,
     STEP_FRAGMENTS,
     STEP_FRAGMENTS_END,
-    STEP_ITEM,
     STEP_SEQUENCE,
     STEP_SEQUENCE_END,
     Step,

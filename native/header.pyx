@@ -3,8 +3,8 @@
 from libc.stdint cimport uint8_t, uint16_t, uint32_t
 from libc.string cimport memcpy, memset
 
-from native.cursor cimport le16, le32, put_le32
-from native.output cimport Output, output_free, room, write, write_element_head, write_le32, write_tag
+from native.cursor cimport put_le32
+from native.output cimport Output, output_free, room, write_element_head, write_le32, write_tag
 from native.vr cimport VR_OB, VR_SQ, VR_SS, VR_UI, VR_UN, VR_US, VR_XS, is_long, vr_of, word_bytes
 from native.walker cimport (
     STEP_ELEMENT,
