@@ -1,0 +1,173 @@
+"""Lean DIMSE clients: nothing but sockets and native code in the timed path, so that the server is what is measured."""
+
+import socket
+import threading
+import time
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from bench.data import CT, EXPLICIT_LITTLE, File
+from native import pdu, wire
+
+APPLICATION_CONTEXT = "1.2.840.10008.3.1.1.1"
+IMPLEMENTATION = "1.2.826.0.1.3680043.10.1338.1"
+STUDY_ROOT_FIND = "1.2.840.10008.5.1.4.1.2.2.1"
+IMPLICIT_LITTLE = "1.2.840.10008.1.2"
+PDU_BYTES_MAX = 131072
+TIMEOUT_SECONDS = 60
+PENDING = (0xFF00, 0xFF01)
+
+
+class Target(Struct, frozen=True):
+    """Where a server listens, and its AE title."""
+
+    port: int
+    ae_title: str
+    host: str = "127.0.0.1"
+
+
+class Burst(Struct, frozen=True):
+    """What one run of senders did."""
+
+    instances: int
+    seconds: float
+
+    @property
+    def rate(self) -> float:
+        return self.instances / self.seconds
+
+
+class Association:
+    """One open association with a single presentation context (id 1)."""
+
+    def __init__(self, target: Target, abstract_syntax: str, transfer_syntax: str) -> None:
+        self.socket = socket.create_connection((target.host, target.port), TIMEOUT_SECONDS)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._file = self.socket.makefile("rb", 1 << 18)
+        request = pdu.AssociateRequest(
+            target.ae_title.encode().ljust(16),
+            b"LEAN".ljust(16),
+            APPLICATION_CONTEXT,
+            [(1, abstract_syntax, [transfer_syntax])],
+            pdu.UserInformation(PDU_BYTES_MAX, IMPLEMENTATION, "LEAN"),
+        )
+        self.socket.sendall(pdu.encode_associate_request(request))
+        kind, body = self.read()
+        if kind != 2:
+            raise RuntimeError(f"{target.ae_title} refused the association (PDU type {kind})")
+        accept = pdu.decode_associate_accept(body)
+        if accept.contexts[0][1]:
+            raise RuntimeError(f"{target.ae_title} refused the presentation context")
+        self.peer_pdu_bytes_max = accept.user.pdu_bytes_max
+
+    def read(self) -> tuple[int, bytes]:
+        """Next PDU as (type, body)."""
+        head = self._file.read(6)
+        if len(head) < 6:
+            raise RuntimeError("the peer closed the connection")
+        return head[0], self._file.read(int.from_bytes(head[2:], "big"))
+
+    def store(self, files: Sequence[File]) -> None:
+        """Store all; RuntimeError unless each is answered by success."""
+        sender = wire.Sender(pdu_bytes_max=self.peer_pdu_bytes_max)
+        jobs = []
+        for number, file in enumerate(files):
+            offset = 144 + int.from_bytes(file.data[140:144], "little")
+            message_id = number % 65535 + 1
+            jobs.append((1, message_id, CT, file.sop_instance_uid, file.data, offset, len(file.data) - offset))
+        self.socket.setblocking(False)
+        try:
+            statuses = sender.store(self.socket.fileno(), -1, jobs, timeout_ms=TIMEOUT_SECONDS * 1000)
+        finally:
+            self.socket.settimeout(TIMEOUT_SECONDS)
+        if len(statuses) != len(files) or any(statuses):
+            bad = sum(map(bool, statuses))
+            raise RuntimeError(f"{len(statuses)} of {len(files)} answered, {bad} not by success; {sender.reason}")
+
+    def find(self, identifier: bytes, message_id: int) -> int:
+        """Count of pending responses to one C-FIND; RuntimeError unless it ends in success."""
+        command: dict[int, int | str | bytes | list[int]] = {
+            0x2: STUDY_ROOT_FIND,
+            0x100: 0x20,
+            0x110: message_id,
+            0x700: 0,
+            0x800: 1,
+        }
+        self.socket.sendall(pdu.encode_message(1, pdu.encode_command(command), identifier, self.peer_pdu_bytes_max))
+        count = 0
+        while True:
+            for status in _statuses(self.read()):
+                if status in PENDING:
+                    count += 1
+                elif status:
+                    raise RuntimeError(f"C-FIND ended with status {status:04X}")
+                else:
+                    return count
+
+    def release(self) -> None:
+        """In order: ask, wait for the answer, close."""
+        self.socket.sendall(pdu.encode_release_request())
+        self.read()
+        self.close()
+
+    def close(self) -> None:
+        """Without release: the peer sees the connection end."""
+        self._file.close()
+        self.socket.close()
+
+
+def _statuses(answer: tuple[int, bytes]) -> list[int]:
+    kind, body = answer
+    if kind != 4:
+        raise RuntimeError(f"PDU type {kind} where an answer is expected")
+    found, at = [], 0
+    while at < len(body):
+        length = int.from_bytes(body[at : at + 4], "big")
+        if body[at + 5] & 1:
+            status = pdu.decode_command(body[at + 6 : at + 4 + length])[0x900]
+            assert isinstance(status, int)
+            found.append(status)
+        at += 4 + length
+    return found
+
+
+def store(target: Target, shares: Sequence[Sequence[File]]) -> Burst:
+    """Each share over an association of its own, all at once; timed from the first byte to the last answer."""
+    associations = [Association(target, CT, EXPLICIT_LITTLE) for _ in shares]
+    failures: list[BaseException] = []
+
+    def send(association: Association, files: Sequence[File]) -> None:
+        try:
+            association.store(files)
+        except (RuntimeError, OSError) as failure:
+            failures.append(failure)
+
+    threads = [threading.Thread(target=send, args=pair) for pair in zip(associations, shares, strict=True)]
+    begun = time.perf_counter()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    seconds = time.perf_counter() - begun
+    if failures:
+        for association in associations:
+            association.close()
+        raise RuntimeError(f"no rate: {failures[0]}")
+    for association in associations:
+        association.release()
+    return Burst(sum(map(len, shares)), seconds)
+
+
+def find_times_ms(target: Target, identifier: bytes, matches: int, runs: int) -> list[float]:
+    """Milliseconds of each C-FIND after a first one that warms up; RuntimeError at another count of matches."""
+    association = Association(target, STUDY_ROOT_FIND, IMPLICIT_LITTLE)
+    times = []
+    for run in range(runs + 1):
+        begun = time.perf_counter()
+        found = association.find(identifier, run + 1)
+        times.append((time.perf_counter() - begun) * 1000)
+        if found != matches:
+            raise RuntimeError(f"no time: {found} matches instead of {matches}")
+    association.release()
+    return times[1:]
