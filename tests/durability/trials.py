@@ -49,7 +49,9 @@ def kill(root: Path, seed: int) -> list[str]:
     return examine(root, sends, promised)
 
 
-def ingest(root: Path, log: Path, sends: list[Send], fault: Fault, *, opening: bool = False) -> set[int]:
+def ingest(
+    root: Path, log: Path, sends: list[Send], fault: Fault, *, opening: bool = False, close: bool = True
+) -> set[int]:
     """One ingest from open to close that meets a fault (in its opening or after it): what it acknowledged."""
     order = Order(root=str(root), log=str(log), fault=fault if opening else Fault())
     with Node(order) as node:
@@ -58,7 +60,8 @@ def ingest(root: Path, log: Path, sends: list[Send], fault: Fault, *, opening: b
             if not opening:
                 node.ask("aim", fault)
             node.load(sends)
-            node.close()
+            if close:
+                node.close()
         except (Died, Refused):
             pass
         return set(node.acknowledged)
@@ -100,7 +103,7 @@ def meet(folder: Path, sends: list[Send], fault: Fault, *, opening: bool = False
     root, log, empty = folder / "store", folder / "log", folder / "empty"
     root.mkdir(parents=True)
     empty.mkdir()
-    promised = ingest(root, log, sends, fault, opening=opening)
+    promised = ingest(root, log, sends, fault, opening=opening, close=fault.first == fault.last)
     dark = folder / "dark"
     problems = _lost_power(root, empty, log, None, Survival.nothing, 0, dark)
     problems += examine(root, sends, promised, thorough=thorough)
