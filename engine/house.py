@@ -13,7 +13,7 @@ from engine.keep.journal import Journal
 from engine.keep.node_directory import open_node_directory
 from engine.keep.objects import open_store
 from engine.limits import LIMITS
-from engine.model import DEFAULT_TENANT, Change
+from engine.model import DEFAULT_TENANT, Change, Record, StoreRecord, Target
 from engine.settings import StoreSettings
 from engine.spill import Spill
 
@@ -85,20 +85,13 @@ class House:
 
     def _changes(self, after: str) -> Iterator[Change]:
         for cursor, record in self.journal.records(after):
-            yield Change(
-                cursor=cursor,
-                kind="store",
-                stamp=record.stamp,
-                study_uid=record.study_uid,
-                series_uid=record.series_uid,
-                sop_instance_uid=record.sop_instance_uid,
-            )
+            yield change_of(cursor, record)
 
     def _replay(self, index: Index) -> int:
         """Fold what the journal holds behind the index's cursor."""
         count = 0
         for position, batch in self.journal.read(index.cursor):
-            index.fold(batch.records)
+            index.fold([record for record in batch.records if isinstance(record, StoreRecord)])
             index.note_position(position)
             count += len(batch.records)
             if index.due():
@@ -106,3 +99,13 @@ class House:
         if count:
             log.info("journal folded", extra={"records": count})
         return count
+
+
+def change_of(cursor: str, record: Record) -> Change:
+    """A journal record as the change feed tells it."""
+    if isinstance(record, StoreRecord):
+        target = Target(record.series_uid, record.sop_instance_uid, ((record.writer, record.lsn),))
+        return Change(cursor=cursor, kind="store", stamp=record.stamp, study_uid=record.study_uid, targets=(target,))
+    return Change(
+        cursor=cursor, kind=record.kind, stamp=record.stamp, study_uid=record.study_uid, targets=record.targets
+    )

@@ -59,6 +59,31 @@ class StoreRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     origin: Origin = Origin()
 
 
+class Target(msgspec.Struct, frozen=True, array_like=True):
+    """One instance of an act's study. ``named``: (writer, LSN) of the stores it names; of a restore, of deletes."""
+
+    series_uid: str
+    sop_instance_uid: str
+    named: tuple[tuple[str, int], ...]
+
+
+class ActRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One acknowledged decision about stores of one study, as the journal keeps it; ``engine/keep/fold`` says what each
+    kind does: ``delete``, ``restore``, ``promote``, ``collect``."""
+
+    kind: str
+    writer: str
+    lsn: int
+    stamp: int
+    study_uid: str
+    targets: tuple[Target, ...]
+    reason: str = ""
+    origin: Origin = Origin()
+
+
+Record = StoreRecord | ActRecord
+
+
 class Instance(msgspec.Struct, frozen=True, kw_only=True):
     """One kept version of a SOP instance, as the index answers it; what ``fetch`` needs to give its bytes back.
 
@@ -151,11 +176,18 @@ class FileRange(msgspec.Struct, frozen=True):
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
-    """One entry of the change feed, in journal order; ``cursor`` resumes after it."""
+    """One entry of the change feed, in journal order; ``cursor`` resumes after it.
+
+    ``kind``: ``store``, or that of an act (``delete``, ``restore``, ``promote``, ``collect``; later ones may come).
+    """
 
     cursor: str
-    kind: Literal["store"]
+    kind: str
     stamp: int
     study_uid: str
-    series_uid: str
-    sop_instance_uid: str
+    targets: tuple[Target, ...]
+
+    @property
+    def sop_instance_uids(self) -> tuple[str, ...]:
+        """The instances that it speaks of."""
+        return tuple(target.sop_instance_uid for target in self.targets)

@@ -16,6 +16,7 @@ from engine.index.memtable import Memtable, Snapshot
 from engine.index.schema import Row, instance_row, key_of
 from engine.index.view import Settled, Shard, View, discard
 from engine.keep import fold
+from engine.keep.state import EMPTY, decode
 from engine.model import Level, StoreRecord
 
 log = logging.getLogger("filmroom.index")
@@ -174,7 +175,7 @@ class Index:
         settled = known.get(sop, [])
         below = next((row for row in settled if row.key == key), None)
         before = self._fresh(Level.INSTANCE, study, key) or below
-        state = fold.decode(before.facts.state) if before else fold.EMPTY
+        state = decode(before.facts.state) if before else EMPTY
         placed = fold.place(state, record)
         after = fold.add(state, placed.record)
         if before is None or after != state:

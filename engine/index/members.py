@@ -3,7 +3,7 @@
 import msgspec
 
 from engine.index.schema import Rank, Row, series_row, study_row
-from engine.keep import fold
+from engine.keep import state
 
 
 class Member(msgspec.Struct, frozen=True):
@@ -66,5 +66,5 @@ class StudyMembers:
 
 def rank_of(row: Row) -> Rank:
     """Where the instance's current version stands in time."""
-    current = fold.decode(row.facts.state).current
+    current = state.decode(row.facts.state).current
     return (current.first.stamp, current.first.writer, current.first.lsn) if current else (0, "", 0)

@@ -17,7 +17,7 @@ from engine.index.attributes import (
     texts_of,
     time_number,
 )
-from engine.keep import fold
+from engine.keep import fold, state
 from engine.model import Instance, Level
 
 DATES: Final = ("00080020", "00080021", "00080022", "00080023", "00100030")
@@ -94,8 +94,7 @@ class Row:
         facts = self.facts
         if facts.level != Level.INSTANCE:
             return None
-        state = fold.decode(facts.state)
-        return fold.instance(state, facts.study_uid, facts.series_uid, facts.sop_instance_uid)
+        return fold.instance(state.decode(facts.state), facts.study_uid, facts.series_uid, facts.sop_instance_uid)
 
     def _worked_out(self) -> frozenset[str]:
         found: list[str] = []
@@ -137,10 +136,10 @@ def key_of(study_uid: str, series_uid: str = "", sop_instance_uid: str = "") -> 
 
 
 def instance_row(
-    study_uid: str, series_uid: str, sop_instance_uid: str, state: fold.InstanceState, header: bytes
+    study_uid: str, series_uid: str, sop_instance_uid: str, kept: state.InstanceState, header: bytes
 ) -> Row:
     """The row of an instance's current version."""
-    current = state.current
+    current = kept.current
     modality, number = short_texts(header, (0x00080060, 0x00200013))
     return Row(
         Facts(
@@ -149,7 +148,7 @@ def instance_row(
             series_uid,
             sop_instance_uid,
             _whole(number),
-            fold.encode(state),
+            state.encode(kept),
             modality,
             current.object.sop_class_uid if current else "",
         ),

@@ -12,125 +12,58 @@ is derived from the set, never from the order of arrival:
 - Size, transfer syntax, class and BLAKE3 root of an object are those of the first record that names its key: who made
   it came before who found it there.
 
-How delete, restore and promote fold (they come with issue B; their place in the state is ``acts``, from form 1 on):
+Acts are decisions about stores, made later:
 
 - ``delete`` names the stores that it saw, never an instance, series or study. A store is hidden while any delete that
   names it is not undone. A version lives while one of its stores is not hidden; its bytes are then the object of its
   first store that is not hidden. A store that came meanwhile, re-sends included, was not seen and stays.
 - ``restore`` names the deletes that it undoes. To delete again is a new record.
-- ``promote`` names a store. The highest ``(stamp, writer, lsn)`` among the promotes whose version lives makes that
-  version current; without one, the first living version is current. A store may name the record that it replaces;
-  then the replaced version is no candidate while the replacing one lives.
-- ``collect`` names objects whose bytes go; no state refers to them any more by then.
+- ``promote`` names a store. The last of the promotes whose version lives makes that version current; without one, the
+  first living version is current.
+- ``collect`` names stores whose bytes go: none of them lives again, whatever is restored later. It counts only for
+  stores that a delete before it hides, and that no restore before it brought back.
+- Acts of a kind that this version does not know are kept and change nothing.
 
-Form 1 of a state is the msgpack of ``InstanceState``: arrays, so that fields can be added at the end only.
+The key of an object that only hidden stores name is never given to a new store, since its bytes may be on their way
+out: the same bytes, sent again after a delete, are kept under ``{hash}~1``, ``{hash}~2`` and so on.
 """
 
 from collections.abc import Iterable
-from typing import Final, Literal
+from typing import Literal
 
 import msgspec
 
-from engine.errors import Corrupt
-from engine.model import Instance, StoreRecord
-
-Identity = tuple[str, int]  # writer, lsn
-
-
-class KeptObject(msgspec.Struct, frozen=True, array_like=True, order=True):
-    """One object of a version, as the records that name its key describe it."""
-
-    key: str
-    size_bytes: int
-    transfer_syntax_uid: str
-    sop_class_uid: str
-    blake3_root: bytes
-
-
-class Store(msgspec.Struct, frozen=True, array_like=True, order=True):
-    """One store record's place in the state. ``object_index`` says which of the version's objects it names."""
-
-    stamp: int
-    writer: str
-    lsn: int
-    object_index: int
-    preamble: bytes = b""
-
-    @property
-    def identity(self) -> Identity:
-        return (self.writer, self.lsn)
-
-
-class Version(msgspec.Struct, frozen=True, array_like=True):
-    """Stores of one content. ``stores`` ascend by (stamp, writer, lsn), ``objects`` by key; neither is empty."""
-
-    content_digest: bytes
-    stores: tuple[Store, ...]
-    objects: tuple[KeptObject, ...]
-
-    @property
-    def first(self) -> Store:
-        """The store whose object carries the version's bytes."""
-        return self.stores[0]
-
-    @property
-    def object(self) -> KeptObject:
-        """The object that carries the version's bytes."""
-        return self.objects[self.first.object_index]
-
-
-class Act(msgspec.Struct, frozen=True, array_like=True, order=True):
-    """A later decision about stores (see above). ``targets`` are the identities that it names."""
-
-    stamp: int
-    writer: str
-    lsn: int
-    kind: str
-    targets: tuple[Identity, ...]
-
-
-class InstanceState(msgspec.Struct, frozen=True, array_like=True):
-    """The fold of one instance's records. Equal sets of records give equal values, and equal bytes."""
-
-    form: int = 1
-    versions: tuple[Version, ...] = ()
-    acts: tuple[Act, ...] = ()
-
-    @property
-    def current(self) -> Version | None:
-        """What queries show and retrievals send; None when nothing is kept."""
-        return self.versions[0] if self.versions else None
-
-    def version_of(self, content_digest: bytes) -> Version | None:
-        """The version with this content."""
-        return next((version for version in self.versions if version.content_digest == content_digest), None)
-
-
-EMPTY: Final = InstanceState()
+from engine.keep.paths import ObjectName, parse_object_name
+from engine.keep.state import EMPTY, Act, Identity, InstanceState, KeptObject, Store, Version
+from engine.model import ActRecord, Instance, StoreRecord
 
 Outcome = Literal["new", "same", "version"]
 
 
 class Placed(msgspec.Struct, frozen=True):
-    """What a store that is being taken in is to what is there, and its record as the journal shall keep it."""
+    """What a store that is being taken in is to what is there, and its record as the journal shall keep it.
+
+    ``carries``: its own bytes are to be kept under the record's key (False: an object that is there has the content).
+    """
 
     outcome: Outcome
     record: StoreRecord
+    carries: bool = True
 
 
 def place(state: InstanceState, record: StoreRecord) -> Placed:
     """Compares a new store with the state. A *same* one is pointed at the object that is there, its facts too."""
     if not state.versions:
         return Placed("new", record)
-    version = state.version_of(record.content_digest)
-    if version is None:
-        return Placed("version", record)
-    if any(store.identity == (record.writer, record.lsn) for store in version.stores):
-        return Placed("same" if version.first.identity != (record.writer, record.lsn) else "new", record)
-    kept = version.object
-    if kept.key == record.key:
-        return Placed("same", record)
-    return Placed("same", _pointed_at(kept, record))
+    known = _known(state, record)
+    if known is not None:
+        return known
+    living = next((one for one in state.living if one.content_digest == record.content_digest), None)
+    if living is not None:
+        kept = living.object
+        return Placed("same", _pointed_at(kept, record), carries=kept.key == record.key)
+    renamed = msgspec.structs.replace(record, key=_free_key(state, record.key))
+    return Placed("version" if state.living else "new", renamed)
 
 
 def add(state: InstanceState, record: StoreRecord) -> InstanceState:
@@ -138,8 +71,26 @@ def add(state: InstanceState, record: StoreRecord) -> InstanceState:
     if not state.versions:
         store = Store(record.stamp, record.writer, record.lsn, 0, record.origin.preamble)
         version = Version(record.content_digest, (store,), (_object_of(record),))
-        return msgspec.structs.replace(state, versions=(version,))
+        return InstanceState(state.form, (version,), state.acts)
     return fold([record], state)
+
+
+def act_on(state: InstanceState, act: Act) -> InstanceState:
+    """The state with one more act. Of two that claim one ``(writer, lsn)`` the lower counts."""
+    acts: dict[Identity, Act] = {}
+    for one in (*state.acts, act):
+        acts[one.identity] = min(acts.get(one.identity, one), one)
+    return InstanceState(state.form, state.versions, tuple(sorted(acts.values())))
+
+
+def acts_of(record: ActRecord) -> dict[tuple[str, str], Act]:
+    """What a record says of each instance of its study, by series and SOP Instance UID."""
+    return {
+        (target.series_uid, target.sop_instance_uid): Act(
+            record.stamp, record.writer, record.lsn, record.kind, tuple(sorted(target.named))
+        )
+        for target in record.targets
+    }
 
 
 def fold(records: Iterable[StoreRecord], state: InstanceState = EMPTY) -> InstanceState:
@@ -158,7 +109,7 @@ def fold(records: Iterable[StoreRecord], state: InstanceState = EMPTY) -> Instan
         claims[identity] = min(claims.get(identity, claim), claim)
         description = (record.stamp, record.writer, record.lsn, _object_of(record))
         objects[record.key] = min(objects.get(record.key, description), description)
-    return msgspec.structs.replace(state, versions=_versions(claims, objects))
+    return InstanceState(state.form, _versions(claims, objects), state.acts)
 
 
 def instance(state: InstanceState, study_uid: str, series_uid: str, sop_instance_uid: str) -> Instance | None:
@@ -179,30 +130,35 @@ def instance(state: InstanceState, study_uid: str, series_uid: str, sop_instance
         lsn=version.first.lsn,
         blake3_root=version.object.blake3_root,
         preamble=version.first.preamble,
-        version_count=len(state.versions),
+        version_count=len(state.living),
     )
-
-
-def encode(state: InstanceState) -> bytes:
-    """Form 1 of the state; equal states give equal bytes."""
-    return _ENCODER.encode(state)
-
-
-def decode(data: bytes | memoryview) -> InstanceState:
-    """Raises ``Corrupt`` for anything that ``encode`` did not make."""
-    try:
-        state = _DECODER.decode(data)
-    except msgspec.MsgspecError as error:
-        raise Corrupt("the state of an instance in the index cannot be read") from error
-    if state.form != 1 or not all(_is_sound(version) for version in state.versions):
-        raise Corrupt("the state of an instance in the index is not of a known form")
-    return state
 
 
 _Claim = tuple[int, bytes, str, bytes]  # stamp, content digest, key, preamble
 _Description = tuple[int, str, int, KeptObject]  # stamp, writer, lsn of the record that describes an object
-_ENCODER: Final = msgspec.msgpack.Encoder()
-_DECODER: Final = msgspec.msgpack.Decoder(InstanceState)
+
+
+def _known(state: InstanceState, record: StoreRecord) -> Placed | None:
+    """The very record again, after a crash: it keeps the key that it was given then."""
+    for version in state.versions:
+        for store in version.stores:
+            if store.identity == (record.writer, record.lsn):
+                kept = version.object_of(store)
+                first = version.stores[0] is store
+                carries = kept.key[:32] == record.key[:32]  # the hash
+                return Placed("new" if first else "same", _pointed_at(kept, record), carries)
+    return None
+
+
+def _free_key(state: InstanceState, key: str) -> str:
+    """The key itself, or the next one of its hash when dead stores name it."""
+    living = {kept.key for version in state.living for kept in map(version.object_of, version.stores)}
+    named = {kept.key for version in state.versions for kept in version.objects}
+    taken = [one for one in named - living if one[:32] == key[:32]]
+    if not taken:
+        return key
+    numbers = [int(version) for one in taken if (version := parse_object_name(one).version).isdecimal()]
+    return str(ObjectName(key[:32], 0, str(max(numbers, default=0) + 1)))
 
 
 def _versions(claims: dict[Identity, _Claim], objects: dict[str, _Description]) -> tuple[Version, ...]:
@@ -225,6 +181,8 @@ def _object_of(record: StoreRecord) -> KeptObject:
 
 
 def _pointed_at(kept: KeptObject, record: StoreRecord) -> StoreRecord:
+    if kept.key == record.key:
+        return record
     return msgspec.structs.replace(
         record,
         key=kept.key,
@@ -235,7 +193,3 @@ def _pointed_at(kept: KeptObject, record: StoreRecord) -> StoreRecord:
         blake3_chunks=b"",
         frames=b"",
     )
-
-
-def _is_sound(version: Version) -> bool:
-    return bool(version.stores) and all(0 <= store.object_index < len(version.objects) for store in version.stores)

@@ -30,8 +30,8 @@ The head is never compressed, so that recovery reads it without the records. Its
     low_water       every record that this epoch will still bring has a higher stamp (0: not said)
     written_us      microseconds since 1970 UTC on the writer's clock; for people, nothing depends on it
 
-Record kinds: ``store`` (``model.StoreRecord``). Unknown kinds and unknown fields are kept as the bytes they are, and
-survive a rewrite (``Batch.raw_records``).
+Record kinds: ``store`` (``model.StoreRecord``), ``act`` (``model.ActRecord``). Unknown kinds and unknown fields are
+kept as the bytes they are, and survive a rewrite (``Batch.raw_records``).
 
 **Writers stream entry** (``t/{tenant}/w/{number}``): the same frame with "FRWR", codec 0, no body. Head::
 
@@ -54,7 +54,7 @@ import xxhash
 
 from engine.errors import Corrupt, Invalid
 from engine.limits import LIMITS
-from engine.model import StoreRecord
+from engine.model import ActRecord, Record, StoreRecord
 
 LAYOUT: Final = 1
 FORM: Final = 1
@@ -107,12 +107,12 @@ class Batch(msgspec.Struct, frozen=True):
     raw_records: tuple[RawRecord, ...]
 
     @property
-    def records(self) -> list[StoreRecord]:
-        """The store records. Raises ``Corrupt`` when one of them is none."""
+    def records(self) -> list[Record]:
+        """The records of known kinds, in their order. Raises ``Corrupt`` when one of them is none."""
         try:
-            return [_STORE_DECODER.decode(raw.body) for raw in self.raw_records if raw.kind == "store"]
+            return [decoder.decode(raw.body) for raw in self.raw_records if (decoder := _RECORDS.get(raw.kind))]
         except msgspec.MsgspecError as error:
-            raise Corrupt(f"a store record of {self.head.writer} cannot be read: {error}") from error
+            raise Corrupt(f"a record of {self.head.writer} cannot be read: {error}") from error
 
 
 class WriterEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -131,15 +131,18 @@ class WriterEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 Head = TypeVar("Head", BatchHead, WriterEntry)
 
 _ENCODER: Final = msgspec.msgpack.Encoder()
-_STORE_DECODER: Final = msgspec.msgpack.Decoder(StoreRecord)
+_RECORDS: Final[dict[str, msgspec.msgpack.Decoder[StoreRecord] | msgspec.msgpack.Decoder[ActRecord]]] = {
+    "store": msgspec.msgpack.Decoder(StoreRecord),
+    "act": msgspec.msgpack.Decoder(ActRecord),
+}
 _RECORDS_DECODER: Final = msgspec.msgpack.Decoder(tuple[RawRecord, ...])
 _BATCH_HEAD: Final = msgspec.msgpack.Decoder(BatchHead)
 _WRITER_HEAD: Final = msgspec.msgpack.Decoder(WriterEntry)
 
 
-def raw_store(record: StoreRecord) -> RawRecord:
-    """A store record as a batch keeps it."""
-    return RawRecord("store", msgspec.Raw(_ENCODER.encode(record)))
+def raw_of(record: Record) -> RawRecord:
+    """A record as a batch keeps it."""
+    return RawRecord("store" if isinstance(record, StoreRecord) else "act", msgspec.Raw(_ENCODER.encode(record)))
 
 
 def encode_batch(head: BatchHead, records: Sequence[RawRecord]) -> bytes:

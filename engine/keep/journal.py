@@ -18,12 +18,12 @@ from engine.clock import Clock, Identifiers
 from engine.errors import Conflict, Fenced, Invalid
 from engine.keep import paths
 from engine.keep.epochs import JournalledLsns, seal, write_once
-from engine.keep.formats import Batch, BatchHead, RawRecord, encode_batch, ranges, raw_store
+from engine.keep.formats import Batch, BatchHead, RawRecord, encode_batch, ranges, raw_of
 from engine.keep.journal_reader import Cursor, JournalReader, Position
 from engine.keep.nodes import Epoch, WritersStream
 from engine.keep.objects import ObjectStore
 from engine.limits import LIMITS, Limits
-from engine.model import StoreRecord
+from engine.model import Record
 
 __all__ = ["Cursor", "Journal", "Position"]
 
@@ -95,7 +95,7 @@ class Journal:
         """The highest stamp of this writer that was ever journalled."""
         return self._stamp_max
 
-    def append(self, records: Sequence[StoreRecord], *, low_water: int = 0) -> Position:
+    def append(self, records: Sequence[Record], *, low_water: int = 0) -> Position:
         """Appends the records; they are durable when this returns. The position of the last batch they are in.
 
         Raises ``Unavailable``: nobody knows how many of them are in; call again with the same records, and those that
@@ -115,8 +115,8 @@ class Journal:
         """Every batch of every writer behind the cursor; see ``journal_reader``."""
         return self._reader().read(after)
 
-    def records(self, after: str) -> Iterator[tuple[str, StoreRecord]]:
-        """Every store record behind a text cursor (empty: all of them), with the cursor that resumes after it."""
+    def records(self, after: str) -> Iterator[tuple[str, Record]]:
+        """Every record behind a text cursor (empty: all of them), with the cursor that resumes after it."""
         return self._reader().records(after)
 
     def has_more(self, after: Cursor) -> bool:
@@ -150,7 +150,7 @@ class Journal:
         if self._ended:
             raise Fenced(self._ended)
 
-    def _append(self, records: Sequence[StoreRecord], low_water: int) -> None:
+    def _append(self, records: Sequence[Record], low_water: int) -> None:
         written: list[int] = []
         try:
             for group in self._groups(records):
@@ -162,14 +162,14 @@ class Journal:
             self._unanswered.update(written)
             raise
 
-    def _groups(self, records: Sequence[StoreRecord]) -> Iterator[list[tuple[StoreRecord, RawRecord]]]:
+    def _groups(self, records: Sequence[Record]) -> Iterator[list[tuple[Record, RawRecord]]]:
         """The records encoded, in groups that keep the limits of a batch (a larger record is a batch of its own)."""
-        group: list[tuple[StoreRecord, RawRecord]] = []
+        group: list[tuple[Record, RawRecord]] = []
         size = 0
         for record in records:
             if record.writer != self._epoch.writer:
                 raise Invalid("a record of another writer belongs in that writer's journal")
-            raw = raw_store(record)
+            raw = raw_of(record)
             size += len(memoryview(raw.body))
             if group and (size > self._limits.batch_bytes_max or len(group) >= self._limits.batch_records_max):
                 yield group

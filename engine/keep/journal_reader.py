@@ -17,7 +17,7 @@ from engine.keep import paths
 from engine.keep.formats import Batch, BatchHead, decode_batch, decode_batch_head
 from engine.keep.nodes import Epoch, WritersStream
 from engine.keep.objects import ObjectStore
-from engine.model import StoreRecord
+from engine.model import Record
 
 _CURSOR_FORM: Final = 1
 
@@ -64,8 +64,8 @@ class JournalReader:
                 return True
         return False
 
-    def records(self, after: str) -> Iterator[tuple[str, StoreRecord]]:
-        """Every store record behind a text cursor, each with the cursor that resumes after it. Raises ``Invalid``."""
+    def records(self, after: str) -> Iterator[tuple[str, Record]]:
+        """Every record behind a text cursor, each with the cursor that resumes after it. Raises ``Invalid``."""
         cursor, partial, taken_count = _parse_cursor(after)
         for position, batch in self.read(cursor):
             records = batch.records

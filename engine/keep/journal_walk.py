@@ -12,9 +12,9 @@ from engine.keep.formats import Batch, decode_batch
 from engine.keep.journal_reader import check_place
 from engine.keep.nodes import Epoch, WritersStream
 from engine.keep.objects import ObjectStore
-from engine.model import StoreRecord
+from engine.model import Record
 
-Item = tuple[str, StoreRecord | Corrupt]
+Item = tuple[str, Record | Corrupt]
 
 
 class JournalWalk:

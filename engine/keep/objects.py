@@ -234,7 +234,7 @@ def keep_object(
     """
     hashed = parse_object_name(name)
     for collision in range(limits.collisions_max):
-        candidate = str(ObjectName(hashed.hash, collision))
+        candidate = str(ObjectName(hashed.hash, collision, hashed.version))
         key = object_key(tenant, candidate)
         with suppress(Conflict):
             _create(store, key, source)

@@ -14,12 +14,13 @@ import pydicom
 from engine.clock import Clock, Identifiers
 from engine.errors import Unavailable
 from engine.keep.content_digest import prove
-from engine.keep.fold import EMPTY, InstanceState, add, instance, place
+from engine.keep.fold import add, instance, place
 from engine.keep.intake import Intake
 from engine.keep.journal import Journal
 from engine.keep.node_directory import open_node_directory
 from engine.keep.objects import keep_object, open_store
 from engine.keep.paths import object_key
+from engine.keep.state import EMPTY, InstanceState
 from engine.keep.verify import verify
 from engine.model import DEFAULT_TENANT, Instance, Origin, StoreRecord
 from engine.settings import StoreSettings

@@ -196,7 +196,7 @@ def test_changes_are_read_on_from_their_cursor() -> None:
             seen = []
             cursor = ""
             while page := await archive.changes(cursor, limit=5):
-                seen += [change.sop_instance_uid for change in page]
+                seen += [uid for change in page for uid in change.sop_instance_uids]
                 cursor = page[-1].cursor
             assert sorted(seen) == sorted(file.sop_instance_uid for file in sent)
 

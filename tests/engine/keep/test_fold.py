@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from engine.errors import Corrupt
 from engine.keep import fold
+from engine.keep.state import EMPTY, decode, encode
 from engine.model import StoreRecord
 
 from .records import record
@@ -32,11 +33,11 @@ def test_any_order_and_repetition_folds_to_the_same_state(
     expected = fold.fold(given_records)
     shuffled = data.draw(st.permutations(given_records))
     again = data.draw(st.lists(st.sampled_from(given_records), max_size=5)) if given_records else []
-    state = fold.EMPTY
+    state = EMPTY
     for one in [*shuffled, *again]:
         state = fold.add(state, one)
     assert state == expected
-    assert fold.encode(state) == fold.encode(expected)
+    assert encode(state) == encode(expected)
     half = len(shuffled) // 2
     assert fold.fold(shuffled[half:], fold.fold(shuffled[:half])) == expected
 
@@ -44,7 +45,7 @@ def test_any_order_and_repetition_folds_to_the_same_state(
 @given(records())
 def test_the_compact_form_round_trips(given_records: list[StoreRecord]) -> None:
     state = fold.fold(given_records)
-    assert fold.decode(fold.encode(state)) == state
+    assert decode(encode(state)) == state
 
 
 def described_otherwise() -> st.SearchStrategy[list[StoreRecord]]:
@@ -66,7 +67,7 @@ def described_otherwise() -> st.SearchStrategy[list[StoreRecord]]:
 
 @given(described_otherwise(), st.data())
 def test_an_object_is_what_its_first_record_says(given_records: list[StoreRecord], data: st.DataObject) -> None:
-    state = fold.EMPTY
+    state = EMPTY
     for one in data.draw(st.permutations(given_records)):
         state = fold.add(state, one)
     for version in state.versions:
@@ -79,22 +80,22 @@ def test_an_object_is_what_its_first_record_says(given_records: list[StoreRecord
 
 
 def test_every_cut_and_garbage_of_the_compact_form_is_corrupt() -> None:
-    data = fold.encode(fold.fold([record(1), record(2, content=1), record(3, preamble=b"II")]))
+    data = encode(fold.fold([record(1), record(2, content=1), record(3, preamble=b"II")]))
     for end in range(len(data)):
         with pytest.raises(Corrupt):
-            fold.decode(data[:end])
+            decode(data[:end])
     with pytest.raises(Corrupt):
-        fold.decode(b"\xc1" + data)
+        decode(b"\xc1" + data)
     with pytest.raises(Corrupt):
-        fold.decode(msgspec.msgpack.encode([2, [], []]))
+        decode(msgspec.msgpack.encode([2, [], []]))
     with pytest.raises(Corrupt):
-        fold.decode(msgspec.msgpack.encode([1, [[b"d", [[1, "w", 1, 7, b""]], []]], []]))
+        decode(msgspec.msgpack.encode([1, [[b"d", [[1, "w", 1, 7, b""]], []]], []]))
 
 
 def test_fields_that_a_later_version_adds_at_the_end_do_not_hinder() -> None:
     state = fold.fold([record(1)])
-    longer = [*msgspec.msgpack.decode(fold.encode(state)), "later"]
-    assert fold.decode(msgspec.msgpack.encode(longer)) == state
+    longer = [*msgspec.msgpack.decode(encode(state)), "later"]
+    assert decode(msgspec.msgpack.encode(longer)) == state
 
 
 def test_the_first_stored_is_current_whatever_comes_first() -> None:
@@ -113,7 +114,7 @@ def test_stamps_before_writers_before_numbers() -> None:
 
 def test_a_resend_is_a_store_of_the_same_version_and_names_the_object_that_is_there() -> None:
     first = record(1, content=1)
-    state = fold.add(fold.EMPTY, first)
+    state = fold.add(EMPTY, first)
     placed = fold.place(state, record(2, content=1, key="c" * 32))
     assert placed.outcome == "same"
     assert placed.record.key == first.key
@@ -128,8 +129,8 @@ def test_a_resend_is_a_store_of_the_same_version_and_names_the_object_that_is_th
 
 def test_outcomes() -> None:
     first, other = record(1, content=1), record(2, content=2)
-    assert fold.place(fold.EMPTY, first).outcome == "new"
-    state = fold.add(fold.EMPTY, first)
+    assert fold.place(EMPTY, first).outcome == "new"
+    state = fold.add(EMPTY, first)
     assert fold.place(state, other).outcome == "version"
     assert fold.place(state, first).outcome == "new"  # the very record again, after a crash
     state = fold.add(state, record(3, content=1))
@@ -151,4 +152,4 @@ def test_the_current_version_is_answered_as_an_instance() -> None:
     assert (found.stamp, found.writer, found.lsn, found.version_count) == (10, "w1", 4, 2)
     assert found.preamble == b"II*\0"
     assert found.key == record(4, 10, 1).key
-    assert fold.instance(fold.EMPTY, "1", "2", "3") is None
+    assert fold.instance(EMPTY, "1", "2", "3") is None

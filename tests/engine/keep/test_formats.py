@@ -26,7 +26,7 @@ HEAD = BatchHead(
 )
 ENTRY = WriterEntry(kind="sealed", tenant="default", number=4, writer="w1", epoch=3, nonce="bb", last=9)
 RECORDS = [record(5, content=1), record(6, content=2), record(9, content=3, preamble=b"II*\0")]
-BATCH = formats.encode_batch(HEAD, [formats.raw_store(one) for one in RECORDS])
+BATCH = formats.encode_batch(HEAD, [formats.raw_of(one) for one in RECORDS])
 
 
 def test_a_batch_round_trips() -> None:

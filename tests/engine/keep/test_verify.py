@@ -15,7 +15,7 @@ from engine.keep.objects import MemoryStore, ObjectStore, keep_object
 from engine.keep.seen import Seen
 from engine.keep.verify import Finding, verify
 from engine.limits import MIB, Limits
-from engine.model import Instance, StoreRecord
+from engine.model import ActRecord, Instance, StoreRecord, Target
 
 from .records import record
 
@@ -102,6 +102,48 @@ def test_a_lost_object(archive: Archive, deep: bool) -> None:
     archive.store.delete(archive.key(4))
     findings = archive.findings(deep=deep)
     assert [(f.kind, f.key) for f in findings] == [("object-missing", archive.key(4))]
+
+
+def decide(archive: Archive, lsn: int, kind: str, target: int, named: int) -> None:
+    sop = archive.records[target - 1].sop_instance_uid
+    act = ActRecord(
+        kind=kind,
+        writer="w1",
+        lsn=lsn,
+        stamp=lsn,
+        study_uid="1.2",
+        targets=(Target("1.2.3", sop, (("w1", named),)),),
+    )
+    archive.journal.append([act])
+
+
+def test_what_is_deleted_is_not_in_the_index_and_its_bytes_stay_until_they_are_collected(archive: Archive) -> None:
+    decide(archive, 11, "delete", target=4, named=4)
+    without = [row for row in archive.rows() if row.sop_instance_uid != "1.2.3.4"]
+    assert archive.findings(rows=without) == []
+    assert archive.kinds() == ["index-extra"]
+    archive.store.delete(archive.key(4))
+    assert archive.kinds(rows=without) == ["object-missing"]
+    decide(archive, 12, "collect", target=4, named=4)
+    assert archive.findings(rows=without) == []
+
+
+def test_what_was_restored_is_wanted_again(archive: Archive) -> None:
+    decide(archive, 11, "delete", target=4, named=4)
+    decide(archive, 12, "restore", target=4, named=11)
+    assert archive.findings() == []
+    assert archive.kinds(rows=[row for row in archive.rows() if row.lsn != 4]) == ["index-lacks"]
+
+
+def test_a_decision_that_comes_meanwhile_is_not_taken_for_damage(archive: Archive) -> None:
+    def rows() -> list[Instance]:
+        if len(archive.rows()) == 10 and not decided:
+            decide(archive, 11, "delete", target=4, named=4)
+            decided.append(True)
+        return [row for row in archive.rows() if row.sop_instance_uid != "1.2.3.4"]
+
+    decided: list[bool] = []
+    assert list(verify(archive.store, archive.journal, rows)) == []
 
 
 def test_an_object_under_another_objects_name(archive: Archive) -> None:
