@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from itertools import islice
 
 from engine.clock import Clock, Identifiers
+from engine.errors import Fenced, Unavailable
 from engine.index import Index
 from engine.ingest import Ingest
 from engine.keep.intake import Intake
@@ -53,19 +54,30 @@ class House:
             opened.callback(self.intake.close)
             self._replay(self.index)
             spill = Spill(self.intake, self.store, self.journal, self.index, self.tenant, settings.ack == "object")
-            self.ingest = Ingest(self.intake, self.index, spill, self.writer)
+            self.ingest = Ingest(self.intake, self.index, spill, self.writer, self.clock)
             self.ingest.start()
             opened.pop_all()
 
     def close(self) -> None:
-        """Drain, spill, checkpoint, settle, seal; then let go of the folder. Safe to call once."""
+        """Drain, spill, checkpoint, settle, seal; then let go of the folder. Safe to call once. Has a bound.
+
+        What a full store does not take stays in the intake for the next start. Raises Unavailable when a disk hangs
+        (the folder stays held: a thread is still at work in it), Fenced when the log had failed.
+        """
         self.intake.log.stop()
         self.ingest.stop()
-        self.journal.close()
-        self.index.close()
-        self.intake.close()
-        self.store.close()
-        self.node.close()
+        with ExitStack() as closing:  # in reverse order
+            for part in (self.node, self.store, self.intake, self.index):
+                closing.callback(part.close)
+            closing.callback(self._seal)
+        if failure := self.intake.log.failure():
+            raise Fenced(f"{failure}: what was acknowledged is in the intake, the next start takes it up")
+
+    def _seal(self) -> None:
+        try:
+            self.journal.close()
+        except (Unavailable, Fenced) as error:
+            log.warning("journal not sealed; the next start does", extra={"reason": str(error)})
 
     def reindex(self) -> int:
         """Build the index anew from the journal; queries wait meanwhile, stores do not. Returns the records folded."""

@@ -1,7 +1,8 @@
 """Behind the acknowledgement: every entry of the intake is described, folded into the index, and spilled.
 
-Two threads, one job each. The *drain* follows the log in LSN order (recovered entries first) and makes an instance
-findable; the *spill* writes object and journal, and lets the intake checkpoint. Neither is waited for by a sender.
+Three threads, one job each. The *drain* follows the log in LSN order (recovered entries first) and makes an instance
+findable; the *spill* writes object and journal, and lets the intake checkpoint; ``settling`` makes the index durable.
+None is waited for by a sender.
 """
 
 import logging
@@ -9,12 +10,14 @@ import threading
 from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
 
+from engine.clock import Clock
 from engine.describe import describe
 from engine.errors import FilmroomError, Unavailable
 from engine.index import FoldOutcome, Index
 from engine.keep.intake import Intake
 from engine.limits import LIMITS
 from engine.model import StoreRecord
+from engine.settling import Settler
 from engine.spill import Job, Spill
 from native.dataset import Malformed
 from native.segment import Entry
@@ -22,25 +25,29 @@ from native.segment import Entry
 log = logging.getLogger("filmroom.ingest")
 
 DRAIN_WAIT_MS = 200
-SPILL_RETRY_SECONDS = 2.0
 
 
 class Ingest:
-    """Owns the two threads. ``folded_lsn`` is the highest LSN that queries can see."""
+    """Owns the threads. ``folded_lsn`` is the highest LSN that queries can see."""
 
-    def __init__(self, intake: Intake, index: Index, spill: Spill, writer: str) -> None:
+    def __init__(self, intake: Intake, index: Index, spill: Spill, writer: str, clock: Clock) -> None:
         self._intake = intake
         self._index = index
         self._spill = spill
         self._writer = writer
+        self._clock = clock
         self._changed = threading.Condition()
         self._begun_at_lsn = intake.log.acknowledged_lsn()
         self._folded_lsn = 0 if intake.recovered else self._begun_at_lsn
         self._outcomes: OrderedDict[int, tuple[StoreRecord, FoldOutcome]] = OrderedDict()
-        self._queue: deque[list[Job]] = deque()
-        self._queued_count = 0
+        self._queue: deque[Job] = deque()
+        self._queued_count = 0  # those that are being spilled, too
+        self._drained = False
         self._stopping = False
+        self._given_up = False
         self._failure: BaseException | None = None
+        self._steps = 0
+        self._settler = Settler(index, intake, self._notify)
         self._threads = [
             threading.Thread(target=self._guarded, args=(self._drain_forever,), name="filmroom-drain", daemon=True),
             threading.Thread(target=self._guarded, args=(self._spill_forever,), name="filmroom-spill", daemon=True),
@@ -48,16 +55,39 @@ class Ingest:
 
     def start(self) -> None:
         """Begin to drain; recovered entries come first."""
+        self._settler.start()
         for thread in self._threads:
             thread.start()
 
     def stop(self) -> None:
-        """Drain and spill what is acknowledged, then end both threads."""
+        """Drain and spill what is acknowledged, settle, then end the threads.
+
+        What a store that is full or away refuses for ``close_refused_seconds_max`` stays in the intake: the next start
+        spills it. Raises Unavailable when a thread hangs; it still holds what it works on.
+        """
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
         for thread in self._threads:
-            thread.join()
+            self._join(thread)
+        self._settler.stop(settle=not self._ended())
+        if self._given_up:
+            size, count = self._intake.unspilled()
+            log.warning("closed before all was spilled; the next start does", extra={"bytes": size, "count": count})
+
+    def _join(self, thread: threading.Thread) -> None:
+        while thread.is_alive():
+            steps = self._steps
+            thread.join(LIMITS.close_stalled_seconds_max)
+            if thread.is_alive() and self._steps == steps:
+                raise Unavailable("the store does not answer: what is acknowledged stays in the intake")
+
+    def _ended(self) -> bool:
+        return self._failure is not None or self._given_up
+
+    def _notify(self) -> None:
+        with self._changed:
+            self._changed.notify_all()
 
     @property
     def folded_lsn(self) -> int:
@@ -85,14 +115,16 @@ class Ingest:
             return self._outcomes.pop(lsn, None)
 
     def quiesced(self, action: Callable[[], None]) -> None:
-        """Run ``action`` while everything drained is spilled and the drain stands between two batches."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._queued_count == 0 or self._failure is not None)
-            action()
+        """Run ``action`` while everything drained is spilled and the drain stands between two batches.
 
-    def _wait_before_retry(self) -> None:
+        Raises Unavailable when the spill does not come to that point in time.
+        """
         with self._changed:
-            self._changed.wait_for(lambda: self._failure is not None, SPILL_RETRY_SECONDS)
+            if not self._changed.wait_for(
+                lambda: self._queued_count == 0 or self._failure is not None, LIMITS.store_wait_seconds_max
+            ):
+                raise Unavailable("the spill has not caught up with the intake")
+            action()
 
     def _guarded(self, body: Callable[[], None]) -> None:
         try:
@@ -106,6 +138,8 @@ class Ingest:
                 self._failure = error
                 self._changed.notify_all()
 
+    # -- the drain ---------------------------------------------------------------------------------------------------
+
     def _drain_forever(self) -> None:
         recovered = self._intake.recovered
         for at in range(0, len(recovered), LIMITS.drain_batch_count_max):
@@ -113,14 +147,14 @@ class Ingest:
         with self._changed:
             self._folded_lsn = max(self._folded_lsn, self._begun_at_lsn)
             self._changed.notify_all()
-        while not self._failure:
+        while not self._ended():
             entries = self._intake.drain(LIMITS.drain_batch_count_max, DRAIN_WAIT_MS)
             if entries:
                 self._fold(entries, recovered=False)
             elif self._stopping and self._folded_lsn >= self._intake.log.written_lsn():
                 break
         with self._changed:
-            self._queue.append([])
+            self._drained = True
             self._changed.notify_all()
 
     def _fold(self, entries: Sequence[Entry], recovered: bool) -> None:
@@ -136,12 +170,17 @@ class Ingest:
             while len(self._outcomes) > LIMITS.outcomes_kept_count_max:
                 self._outcomes.popitem(last=False)
             self._folded_lsn = entries[-1].lsn
-            self._queue.append(jobs)
+            self._queue.extend(jobs)
             self._queued_count += len(jobs)
+            self._steps += 1
+            self._settler.poke()
             self._changed.notify_all()
-            self._changed.wait_for(
-                lambda: self._queued_count < LIMITS.spill_backlog_count_max or self._failure is not None
-            )
+            self._changed.wait_for(lambda: self._ended() or self._has_room())
+
+    def _has_room(self) -> bool:
+        """Whether spill and settle keep up; if not, the drain waits, and the intake fills (back-pressure)."""
+        settles = self._stopping or not self._index.due(LIMITS.settle_backlog_times_max)
+        return settles and self._queued_count < LIMITS.spill_backlog_count_max
 
     def _described(self, entry: Entry) -> StoreRecord | None:
         try:
@@ -152,24 +191,52 @@ class Ingest:
             self._intake.set_aside(entry)
             return None
 
+    # -- the spill ---------------------------------------------------------------------------------------------------
+
     def _spill_forever(self) -> None:
-        while True:
-            with self._changed:
-                self._changed.wait_for(lambda: bool(self._queue) or self._failure is not None)
-                if self._failure:
-                    return
-                jobs = self._queue.popleft()
-            if not jobs:
-                self._spill.finish()
+        while jobs := self._next_jobs():
+            if not self._until_taken(lambda jobs=jobs: self._spill.run(jobs)):  # type: ignore[misc]
                 return
-            while self._failure is None:
-                try:
-                    self._spill.run(jobs)
-                    break
-                except Unavailable as error:
-                    # The store is full or away: what is acknowledged stays in the intake, which fills and says A700.
-                    log.warning("spill waits", extra={"reason": str(error)})
-                    self._wait_before_retry()
             with self._changed:
                 self._queued_count -= len(jobs)
+                self._changed.notify_all()
+            self._settler.poke()
+            if not self._until_taken(self._spill.tidy):
+                return
+        self._until_taken(self._spill.finish)
+
+    def _next_jobs(self) -> list[Job]:
+        """A group; nothing at the end."""
+        with self._changed:
+            self._changed.wait_for(lambda: bool(self._queue) or self._drained or self._ended())
+            if self._ended():
+                return []
+            count = min(len(self._queue), LIMITS.spill_group_count_max)
+            return [self._queue.popleft() for _ in range(count)]
+
+    def _until_taken(self, work: Callable[[], None]) -> bool:
+        """Do it, again and again while the store is full or away; False: given up, or failed elsewhere.
+
+        What is acknowledged stays in the intake meanwhile, which fills and says A700. After a refusal that lasts into
+        an orderly end nothing later is spilled: what the intake is told is spilled must have no hole.
+        """
+        refused_at = 0.0
+        while not self._ended():
+            try:
+                work()
+            except Unavailable as error:
+                log.warning("spill waits", extra={"reason": str(error)})
+            else:
+                self._steps += 1
+                return True
+            refused_at = refused_at or self._clock.monotonic()
+            self._wait_before_retry(refused_at)
+        return False
+
+    def _wait_before_retry(self, refused_at: float) -> None:
+        with self._changed:
+            was_stopping = self._stopping
+            self._changed.wait_for(lambda: self._ended() or self._stopping != was_stopping, LIMITS.spill_retry_seconds)
+            if was_stopping and self._clock.monotonic() - refused_at >= LIMITS.close_refused_seconds_max:
+                self._given_up = True
                 self._changed.notify_all()

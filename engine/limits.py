@@ -55,8 +55,18 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     drain_batch_count_max: int = 256
     # Folded records that may wait for the spill; above, the drain waits, and the intake fills (back-pressure).
     spill_backlog_count_max: int = 4096
+    # Objects and journal records written in one step: large enough to share the journal's syncs.
+    spill_group_count_max: int = 256
     # Answers of library stores and imports that nobody has fetched yet.
     outcomes_kept_count_max: int = 100_000
+    # Fresh rows of the index, in times of what makes a settle due, above which the drain waits (back-pressure).
+    settle_backlog_times_max: int = 4
+    # Between two tries of a spill that the store refused.
+    spill_retry_seconds: float = 2.0
+    # How long an orderly end keeps asking a store that refuses (full, away). What is left waits in the intake.
+    close_refused_seconds_max: float = 10.0
+    # How long an orderly end waits for a thread that gets nothing done (a disk that hangs).
+    close_stalled_seconds_max: float = 30.0
     # How long a query waits until what was acknowledged before it is folded; then it is refused, not wrong.
     find_wait_seconds_max: float = 30.0
     # How long a store of the library waits for its answer.

@@ -57,20 +57,15 @@ class Spill:
         self._intake.spilled(last_lsn)
         if self._acknowledge:
             self._intake.log.acknowledge(last_lsn)
+
+    def tidy(self) -> None:
+        """Let the intake checkpoint when it is time. Raises Unavailable: again later, with nothing lost."""
         if self._intake.checkpoint_due() or self._store.pending_count >= LIMITS.pending_files_max:
             self._intake.checkpoint()
-        if self._index.due():
-            self._settle()
 
     def finish(self) -> None:
-        """Everything durable: the last checkpoint and settle of an orderly end."""
+        """Everything durable: the last checkpoint of an orderly end."""
         self._intake.checkpoint()
-        self._settle()
-
-    def _settle(self) -> None:
-        """What the settled index names must be in the intake durably, or it would outlive its instance."""
-        self._intake.sync(self._intake.log.written_lsn())
-        self._index.settle()
 
     def _kept(self, jobs: Sequence[Job]) -> list[StoreRecord]:
         """Put the objects in place, in one step; the records with the names that they got."""

@@ -3,7 +3,7 @@
 import logging
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final, Literal, Protocol
 
@@ -102,14 +102,17 @@ class Index:
                 self._view = View(self._views_count, self._settled, layers)
             return self._view
 
-    def due(self) -> bool:
-        """Whether it is time to settle."""
+    def due(self, times: int = 1) -> bool:
+        """Whether it is time to settle; ``times``: whether that time has come and gone so often."""
         active = self._active
-        full = active.count >= FRESH_COUNT_MAX or active.header_bytes >= FRESH_BYTES_MAX
-        return full or len(self._superseded) >= SUPERSEDED_COUNT_MAX
+        full = active.count >= times * FRESH_COUNT_MAX or active.header_bytes >= times * FRESH_BYTES_MAX
+        return full or (times == 1 and len(self._superseded) >= SUPERSEDED_COUNT_MAX)
 
-    def settle(self) -> None:
-        """Make durable what was folded when this began, with the journal position. Views and folds go on meanwhile."""
+    def settle(self, make_durable: Callable[[], None] = lambda: None) -> None:
+        """Make durable what was folded when this began, with the journal position. Views and folds go on meanwhile.
+
+        ``make_durable`` is called between: it sees to it that the records that were folded are themselves on disk.
+        """
         with self._settling:
             with self._lock:
                 self._refresh()
@@ -120,6 +123,7 @@ class Index:
                 self._flushing, self._flushing_snapshot = flushing, flushing.snapshot()
                 self._active, self._view = Memtable(), None
             try:
+                make_durable()
                 self._shard.write(flushing.rows(), sorted(superseded), msgspec.msgpack.encode(positions))
                 settled = self._shard.settled()
             except BaseException:

@@ -180,7 +180,10 @@ class Intake:
         return self._bytes_since >= self._limits.segment_bytes or self.log.statistics()["segments_free"] == 0
 
     def checkpoint(self) -> None:
-        """Make what is spilled durable and take its segments back. Raises Fenced when a sync fails."""
+        """Make what is spilled durable and take its segments back.
+
+        Raises Unavailable when the disk is too full to say so (again later), Fenced when a sync fails.
+        """
         with self._lock:
             lsn = self._spilled_lsn
         self._sync_objects()
@@ -188,14 +191,15 @@ class Intake:
             retired = [
                 number for number, last in self.log.retired() if last <= lsn and not self._segments.is_pinned(number)
             ]
-            idle = self._segments.idle(lsn)
-            for number in retired:
-                self.log.remove_segment(number)
             self._checkpoint = msgspec.structs.replace(
                 self._checkpoint, lsn=lsn, voids=tuple(void for void in self._checkpoint.voids if void[1] > lsn)
             )
+            numbers = [*retired, *self._segments.idle(lsn)]
+            self._renew(numbers)
+            for number in retired:
+                self.log.remove_segment(number)
+            self._hand_over(numbers)
             self._bytes_since = 0
-            self._give_segments([*retired, *idle])
             for one in [one for one in self._entries if one <= lsn]:
                 self._forget(self._entries.pop(one))
 
@@ -213,7 +217,9 @@ class Intake:
         """Stop taking anything. Call ``checkpoint`` before, or the next start recovers."""
         self.log.stop()
         self._closing.set()
-        self._preparer.join()
+        self._preparer.join(self._limits.close_stalled_seconds_max)
+        if self._preparer.is_alive():
+            raise Unavailable("the disk of the intake does not answer")
         with self._lock:
             for _, fd, _ in self._spooled.values():
                 os.close(fd)
@@ -232,13 +238,23 @@ class Intake:
             self._checkpoint = msgspec.structs.replace(self._checkpoint, voids=voids)
 
     def _give_segments(self, numbers: Sequence[int]) -> None:
-        """New generations, durable before the log may write under them."""
+        self._renew(numbers)
+        self._hand_over(numbers)
+
+    def _renew(self, numbers: Sequence[int]) -> None:
+        """New generations, durable before the log may write under them.
+
+        Should this fail, the next call's file holds them and the checkpoint's LSN together: one without the other
+        would make records vanish that are not durable elsewhere.
+        """
         for number in numbers:
             self._segments.renew(number)
         self._checkpoint = msgspec.structs.replace(
             self._checkpoint, generation=self._segments.generation, segments=self._segments.generations()
         )
         self._node.replace(CHECKPOINT, encode_checkpoint(self._checkpoint))
+
+    def _hand_over(self, numbers: Sequence[int]) -> None:
         for number in numbers:
             self._segments.hand_to(self.log, number)
 
@@ -254,8 +270,8 @@ class Intake:
             except Unavailable as error:
                 log.warning("no new segment", extra={"reason": str(error)})
                 self._closing.wait(1)
-            except OSError as error:
-                self.log.fail(f"the checkpoint file could not be written: {error.strerror}")
+            except Fenced as error:
+                self.log.fail(str(error))
                 return
 
     def _has_room(self) -> bool:

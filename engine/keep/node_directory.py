@@ -1,5 +1,6 @@
 """``FOLDER/node``: what belongs to this machine. On disk, or (for ``memory://``) in memory, gone with the process."""
 
+import errno
 import fcntl
 import os
 import shutil
@@ -9,12 +10,13 @@ from pathlib import Path
 from typing import Protocol
 
 from engine.clock import Identifiers
-from engine.errors import Conflict, Unavailable
+from engine.errors import Conflict, Fenced, Unavailable
 from engine.keep.copying import write_all
 from engine.keep.objects import folder_of
 from engine.keep.posix import DIRECTORY_MODE, fsync_directory
 
 ZEROS_BYTES = 1 << 20
+PASSING = (errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 
 
 class NodeDirectory(Protocol):
@@ -29,7 +31,9 @@ class NodeDirectory(Protocol):
         """The name under which this node writes; made once."""
 
     def read(self, name: str) -> bytes | None: ...
-    def replace(self, name: str, data: bytes) -> None: ...
+    def replace(self, name: str, data: bytes) -> None:
+        """Raises Unavailable (the disk is full, the old bytes stand), Fenced (a write or sync failed)."""
+
     def segments(self) -> list[int]:
         """Numbers of the segments there are."""
 
@@ -37,7 +41,7 @@ class NodeDirectory(Protocol):
         """Descriptor of a segment that is there."""
 
     def make_segment(self, number: int, length: int) -> int:
-        """Descriptor of a new segment full of zeros, synced with its directory. Raises Unavailable: no room."""
+        """Descriptor of a new segment full of zeros, synced with its directory. Raises Unavailable (full), Fenced."""
 
     def open_spooled(self, name: str) -> int: ...
     def spooled(self) -> list[str]: ...
@@ -99,14 +103,17 @@ class DiskNode:
     def replace(self, name: str, data: bytes) -> None:
         target = self._path / name
         temporary = target.with_name(target.name + ".new")
-        fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         try:
-            write_all(fd, [data])
-            os.fdatasync(fd)
-        finally:
-            os.close(fd)
-        temporary.replace(target)
-        fsync_directory(str(target.parent))
+            _write_synced(temporary, data)
+            temporary.replace(target)
+        except OSError as error:  # the old file stands as it stood
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
+            raise _refused(f"node/{name}", error) from error
+        try:
+            fsync_directory(str(target.parent))
+        except OSError as error:  # nobody knows which of the two a power loss would leave
+            raise Fenced(f"the folder of node/{name} could not be synced: {error.strerror}") from error
 
     def segments(self) -> list[int]:
         return sorted(int(path.name) for path in (self._path / "intake").iterdir() if path.name.isdigit())
@@ -117,18 +124,19 @@ class DiskNode:
     def make_segment(self, number: int, length: int) -> int:
         folder = self._path / "intake"
         temporary = folder / "making"
+        fd = -1
         try:
             fd = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
-            try:
-                _fill_with_zeros(fd, length)
-                os.fdatasync(fd)
-                temporary.rename(folder / f"{number:06d}")
-                fsync_directory(str(folder))
-            except BaseException:
-                os.close(fd)
-                raise
+            _fill_with_zeros(fd, length)
+            os.fdatasync(fd)
+            temporary.rename(folder / f"{number:06d}")
+            fsync_directory(str(folder))
         except OSError as error:
-            raise Unavailable(f"no room for another segment of the intake: {error.strerror}") from error
+            if fd >= 0:
+                os.close(fd)
+            with suppress(OSError):  # half of it would keep the disk full
+                temporary.unlink(missing_ok=True)
+            raise _refused("another segment of the intake", error) from error
         return fd
 
     def open_spooled(self, name: str) -> int:
@@ -209,6 +217,21 @@ class MemoryNode:
     def close(self) -> None:
         os.close(self.spool_fd)
         shutil.rmtree(self._spool, ignore_errors=True)
+
+
+def _write_synced(path: Path, data: bytes) -> None:
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        write_all(fd, [data])
+        os.fdatasync(fd)
+    finally:
+        os.close(fd)
+
+
+def _refused(what: str, error: OSError) -> Unavailable | Fenced:
+    """What is full may have room again; after any other error nothing is asked twice."""
+    sentence = f"{what} could not be written: {error.strerror}"
+    return Unavailable(sentence) if error.errno in PASSING else Fenced(sentence)
 
 
 def _fill_with_zeros(fd: int, length: int) -> None:

@@ -22,6 +22,8 @@ limits.LIMITS = limits.Limits(
     batch_records_max=8,
     batch_bytes_max=256 * KIB,
     reserve_bytes=16 * MIB,
+    spill_retry_seconds=0.1,
+    close_refused_seconds_max=0.5,
 )
 
 del sys.modules["engine"]

@@ -7,6 +7,7 @@ import pytest
 
 from tests.durability import trials
 from tests.durability.files import plan
+from tests.durability.node import booted
 from tests.durability.recorder import Call, Fault, When
 from tests.durability.scale import many
 
@@ -42,10 +43,15 @@ def test_no_false_success_when_a_call_fails(opening: bool, faults: list[tuple[Fa
     assert meet_all(tmp_path, fails[::3]) == []
 
 
-@pytest.mark.xfail(run=False, reason="an orderly close waits for ever while the store stays full: engine/ingest.py")
-def test_close_has_a_bound_while_the_disk_is_full(tmp_path: Path) -> None:
-    full = Fault(call=Call.open, when=When.fail, error=errno.ENOSPC, first=2, last=1 << 30)
-    trials.ingest(tmp_path / "store", tmp_path / "log", SENDS, full)
+@pytest.mark.parametrize("call", [Call.rename, Call.writev, Call.copy_file_range])
+def test_close_has_a_bound_while_the_disk_is_full_and_loses_nothing(call: Call, tmp_path: Path) -> None:
+    """Without the bound ``close`` raises ``Hangs``."""
+    full = Fault(call=call, when=When.fail, error=errno.ENOSPC, first=2, last=1 << 30)
+    with booted(tmp_path / "store", log=str(tmp_path / "log")) as node:
+        node.ask("aim", full)
+        assert node.load(SENDS) == []
+        node.close()
+    assert trials.examine(tmp_path / "store", SENDS, range(len(SENDS)), thorough=False) == []
 
 
 @pytest.mark.campaign

@@ -41,7 +41,7 @@ FLOORS = (
     {"model", "settings", "ports"},
     {"keep"},
     {"index"},
-    {"find", "fetch", "ingest", "spill", "store", "describe", "query", "tabular", "house", "status"},
+    {"find", "fetch", "ingest", "settling", "spill", "store", "describe", "query", "tabular", "house", "status"},
     {"archive"},
     {"flow", "tenants"},
 )
