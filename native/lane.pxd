@@ -6,7 +6,8 @@ context and payload go to the segment in one pwrite. Larger ones are streamed to
 
 from libc.stdint cimport uint8_t, uint64_t
 
-from native.segment cimport Log, Outcome
+from native.ledger cimport Outcome
+from native.segment cimport Log
 
 cdef struct Spool:
     # an object above the gather limit, streamed to a file of its own

@@ -19,8 +19,9 @@ from native.gate cimport (
     unlinkat,
     write_all,
 )
+from native.ledger cimport ACCEPTED, FAILED, TOO_LARGE, Outcome
 from native.record cimport CONTEXT_BYTES_MAX, RECORD_HEAD_BYTES
-from native.segment cimport ACCEPTED, FAILED, TOO_LARGE, Log, Outcome
+from native.segment cimport Log
 from native.xxh cimport (
     XXH3_128bits_reset,
     XXH3_128bits_update,
@@ -111,8 +112,11 @@ cdef class Lane:
         return outcome
 
     cdef void spool_abort(self, Spool* spool) noexcept nogil:
+        """Away with the file, if it is ours: one that was there before us belongs to a record."""
+        cdef bint is_ours = spool.fd >= 0
         spool_release(spool)
-        unlinkat(self.spool_directory, spool.name, 0)
+        if is_ours:
+            unlinkat(self.spool_directory, spool.name, 0)
 
     def keep(self, list parts):
         cdef Spool spool

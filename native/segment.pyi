@@ -1,6 +1,6 @@
 """The intake log: preallocated segments, records, group fdatasync by leader and follower, all without the GIL.
 
-Format: engine/keep/formats.py draws the record.
+Format: engine/keep/intake_format.py draws the record.
 """
 
 from collections.abc import Sequence
@@ -8,30 +8,13 @@ from typing import Final
 
 from typing_extensions import Buffer
 
+from native.scan import Entry as Entry
+from native.scan import Scan as Scan
+from native.scan import scan as scan
+
 KIND_INSTANCE: Final[int]  # payload is a canonical Part-10 file
 KIND_SPOOLED: Final[int]  # payload names a spool file: see formats.Spooled
 KIND_NOTE: Final[int]  # payload is the engine's own msgpack (from issue B on: deletes, peers, flow)
-
-class Entry:
-    """A record's place: what drains out of the log, and what a scan finds."""
-
-    lsn: int
-    stamp: int
-    kind: int
-    segment: int
-    generation: int
-    context: bytes | None  # of a scan; a drained entry has it before its payload in the segment
-    context_length: int
-    payload_offset: int  # in the segment file
-    payload_length: int
-    synced_to: int
-    key: bytes  # XXH3-128 of the payload (of the spooled file for KIND_SPOOLED), canonical 16 bytes
-
-class Scan:
-    entries: list[Entry]
-    synced_to_max: int
-    end: int  # offset behind the last sound record
-    torn: bool  # something that looks like a record of this generation follows but does not check
 
 class Log:
     """One node's intake. Thread-safe."""
@@ -63,6 +46,3 @@ class Log:
     def stop(self) -> None: ...
     def statistics(self) -> dict[str, int]:
         """appends, bytes, syncs, sync_ns, segments_free, waiting."""
-
-def scan(fd: int, number: int, generation: int, capacity_bytes: int) -> Scan:
-    """Every sound record of one segment (fdatasynced first by the caller)."""

@@ -1,5 +1,6 @@
 """Bulk receive and send against a real log, over loopback and by feed (H1-H3, H6, H11, H20, H21, H28, H29)."""
 
+import gc
 import os
 import random
 import socket
@@ -150,6 +151,27 @@ def test_h21_a_cut_spooled_object_leaves_nothing(intake: Intake) -> None:
     receiver.feed(store_message(uid, data[:-9]))
     assert answers(receiver.take_output())[0][1] == 0xC000
     assert not list(intake.spool.iterdir()) and intake.kept() == []
+
+
+def test_a_receiver_that_the_collector_takes_in_a_cycle_gives_up_its_spool(intake: Intake) -> None:
+    ((uid, data),) = generated(1, stub=False, rows=1024)
+    receiver = intake.receiver()
+    receiver.feed(store_message(uid, data)[:-9])
+    assert len(list(intake.spool.iterdir())) == 1
+    cycle: list[object] = [receiver]
+    cycle.append(cycle)
+    del receiver, cycle
+    gc.collect()
+    assert not list(intake.spool.iterdir())
+
+
+def test_a_spool_name_that_is_taken_stays_with_its_owner(intake: Intake) -> None:
+    ((uid, data),) = generated(1, stub=False, rows=1024)
+    (intake.spool / "spool-1").write_bytes(b"of an acknowledged record")
+    receiver = intake.receiver()
+    receiver.feed(store_message(uid, data))
+    assert answers(receiver.take_output()) == [(1, 0xA700)]
+    assert (intake.spool / "spool-1").read_bytes() == b"of an acknowledged record"
 
 
 def test_h11_the_object_limit(tmp_path: Path) -> None:

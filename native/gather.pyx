@@ -1,0 +1,153 @@
+"""See gather.pxd."""
+
+cimport cython
+from libc.stdint cimport uint8_t, uint16_t, uint64_t
+from libc.string cimport memcpy, strcmp
+
+from native.answers cimport (
+    STATUS_MISMATCH,
+    STATUS_NOT_UNDERSTOOD,
+    STATUS_OUT_OF_RESOURCES,
+    STATUS_SUCCESS,
+)
+from native.canonical cimport HEAD_BYTES_MAX, write_head
+from native.command cimport Command
+from native.dataset cimport Checked, Syntax, check_dataset
+from native.growing cimport grow, release
+from native.lane cimport Lane
+from native.ledger cimport ACCEPTED, Outcome
+from native.walker cimport BAD_UID, NO_UID
+
+cdef enum:
+    GATHER_BYTES_MIN = 1 << 18
+    DRAIN_OBJECTS = 2    # a refused data set is read to its end, but no further than this many times the largest object
+
+
+# The lane must be there when a spool is given up, also when the collector takes us with a cycle.
+@cython.no_gc_clear
+cdef class Gather:
+    def __cinit__(self, Lane lane):
+        self.lane, self.has_lane = lane, lane is not None
+        self.headroom = lane.headroom if lane is not None else 0
+
+    def __dealloc__(self):
+        if self.way == SPOOLED:
+            self.lane.spool_abort(&self.spool)
+        release(&self.gathered)
+
+    # ------------------------------------------------------------ begins
+
+    cdef void begin(self, const Command* request, const char* transfer_syntax) noexcept nogil:
+        if not self.has_lane:
+            self.begin_refused(STATUS_SUCCESS, 0)
+            return
+        if not grow(&self.gathered, self.headroom + HEAD_BYTES_MAX, GATHER_BYTES_MIN):
+            self.begin_refused(STATUS_OUT_OF_RESOURCES, 0)
+            return
+        self.way, self.dataset_bytes = GATHERED, 0
+        self.head_bytes = write_head(
+            self.gathered.data + self.headroom, request.sop_class_uid, request.sop_instance_uid, transfer_syntax
+        )
+        self.gathered.end = self.headroom + self.head_bytes
+
+    cdef void begin_refused(self, uint16_t status, int reason) noexcept nogil:
+        self.dataset_bytes = 0
+        self.refuse(status, reason)
+
+    cdef void refuse(self, uint16_t status, int reason) noexcept nogil:
+        """From here on its bytes are not kept."""
+        if self.way == SPOOLED:
+            self.lane.spool_abort(&self.spool)
+        self.way = REFUSED
+        self.verdict.status, self.verdict.reason, self.verdict.lsn = status, reason, 0
+
+    # ------------------------------------------------------------ grows
+
+    cdef void make_room(self, size_t coming) noexcept nogil:
+        cdef size_t needed = self.gathered.end + coming
+        if self.way == GATHERED and self.dataset_bytes + coming > self.lane.gather_bytes_max:
+            if self.lane.spool_begin(&self.spool) == ACCEPTED:
+                self.way = SPOOLED
+            else:
+                self.refuse(STATUS_OUT_OF_RESOURCES, 0)
+        if self.way == SPOOLED and (needed > self.gathered.capacity or self.gathered.end == self.gathered.capacity):
+            self.write_spool()
+        if self.way == GATHERED and not grow(&self.gathered, needed, GATHER_BYTES_MIN):
+            self.refuse(STATUS_OUT_OF_RESOURCES, 0)
+
+    cdef void write_spool(self) noexcept nogil:
+        cdef size_t length = self.gathered.end - self.headroom
+        if length and self.lane.spool_write(&self.spool, self.gathered.data + self.headroom, length) != ACCEPTED:
+            self.refuse(STATUS_OUT_OF_RESOURCES, 0)
+        self.gathered.end = self.headroom
+
+    cdef uint8_t* place(self, size_t* free_bytes) noexcept nogil:
+        free_bytes[0] = 0 if self.way == REFUSED else self.gathered.capacity - self.gathered.end
+        return self.gathered.data + self.gathered.end
+
+    cdef void landed(self, size_t length) noexcept nogil:
+        self.gathered.end += length
+        self.dataset_bytes += length
+
+    cdef bint add(self, const uint8_t* data, size_t length, size_t coming) noexcept nogil:
+        cdef size_t now
+        while length and self.way != REFUSED:
+            if self.gathered.end == self.gathered.capacity:
+                self.make_room(coming)
+                continue
+            now = min(length, self.gathered.capacity - self.gathered.end)
+            memcpy(self.gathered.data + self.gathered.end, data, now)
+            self.landed(now)
+            data += now
+            length -= now
+            coming -= now
+        self.dataset_bytes += length
+        return self.way != REFUSED or not self.has_lane or (
+            self.dataset_bytes <= DRAIN_OBJECTS * self.lane.object_bytes_max
+        )
+
+    cdef void trim(self) noexcept nogil:
+        release(&self.gathered)
+
+    # ------------------------------------------------------------ ends
+
+    cdef Verdict finish(self, const Command* request, Syntax syntax) noexcept nogil:
+        cdef const uint8_t* object_begin
+        cdef size_t length
+        if self.way == SPOOLED:
+            self.write_spool()
+        if self.way == SPOOLED:
+            object_begin, length = self.lane.spool_map(&self.spool), self.spool.length
+        else:
+            object_begin, length = self.gathered.data + self.headroom, self.gathered.end - self.headroom
+        if object_begin == NULL:
+            self.refuse(STATUS_OUT_OF_RESOURCES, 0)
+        if self.way != REFUSED:
+            self.check(object_begin + self.head_bytes, length - self.head_bytes, request, syntax)
+        if self.way != REFUSED:
+            self.append(length)
+        return self.verdict
+
+    cdef void check(self, const uint8_t* dataset, size_t length, const Command* request, Syntax syntax) noexcept nogil:
+        """Whether the data set may be kept under the command's UIDs; else it is refused here."""
+        cdef Checked found
+        cdef int reason = check_dataset(dataset, length, syntax, &found)
+        if reason:
+            self.refuse(STATUS_MISMATCH if reason == NO_UID or reason == BAD_UID else STATUS_NOT_UNDERSTOOD, reason)
+        elif strcmp(found.sop_class_uid, request.sop_class_uid) or strcmp(
+            found.sop_instance_uid, request.sop_instance_uid
+        ):
+            self.refuse(STATUS_MISMATCH, 0)
+
+    cdef void append(self, size_t length) noexcept nogil:
+        cdef uint64_t lsn = 0
+        cdef Outcome outcome
+        if self.way == SPOOLED:
+            self.way = GATHERED    # whatever comes of it, there is no spool of ours any more
+            outcome = self.lane.spool_finish(&self.spool, &lsn)
+        else:
+            outcome = self.lane.append(self.gathered.data + self.headroom, length, &lsn)
+        if outcome != ACCEPTED:
+            self.refuse(STATUS_OUT_OF_RESOURCES, 0)
+        else:
+            self.verdict.status, self.verdict.reason, self.verdict.lsn = STATUS_SUCCESS, 0, lsn
