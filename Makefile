@@ -1,7 +1,7 @@
 # Every target makes .venv and installs what it needs; stamp files make the second run quick.
 #   make demo            a running archive with five generated studies (CHECK=1: start, find one, stop)
 #   make test            everything: system packages when it may, build, all tests   (TESTS=tests/native, ARGS='-k C07')
-#   make bench           the measurements          make campaign   the long fault and crash campaigns
+#   make bench           every measurement, small  make campaign   the long fault and crash campaigns
 #   make lint            ruff, cython-lint, mypy   make wheel      dist/filmroom-*.whl
 #   make build           native code in place      make clean      away with everything that was made
 # PYTHON=/path/to/python3.11+ chooses the interpreter.
@@ -35,7 +35,7 @@ campaign: build
 	FILMROOM_CAMPAIGN=1 $(BIN)/python -m pytest -m campaign $(TESTS) $(ARGS)
 
 bench: build
-	$(BIN)/python -m bench $(ARGS)
+	$(BIN)/python -m bench quick $(ARGS)
 
 lint: build
 	$(BIN)/ruff check .

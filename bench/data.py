@@ -80,6 +80,11 @@ def study_files(shape: Shape, study: int) -> Iterator[File]:
             yield File(study_uid, series_uid, sop_uid, name, _head(sop_uid) + body)
 
 
+def patient_id(shape: Shape, study: int) -> str:
+    """PatientID of a study's patient: each study has its own."""
+    return _patient_id(shape.seed, study)
+
+
 def write(shape: Shape, folder: Path) -> int:
     """Write the files below ``folder``, skipping what an earlier run finished; returns their count."""
     count = 0
@@ -92,6 +97,10 @@ def write(shape: Shape, folder: Path) -> int:
             unfinished.rename(path)
         count += 1
     return count
+
+
+def _patient_id(seed: int, study: int) -> str:
+    return f"PID{seed:03d}{study:06d}"
 
 
 def _head(sop_uid: str) -> bytes:
@@ -132,7 +141,7 @@ def _study(chance: random.Random, study_uid: str, seed: int, study: int) -> tupl
         sequence(0x00081032, code),
         text(0x00081090, "LO", "Phantom 1"),
         text(0x00100010, "PN", name, encoding),
-        text(0x00100020, "LO", f"PID{seed:03d}{study:06d}"),
+        text(0x00100020, "LO", _patient_id(seed, study)),
         text(0x00100021, "LO", "GENERATED"),
         text(0x00100030, "DA", born),
         text(0x00100040, "CS", sex),

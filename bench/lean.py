@@ -12,11 +12,12 @@ from native import pdu, wire
 
 APPLICATION_CONTEXT = "1.2.840.10008.3.1.1.1"
 IMPLEMENTATION = "1.2.826.0.1.3680043.10.1338.1"
-STUDY_ROOT_FIND = "1.2.840.10008.5.1.4.1.2.2.1"
-IMPLICIT_LITTLE = "1.2.840.10008.1.2"
 PDU_BYTES_MAX = 131072
 TIMEOUT_SECONDS = 60
 PENDING = (0xFF00, 0xFF01)
+STATUS = 0x900
+
+Command = dict[int, int | str | bytes | list[int]]
 
 
 class Target(Struct, frozen=True):
@@ -85,25 +86,16 @@ class Association:
             bad = sum(map(bool, statuses))
             raise RuntimeError(f"{len(statuses)} of {len(files)} answered, {bad} not by success; {sender.reason}")
 
-    def find(self, identifier: bytes, message_id: int) -> int:
-        """Count of pending responses to one C-FIND; RuntimeError unless it ends in success."""
-        command: dict[int, int | str | bytes | list[int]] = {
-            0x2: STUDY_ROOT_FIND,
-            0x100: 0x20,
-            0x110: message_id,
-            0x700: 0,
-            0x800: 1,
-        }
+    def ask(self, command: dict[int, int | str | bytes | list[int]], identifier: bytes) -> tuple[int, Command]:
+        """Send a C-FIND or C-MOVE request; the count of pending responses, and the final one."""
         self.socket.sendall(pdu.encode_message(1, pdu.encode_command(command), identifier, self.peer_pdu_bytes_max))
         count = 0
         while True:
-            for status in _statuses(self.read()):
-                if status in PENDING:
+            for response in _responses(self.read()):
+                if response[STATUS] in PENDING:
                     count += 1
-                elif status:
-                    raise RuntimeError(f"C-FIND ended with status {status:04X}")
                 else:
-                    return count
+                    return count, response
 
     def release(self) -> None:
         """In order: ask, wait for the answer, close."""
@@ -117,7 +109,8 @@ class Association:
         self.socket.close()
 
 
-def _statuses(answer: tuple[int, bytes]) -> list[int]:
+def _responses(answer: tuple[int, bytes]) -> list[Command]:
+    """The commands of one PDU; data sets are passed over."""
     kind, body = answer
     if kind != 4:
         raise RuntimeError(f"PDU type {kind} where an answer is expected")
@@ -125,9 +118,7 @@ def _statuses(answer: tuple[int, bytes]) -> list[int]:
     while at < len(body):
         length = int.from_bytes(body[at : at + 4], "big")
         if body[at + 5] & 1:
-            status = pdu.decode_command(body[at + 6 : at + 4 + length])[0x900]
-            assert isinstance(status, int)
-            found.append(status)
+            found.append(pdu.decode_command(body[at + 6 : at + 4 + length]))
         at += 4 + length
     return found
 
@@ -157,17 +148,3 @@ def store(target: Target, shares: Sequence[Sequence[File]]) -> Burst:
     for association in associations:
         association.release()
     return Burst(sum(map(len, shares)), seconds)
-
-
-def find_times_ms(target: Target, identifier: bytes, matches: int, runs: int) -> list[float]:
-    """Milliseconds of each C-FIND after a first one that warms up; RuntimeError at another count of matches."""
-    association = Association(target, STUDY_ROOT_FIND, IMPLICIT_LITTLE)
-    times = []
-    for run in range(runs + 1):
-        begun = time.perf_counter()
-        found = association.find(identifier, run + 1)
-        times.append((time.perf_counter() - begun) * 1000)
-        if found != matches:
-            raise RuntimeError(f"no time: {found} matches instead of {matches}")
-    association.release()
-    return times[1:]

@@ -1,0 +1,117 @@
+"""Lean C-FIND and C-MOVE: responses are counted, nothing of them is parsed but the command."""
+
+import threading
+import time
+from collections.abc import Iterable, Sequence
+
+from bench.data import File
+from bench.lean import STATUS, Association, Burst, Target
+
+STUDY_ROOT_FIND = "1.2.840.10008.5.1.4.1.2.2.1"
+STUDY_ROOT_MOVE = "1.2.840.10008.5.1.4.1.2.2.2"
+IMPLICIT_LITTLE = "1.2.840.10008.1.2"
+C_FIND, C_MOVE = 0x20, 0x21
+COMPLETED, FAILED, WARNING = 0x1021, 0x1022, 0x1023
+MOVE_SECONDS_MAX = 600
+
+Keys = dict[int, str]
+
+
+def instances_of_series(study_uid: str, series_uid: str) -> Keys:
+    """Keys for every instance of a series, with its number."""
+    return {0x00080018: "", 0x00080052: "IMAGE", 0x0020000D: study_uid, 0x0020000E: series_uid, 0x00200013: ""}
+
+
+def studies_of_patient(patient_id: str) -> Keys:
+    """Keys for a patient's studies."""
+    return {0x00080020: "", 0x00080052: "STUDY", 0x00081030: "", 0x00100020: patient_id, 0x0020000D: ""}
+
+
+def encoded(keys: Keys) -> bytes:
+    """An identifier of plain text, Implicit VR Little Endian (PS3.5 7.1.3)."""
+    return b"".join(_element(tag, value) for tag, value in sorted(keys.items()))
+
+
+def find(association: Association, keys: Keys, message_id: int = 1) -> int:
+    """Count of matches of one C-FIND; RuntimeError unless it ends in success."""
+    count, final = association.ask(
+        {0x2: STUDY_ROOT_FIND, 0x100: C_FIND, 0x110: message_id, 0x700: 0, 0x800: 1}, encoded(keys)
+    )
+    if final[STATUS]:
+        raise RuntimeError(f"C-FIND ended with status {final[STATUS]!r}")
+    return count
+
+
+def find_times_ms(target: Target, keys: Keys, matches: int, runs: int) -> list[float]:
+    """Milliseconds of each C-FIND after a first one that warms up; RuntimeError at another count of matches."""
+    association = Association(target, STUDY_ROOT_FIND, IMPLICIT_LITTLE)
+    times = []
+    for run in range(runs + 1):
+        begun = time.perf_counter()
+        found = find(association, keys, run + 1)
+        times.append((time.perf_counter() - begun) * 1000)
+        if found != matches:
+            raise RuntimeError(f"no time: {found} matches instead of {matches}")
+    association.release()
+    return times[1:]
+
+
+def check_kept(target: Target, files: Iterable[File]) -> None:
+    """RuntimeError unless a C-FIND of each series finds as many instances as were sent."""
+    sent: dict[tuple[str, str], int] = {}
+    for file in files:
+        series = (file.study_uid, file.series_uid)
+        sent[series] = sent.get(series, 0) + 1
+    association = Association(target, STUDY_ROOT_FIND, IMPLICIT_LITTLE)
+    for number, (series, count) in enumerate(sent.items(), 1):
+        found = find(association, instances_of_series(*series), number)
+        if found != count:
+            raise RuntimeError(f"no rate: {found} instances found where {count} were sent")
+    association.release()
+
+
+def move(association: Association, destination: str, study_uid: str, instances: int, message_id: int = 1) -> None:
+    """C-MOVE of a study; RuntimeError unless all its instances arrive."""
+    _, final = association.ask(
+        {0x2: STUDY_ROOT_MOVE, 0x100: C_MOVE, 0x110: message_id, 0x600: destination, 0x700: 0, 0x800: 1},
+        encoded({0x00080052: "STUDY", 0x0020000D: study_uid}),
+    )
+    completed = final.get(COMPLETED)
+    if final[STATUS] or completed != instances:
+        raise RuntimeError(f"no rate: C-MOVE ended with {final[STATUS]!r}, {completed!r} of {instances} completed")
+
+
+def move_all(target: Target, studies: Sequence[tuple[str, int]], workers: int) -> Burst:
+    """Each worker moves its share of the studies (UID, instances) to a destination of its own, WS1, WS2, ..."""
+    associations = [Association(target, STUDY_ROOT_MOVE, IMPLICIT_LITTLE) for _ in range(workers)]
+    failures: list[BaseException] = []
+
+    def work(number: int) -> None:
+        try:
+            for at, (study_uid, count) in enumerate(studies[number::workers], 1):
+                move(associations[number], f"WS{number + 1}", study_uid, count, at)
+        except (RuntimeError, OSError) as failure:
+            failures.append(failure)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(workers)]
+    for association in associations:
+        association.socket.settimeout(MOVE_SECONDS_MAX)
+    begun = time.perf_counter()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    seconds = time.perf_counter() - begun
+    if failures:
+        raise RuntimeError(str(failures[0]))
+    for association in associations:
+        association.release()
+    return Burst(sum(count for _, count in studies), seconds)
+
+
+def _element(tag: int, value: str) -> bytes:
+    raw = value.encode("ascii")
+    raw += (b" " if tag in (0x00080052, 0x00100020) else b"\0") * (len(raw) & 1)
+    return (
+        (tag >> 16).to_bytes(2, "little") + (tag & 0xFFFF).to_bytes(2, "little") + len(raw).to_bytes(4, "little") + raw
+    )

@@ -1,0 +1,56 @@
+"""What every suite is given: where to work, how much, and where to put figures."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import pairwise
+from pathlib import Path
+from typing import TypeVar
+
+from msgspec import Struct
+
+from bench.data import File, Shape, files, write
+from bench.report import Report
+
+T = TypeVar("T")
+
+
+class Bench(Struct, frozen=True):
+    """``scale`` multiplies what is sent; ``rounds`` of A B B A give twice as many pairs."""
+
+    folder: Path
+    scale: float
+    rounds: int
+    report: Report
+
+    @contextmanager
+    def room(self, name: str) -> Iterator[Path]:
+        """An empty folder for one server's files, removed at the end."""
+        folder = self.folder / "run" / name
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def files(self, shape: Shape) -> list[File]:
+        """Generated files in memory."""
+        return list(files(shape))
+
+    def paths(self, shape: Shape) -> list[Path]:
+        """The same files on disk, for clients that read files; kept between runs."""
+        folder = self.folder / "data" / f"seed{shape.seed}"
+        write(shape, folder)
+        return [
+            folder / f"study{study:05d}" / f"series{series:02d}" / f"{number:05d}.dcm"
+            for study in range(1, shape.studies + 1)
+            for series in range(1, shape.series + 1)
+            for number in range(1, shape.instances + 1)
+        ]
+
+
+def shares(whole: list[T], count: int) -> list[list[T]]:
+    """Cut into ``count`` stretches of nearly the same length."""
+    ends = [len(whole) * number // count for number in range(count + 1)]
+    return [whole[first:last] for first, last in pairwise(ends)]

@@ -1,0 +1,148 @@
+"""The servers that are compared: ours and others', each on a free port of 127.0.0.1 with its files below one folder.
+
+Other servers get what helps them: TCP_NODELAY=1 in their environment (DCMTK then sends without delay), PDUs of 128 KiB,
+no compression, no limit on answers, no access checks. ``settings`` of each says so, for the report.
+"""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from types import MappingProxyType
+
+from msgspec import Struct
+
+from bench.lean import Target
+from bench.process import Process, await_line, free_port, started
+
+ROOT = Path(__file__).parent.parent
+NO_DELAY = {"TCP_NODELAY": "1"}
+PDU_BYTES = 131072
+ASSOCIATIONS_MAX = 64
+
+
+class Server(Struct, frozen=True):
+    """A running server. ``settings``: what it was given, in one line. ``start_seconds``: until it took connections."""
+
+    name: str
+    target: Target
+    process: Process
+    settings: str
+    start_seconds: float
+
+
+Destinations = Mapping[str, int]  # AE title to port
+NOWHERE: Destinations = MappingProxyType({})
+
+
+@contextmanager
+def filmroom(
+    folder: Path, destinations: Destinations = NOWHERE, *, intake_bytes: int | None = None
+) -> Iterator[Server]:
+    """Our own server, as a user starts it."""
+    command: list[str | Path] = [sys.executable, "-m", "filmroom", "serve"]
+    command += [folder / "store", "--dimse-port", "0", "--http-port", "0"]
+    for title, port in destinations.items():
+        command += ["--peer", f"{title}=127.0.0.1:{port}"]
+    environment = {"PYTHONPATH": f"{ROOT}:{os.environ.get('PYTHONPATH', '')}", "NO_COLOR": "1"}
+    if intake_bytes is not None:
+        environment["FILMROOM_STORE_INTAKE_BYTES_MAX"] = str(intake_bytes)
+    begun = time.perf_counter()
+    with started(command, folder, None, environment) as process:
+        line = await_line(process, "ready ")
+        seconds = time.perf_counter() - begun
+        port = int(line.split()[1].rpartition(":")[2])
+        settings = f"intake {intake_bytes >> 20} MiB" if intake_bytes else "defaults"
+        yield Server("filmroom", Target(port, "FILMROOM"), process, settings, seconds)
+
+
+@contextmanager
+def orthanc(folder: Path, destinations: Destinations = NOWHERE, *, no_delay: bool = True) -> Iterator[Server]:
+    """Orthanc with SQLite, its files on the same disk."""
+    port, web_port = free_port(), free_port()
+    folder.mkdir(parents=True, exist_ok=True)
+    settings = {
+        "Name": "bench",
+        "DicomAet": "ORTHANC",
+        "DicomPort": port,
+        "HttpPort": web_port,
+        "RemoteAccessAllowed": False,
+        "StorageDirectory": str(folder / "store"),
+        "IndexDirectory": str(folder / "store"),
+        "StorageCompression": False,
+        "DicomCheckCalledAet": False,
+        "DicomAlwaysAllowStore": True,
+        "DicomAlwaysAllowFind": True,
+        "DicomAlwaysAllowMove": True,
+        "LimitFindInstances": 0,
+        "LimitFindResults": 0,
+        "MaximumPduLength": PDU_BYTES,
+        "SaveJobs": False,
+        "DicomModalities": {title: [title, "127.0.0.1", at] for title, at in destinations.items()},
+    }
+    (folder / "orthanc.json").write_text(json.dumps(settings))
+    with _started(
+        "orthanc", ["Orthanc", folder / "orthanc.json"], folder, port, "ORTHANC", no_delay, "SQLite"
+    ) as server:
+        yield server
+
+
+@contextmanager
+def dcmqrscp(folder: Path, destinations: Destinations = NOWHERE) -> Iterator[Server]:
+    """DCMTK's archive. It loses data with more than one sender: store into it by one association."""
+    port = free_port()
+    (folder / "store").mkdir(parents=True, exist_ok=True)
+    hosts = "\n".join(f"h{title.lower()} = ({title}, 127.0.0.1, {at})" for title, at in destinations.items())
+    (folder / "dcmqrscp.cfg").write_text(
+        f"NetworkTCPPort = {port}\nMaxPDUSize = {PDU_BYTES}\nMaxAssociations = {ASSOCIATIONS_MAX}\n"
+        f"HostTable BEGIN\n{hosts}\nHostTable END\nVendorTable BEGIN\nVendorTable END\n"
+        f"AETable BEGIN\nQRSCP {folder / 'store'} RW (100000, 1024gb) ANY\nAETable END\n"
+    )
+    command: list[str | Path] = ["dcmqrscp", "-c", folder / "dcmqrscp.cfg"]
+    with _started("dcmqrscp", command, folder, port, "QRSCP", True, "a process an association") as server:
+        yield server
+
+
+@contextmanager
+def storescp(folder: Path, *, fork: bool = False) -> Iterator[Server]:
+    """DCMTK's receiver that keeps nothing: where C-MOVE sends to, and the yardstick of receiving.
+
+    One association at a time, or with ``fork`` a process each.
+    """
+    port = free_port()
+    command: list[str | Path] = ["storescp", "--ignore", "--max-pdu", str(PDU_BYTES)]
+    command += ["--fork", str(port)] if fork else [str(port)]
+    with _started("storescp --ignore", command, folder, port, "STORESCP", True, "keeps nothing") as server:
+        yield server
+
+
+@contextmanager
+def own_sink(folder: Path, *, segments: int = 0) -> Iterator[Server]:
+    """Our receiver alone: dropping what comes, or with ``segments`` keeping it in an intake that nothing drains."""
+    command = [sys.executable, "-m", "bench", "sink", "--segments", str(segments), "--folder", str(folder)]
+    begun = time.perf_counter()
+    with started(command, folder, None, {"PYTHONPATH": str(ROOT)}) as process:
+        port = int(await_line(process, "ready ").split()[1])
+        name = "intake alone" if segments else "lean sink"
+        yield Server(name, Target(port, "SINK"), process, "", time.perf_counter() - begun)
+
+
+@contextmanager
+def storescp_sinks(folder: Path, count: int) -> Iterator[tuple[Destinations, list[Server]]]:
+    """One ``storescp --ignore`` for each worker, under the AE titles WS1, WS2, ..."""
+    with ExitStack() as running:
+        servers = [running.enter_context(storescp(folder / f"sink{number}")) for number in range(1, count + 1)]
+        yield {f"WS{number}": server.target.port for number, server in enumerate(servers, 1)}, servers
+
+
+@contextmanager
+def _started(
+    name: str, command: list[str | Path], folder: Path, port: int, title: str, no_delay: bool, note: str
+) -> Iterator[Server]:
+    begun = time.perf_counter()
+    with started(command, folder, port, NO_DELAY if no_delay else {}) as process:
+        settings = f"{note}, PDU {PDU_BYTES}, TCP_NODELAY={int(no_delay)}"
+        yield Server(name, Target(port, title), process, settings, time.perf_counter() - begun)

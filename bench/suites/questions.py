@@ -1,0 +1,57 @@
+"""C-FIND by a lean client: 104 instances of a series; a study by PatientID among few and among many studies."""
+
+import statistics
+from contextlib import ExitStack
+from functools import partial
+
+from bench import lean
+from bench.asking import Keys, check_kept, find_times_ms, instances_of_series, studies_of_patient
+from bench.bench import Bench, shares
+from bench.data import Shape, patient_id
+from bench.pairs import Figures, compare
+from bench.peers import Server, filmroom, orthanc
+
+FEW, MANY = 19, 409
+RUNS = 30
+
+
+def run(bench: Bench) -> None:
+    """Both servers hold one whole study (stub pixels), then small ones up to FEW, then up to MANY studies."""
+    whole = Shape(stub=True, seed=4)
+    files = bench.files(whole)
+    series = instances_of_series(files[0].study_uid, files[0].series_uid)
+    patient = studies_of_patient(patient_id(whole, 0))
+    with ExitStack() as running:
+        folder = running.enter_context(bench.room("find"))
+        ours = running.enter_context(filmroom(folder / "filmroom"))
+        other = running.enter_context(orthanc(folder / "orthanc"))
+        fill(bench, (ours, other), whole)
+        for studies, seed, before in ((FEW, 5, 1), (MANY, 6, FEW)):
+            fill(bench, (ours, other), Shape(studies=studies - before, series=1, instances=2, stub=True, seed=seed))
+            bench.report.heading(f"C-FIND at {studies} studies, lean client, median of {RUNS}")
+            ask(bench, "104 instances of a series", ours, other, series, 104, 1 / 5)
+            ask(bench, "study by PatientID", ours, other, patient, 1, None)
+
+
+def ask(bench: Bench, name: str, ours: Server, other: Server, keys: Keys, matches: int, most: float | None) -> None:
+    """One question to both."""
+    found = compare(partial(asked, ours, keys, matches), partial(asked, other, keys, matches), bench.rounds)
+    bench.report.compared(
+        name, "ms", found["median_ms"], other.name, most=most, note="wanted < 0.8 ms" if most is None else ""
+    )
+    bench.report.compared("  the quickest", "ms", found["least_ms"], other.name)
+
+
+def asked(server: Server, keys: Keys, matches: int) -> Figures:
+    times = find_times_ms(server.target, keys, matches, RUNS)
+    return {"median_ms": statistics.median(times), "least_ms": min(times)}
+
+
+def fill(bench: Bench, servers: tuple[Server, ...], shape: Shape) -> None:
+    """Store the shape's files in each server."""
+    files = bench.files(shape)
+    for server in servers:
+        bench.report.server(server.name, server.settings)
+        lean.store(server.target, shares(files, 4))
+        check_kept(server.target, files)
+        server.process.await_rest()

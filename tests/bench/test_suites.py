@@ -1,0 +1,59 @@
+"""Every suite runs from end to end on a few instances, and what it writes can be read."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from bench import data
+from bench.__main__ import SUITES, main
+from bench.machine import machine
+from bench.report import Line, Report, shown
+from bench.suites import idle, scan
+
+
+def test_scan_and_idle_are_written_with_their_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if shutil.which("Orthanc") is None:
+        pytest.skip("Orthanc is not installed")
+    monkeypatch.setattr(scan, "OURS_RUNS", 3)
+    monkeypatch.setattr(scan, "THEIRS_RUNS", 1)
+    out = tmp_path / "out" / "results.json"
+    assert main(["run", "scan", "idle", "--folder", str(tmp_path / "bench"), "--out", str(out)]) == 0
+    found = json.loads(out.read_bytes())
+    assert found["machine_before"]["processor_count"] == machine(tmp_path).processor_count
+    assert {line["measure"] for line in found["lines"]} >= {"filmroom: start to ready", "describe and header_json"}
+    assert set(found["servers"]) == {"filmroom", "orthanc"}
+    assert not list((tmp_path / "bench" / "run").iterdir())
+
+
+def test_a_suite_that_meets_a_wrong_answer_gives_no_figure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def wrong(file: bytes) -> str:
+        return json.dumps({"00080016": {}})
+
+    monkeypatch.setattr(scan, "theirs", wrong)
+    out = tmp_path / "results.json"
+    assert main(["run", "scan", "--folder", str(tmp_path), "--out", str(out)]) == 1
+    assert json.loads(out.read_bytes())["lines"] == []
+
+
+def test_names_and_missed_targets_show() -> None:
+    assert set(SUITES) == {"scan", "idle", "store", "receiving", "move", "find", "index"}
+    line = Line(measure="a", unit="ms", ours=2.0, wanted="<= 1", meets=False)
+    assert "MISSED" in shown(line) and "met" not in shown(line)
+    assert idle.IDLE_MIB_WANTED == 120
+
+
+def test_generated_patients_have_the_id_that_questions_ask_for() -> None:
+    shape = data.Shape(studies=2, series=1, instances=1, stub=True, seed=5)
+    for study in range(2):
+        file = next(data.study_files(shape, study))
+        assert data.patient_id(shape, study).encode() in file.data
+
+
+def test_report_keeps_what_servers_were_run_with(tmp_path: Path) -> None:
+    said: list[str] = []
+    report = Report(tmp_path, said.append)
+    report.server("orthanc", "SQLite")
+    report.server("orthanc", "SQLite")
+    assert len(said) == 1
