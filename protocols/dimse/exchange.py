@@ -7,6 +7,10 @@ from protocols.dimse import commands
 from protocols.dimse.commands import Command, Counters
 
 
+class Gone(Exception):
+    """The association cannot go on; ``str`` says why."""
+
+
 class Line(Protocol):
     """The association below an exchange."""
 

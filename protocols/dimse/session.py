@@ -3,35 +3,23 @@
 import contextlib
 import logging
 import os
-import select
 import struct
-from collections import deque
 from typing import Literal
 
 import trio
 
-from native import wire
-from protocols.dimse import classes, commands
 from protocols.dimse.association import Aborted, Association, Happened, Requested
-from protocols.dimse.exchange import Exchange
+from protocols.dimse.exchange import Gone
 from protocols.dimse.negotiation import LOCAL_LIMIT_EXCEEDED, Accepted, Rejected, negotiate
-from protocols.dimse.services import find, retrieve, store
+from protocols.dimse.services import store
+from protocols.dimse.serving import Serving
 from protocols.dimse.site import Site
-from protocols.dimse.status import Status
 from protocols.dimse.transitions import Event, State
 
 log = logging.getLogger("filmroom.dimse")
 
 RECEIVE_BYTES = 65_536
-# We answer an asynchronous window of (1, 1); a peer that sends this many requests ahead does not keep to it.
-AHEAD_MAX = 16
-
-Message = tuple[int, commands.Command, bytes]
 Phase = Literal["opening", "idle", "busy", "closing"]
-
-
-class Gone(Exception):
-    """The association cannot go on; ``str`` says why."""
 
 
 class Session:
@@ -223,127 +211,6 @@ class Session:
 
     def take_rest(self) -> bytes:
         return self._association.take_rest()
-
-
-class Serving:
-    """An established association: leases threads to receive, hands messages to the services, one after the other."""
-
-    def __init__(self, session: Session, accepted: Accepted) -> None:
-        self._session = session
-        self._site = session.site
-        self._accepted = accepted
-        self.receiver = store.receiver_for(accepted, session.site, session.address)
-        self.interrupt = session.site.interrupts.new()
-        self._inbox: deque[Message] = deque()
-        self._ended = 0
-        self._current = -1
-        self._cancelled = False
-        self._poll = select.poll()
-        self._poll.register(session.fileno(), select.POLLIN)
-
-    async def run(self) -> None:
-        """Until the association ends; the association knows it then."""
-        await self._feed(self._session.take_rest())
-        while True:
-            if self._inbox:
-                await self._perform(*self._inbox.popleft())
-            elif self._ended:
-                return await self._finish()
-            elif not await self._session.wait_readable():
-                return await self._session.abort("idle for too long, or shutting down")
-            else:
-                await self._lease()
-
-    async def send(self, data: bytes) -> None:
-        await self._session.send(data)
-
-    async def is_over(self, message_id: int) -> bool:
-        """See ``exchange.Line``."""
-        if not self._ended and not self._inbox and self._poll.poll(0):
-            await self._lease()
-        return bool(self._ended) or (self._cancelled and self._current == message_id)
-
-    async def _lease(self) -> None:
-        event = wire.EVENT_NEED
-        while event == wire.EVENT_NEED:
-            event = await self._site.leases.run(self.receiver, self._session.fileno(), self.interrupt)
-        if event == wire.EVENT_CANCEL:
-            self.interrupt.clear()
-        await self._take(event)
-
-    async def _feed(self, data: bytes) -> None:
-        event = self.receiver.feed(data)
-        await self._send_output()
-        await self._take(event)
-
-    async def _take(self, event: int) -> None:
-        """Messages into the inbox, until the receiver has no more; C-CANCEL takes effect at once."""
-        while event == wire.EVENT_MESSAGE:
-            context_id, command_bytes, identifier = self.receiver.take_message()
-            try:
-                command = commands.parse(command_bytes)
-            except ValueError as error:
-                await self._session.end(Event.INVALID_PDU)
-                raise Gone(str(error)) from error
-            if command.field == commands.Field.C_CANCEL_RQ:
-                self._cancelled = self._cancelled or command.message_id == self._current
-            elif not command.is_response:
-                self._inbox.append((context_id, command, identifier or b""))
-            if len(self._inbox) > AHEAD_MAX:
-                await self._session.end(Event.INVALID_PDU)
-                raise Gone("more requests at once than the asynchronous window allows")
-            event = self.receiver.feed(b"")
-            await self._send_output()
-        if event not in (wire.EVENT_NEED, wire.EVENT_IDLE, wire.EVENT_CANCEL):
-            self._ended = event
-
-    async def _send_output(self) -> None:
-        output = self.receiver.take_output()
-        if output:
-            await self._session.send(output)
-
-    async def _perform(self, context_id: int, command: commands.Command, identifier: bytes) -> None:
-        abstract, transfer, _ = self._accepted.contexts[context_id]
-        settings = self._site.settings
-        exchange = Exchange(
-            self,
-            command,
-            context_id,
-            transfer,
-            identifier,
-            calling_ae_title=self._accepted.calling_ae_title,
-            pdu_bytes_max=min(
-                self._accepted.peer_pdu_bytes_max or settings.pdu_bytes_sent_max, settings.pdu_bytes_sent_max
-            ),
-            send_bytes=settings.find_send_bytes,
-        )
-        self._current, self._cancelled = command.message_id, False
-        if command.sop_class_uid != abstract:
-            exchange.respond(Status.NO_SUCH_SOP_CLASS)
-        elif command.field == commands.Field.C_FIND_RQ and abstract in classes.FIND:
-            await find.answer(exchange, self._site)
-        elif command.field == commands.Field.C_MOVE_RQ and abstract in classes.MOVE:
-            await retrieve.answer(exchange, self._site)
-        elif command.field == commands.Field.C_ECHO_RQ:
-            exchange.respond(Status.SUCCESS)
-        else:
-            exchange.respond(Status.UNRECOGNISED_OPERATION)
-        await exchange.flush()
-        self._current = -1
-
-    async def _finish(self) -> None:
-        match self._ended:
-            case wire.EVENT_RELEASE:
-                await self._session.end(Event.RELEASE_RQ_PDU)
-            case wire.EVENT_ABORT:
-                await self._session.end(Event.ABORT_PDU)
-            case wire.EVENT_EOF:
-                await self._session.end(Event.CLOSED)
-            case wire.EVENT_RELEASED:
-                await self._session.end(Event.RELEASE_RP_PDU)
-            case _:
-                log.info("protocol error", extra={"why": self.receiver.reason})
-                await self._session.end(Event.INVALID_PDU)
 
 
 def _why(error: BaseException) -> str:
