@@ -120,7 +120,7 @@ cdef class Gather:
             object_begin, length = self.lane.spool_map(&self.spool), self.spool.length
         else:
             object_begin, length = self.gathered.data + self.headroom, self.gathered.end - self.headroom
-        if object_begin == NULL:
+        if object_begin == NULL and self.way != REFUSED:
             self.refuse(STATUS_OUT_OF_RESOURCES, 0)
         if self.way != REFUSED:
             self.check(object_begin + self.head_bytes, length - self.head_bytes, request, syntax)
