@@ -94,12 +94,18 @@ class Archive:
     async def reader(self, instances: Sequence[Instance]) -> AsyncIterator[AsyncIterator[Window]]:
         """Windows of open objects, the next one opened while the reader uses this one. Closes what it opened."""
         send, receive = trio.open_memory_channel[Window](0)
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._read_ahead, instances, send)
-            try:
-                yield self._closing(receive)
-            finally:
-                nursery.cancel_scope.cancel()
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._read_ahead, instances, send)
+                try:
+                    yield self._closing(receive)
+                finally:
+                    nursery.cancel_scope.cancel()
+        except ExceptionGroup as group:  # the nursery is our own affair: callers catch Corrupt, not a group of one
+            first: Exception = group
+            while isinstance(first, ExceptionGroup):
+                first = first.exceptions[0]
+            raise first from None
 
     async def _read_ahead(self, instances: Sequence[Instance], send: "trio.MemorySendChannel[Window]") -> None:
         async with send:

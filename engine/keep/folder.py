@@ -208,7 +208,8 @@ class FolderStore:
             os.close(directory)
 
     def _write_pending(self, path: str, fill: Callable[[int], object], rename: Rename) -> None:
-        fd = self._fill_and_name(path, fill, rename, durable=False)
+        # What a rename takes the name from may be durable, and another record's only bytes: no torn file in its place.
+        fd = self._fill_and_name(path, fill, rename, durable=rename is os.replace)
         self._pending.add_file(fd, posix.parent(path))
 
     def _fill_and_name(self, path: str, fill: Callable[[int], object], rename: Rename, *, durable: bool) -> int:

@@ -44,7 +44,7 @@ class ObjectStore(Protocol):
     def put(self, key: str, parts: Sequence[Buffer], *, durable: bool) -> None:
         """An object in place of an older one, at once and whole.
 
-        With ``durable=False`` power loss before ``sync_pending`` may take both: only for bytes that the intake holds.
+        With ``durable=False`` power loss before ``sync_pending`` leaves the one or the other, whole.
         """
         ...
 

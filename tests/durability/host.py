@@ -82,10 +82,11 @@ class Host:
         except (FilmroomError, OSError) as error:
             self.answer("failed", type(error).__name__, str(error))
 
-    def _load(self, sends: list[Send]) -> list[tuple[int, str]]:
-        """Send all, several at a time, those of one instance in order; what was refused, by index."""
+    def _load(self, sends: list[Send], first: int) -> list[tuple[int, str]]:
+        """Send all, several at a time, those of one instance in order; what was refused, by index from ``first``."""
         refused: list[tuple[int, str]] = []
-        lanes = [[(i, send) for i, send in enumerate(sends) if send.number % SENDERS == n] for n in range(SENDERS)]
+        numbered = list(enumerate(sends, first))
+        lanes = [[one for one in numbered if one[1].number % SENDERS == n] for n in range(SENDERS)]
         senders = [
             threading.Thread(target=self._send, args=(number % 2 == 1, lane, refused), daemon=True)
             for number, lane in enumerate(lanes)

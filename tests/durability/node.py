@@ -68,9 +68,12 @@ class Node:
         except OSError as error:
             raise Died(self._ended()) from error
 
-    def load(self, sends: list[Send], kill_after: int | None = None) -> list[tuple[int, str]]:
-        """Sends all, or kills at the given count of acknowledgements. What was refused. Raises ``Died``."""
-        self.tell("load", sends)
+    def load(self, sends: list[Send], kill_after: int | None = None, first: int = 0) -> list[tuple[int, str]]:
+        """Sends all, or kills at the given count of acknowledgements. What was refused. Raises ``Died``.
+
+        The indices that come back count from ``first``.
+        """
+        self.tell("load", sends, first)
         return self._answer(kill_after)  # type: ignore[no-any-return]
 
     def snapshot(self) -> Snapshot:

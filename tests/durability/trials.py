@@ -3,8 +3,11 @@
 import errno
 import random
 import shutil
+import signal
+import threading
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -15,9 +18,12 @@ from tests.durability.files import Send, plan
 from tests.durability.host import Order
 from tests.durability.node import Died, Node, Refused, booted
 from tests.durability.recorder import Call, Change, Fault, Line, When, read
+from tests.durability.serving import Server, send_dcmtk, send_lean
 
 SENDS: Final = 24
 ROUNDS: Final = 3
+SENDERS: Final = 4
+SENDER_SECONDS_MAX: Final = 60
 
 # Calls that write bytes can stop half-way, and can be told that the disk is full.
 WRITING: Final = (Call.write, Call.pwrite, Call.writev, Call.pwritev, Call.copy_file_range, Call.sendfile)
@@ -199,3 +205,69 @@ def _lost_power(
     except ValueError as error:
         return [f"the harness: {error}"]
     return []
+
+
+def kill_server(folder: Path, seed: int) -> list[str]:
+    """kill -9 on ``filmroom serve``, twice, while DCMTK and lean senders store to it; then the facts."""
+    chance = random.Random(f"server {seed}")
+    sends = [Send(seed, number, large=number % 11 == 0) for number in range(SENDS * 4)]
+    promised: set[int] = set()
+    for life in range(2):
+        part = [(index, send) for index, send in enumerate(sends) if index % 2 == life]
+        files = folder / f"files-{life}"
+        with Server(folder / "store") as server:
+            promised |= killed_load(server, part, files, kill_after=chance.randrange(1, len(part) * 3 // 4))
+        if server.process.returncode != -signal.SIGKILL:
+            return [f"the server ended by itself: {server.errors!r}"]
+    return examine(folder / "store", sends, promised, thorough=False)
+
+
+def killed_load(server: Server, sends: list[tuple[int, Send]], files: Path, kill_after: int) -> set[int]:
+    """Three lean senders and one of DCMTK at once; killed at the given count of answers. Who was told success."""
+    told: set[int] = set()
+    refused: set[int] = set()
+    lock = threading.Lock()
+
+    def answered(index: int, status: int) -> None:
+        with lock:
+            (refused if status else told).add(index)
+            if len(told) == kill_after:
+                server.process.kill()
+
+    shares = [sends[first::SENDERS] for first in range(SENDERS)]
+    senders = [threading.Thread(target=send_lean, args=(server.dicom, share, answered)) for share in shares[1:]]
+    senders.append(threading.Thread(target=send_dcmtk, args=(server.dicom, shares[0], files, answered)))
+    for sender in senders:
+        sender.start()
+    for sender in senders:
+        sender.join(SENDER_SECONDS_MAX)
+    assert not any(sender.is_alive() for sender in senders), "a sender waits for an answer that does not come"
+    assert not refused, f"{len(refused)} refused"
+    return told
+
+
+def record_after_crash(folder: Path, seed: int, count: int = SENDS * 2) -> Recording:
+    """A life that dies at a seeded call, and the recovery and load of the next one, in one recording.
+
+    What the first one has not synced stands in the page cache alone: nobody but the recovery can make it safe.
+    """
+    chance = random.Random(f"crash {seed}")
+    sends = plan(seed, count)
+    disk, base, log = folder / "disk", folder / "base", folder / "log"
+    root = disk / "of" / "mine"
+    base.mkdir(parents=True)
+    disk.mkdir()
+    inodes = inodes_of(disk, base)
+    order = Order(root=str(root), disk=str(disk), log=str(log), checkpoint=chance.choice(("auto", "files")))
+    call = chance.choice((Call.pwrite, Call.copy_file_range, Call.rename, Call.writev))
+    place = chance.randrange(4, 14)
+    with Node(order) as node:
+        node.opened().ask("aim", Fault(call=call, when=When.kill_after, first=place, last=place))
+        with suppress(Died):
+            node.load(sends[: count // 2])
+    with Node(order) as node:
+        node.opened()
+        node.load(sends[count // 2 :], first=count // 2)
+        node.close()
+    data = memoryview(log.read_bytes())
+    return Recording(disk, base, log, sends, positions(data), data, frozenset(), inodes)

@@ -201,3 +201,19 @@ def test_changes_are_read_on_from_their_cursor() -> None:
             assert sorted(seen) == sorted(file.sop_instance_uid for file in sent)
 
     run(work)
+
+
+def test_a_damaged_object_is_said_to_be_corrupt_by_itself(tmp_path: Path) -> None:
+    """Not in a group of exceptions, which nobody catches."""
+
+    async def work() -> None:
+        url = str(tmp_path / "archive")
+        async with engine.open(url) as archive:
+            await archive.store(next(files(SHAPE)).data)
+        for path in (tmp_path / "archive" / "archive" / "t" / "default" / "o").rglob("*.dcm"):
+            path.write_bytes(path.read_bytes()[:-1] + b"?")
+        async with engine.open(url) as archive:
+            with pytest.raises(engine.Corrupt):
+                await fetched(archive)
+
+    run(work)

@@ -133,3 +133,16 @@ def test_many_are_kept_at_once(store: ObjectStore) -> None:
         assert keep_objects(store, "default", sources) == names
         assert keep_objects(store, "default", sources, rewrite=True) == names
     assert [store.get(object_key("default", name)) for name in names] == contents
+
+
+def test_a_rewrite_syncs_the_bytes_before_they_take_the_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The object may be durable, and the only bytes of an earlier record: power loss must not find it torn."""
+    store = FolderStore(tmp_path / "archive", checkpoint="files")
+    keep_object(store, "default", NAME, CONTENT)
+    store.sync_pending()
+    steps: list[str] = []
+    fsync, replace = os.fsync, os.replace
+    monkeypatch.setattr(os, "fsync", lambda fd: steps.append(f"sync of {os.fstat(fd).st_size}") or fsync(fd))
+    monkeypatch.setattr(os, "replace", lambda *names: steps.append("replace") or replace(*names))
+    keep_object(store, "default", NAME, CONTENT, rewrite=True)
+    assert steps == [f"sync of {len(CONTENT)}", "replace"]

@@ -1,0 +1,45 @@
+"""A running server: killed while DCMTK and lean senders store to it; full while it is asked to end."""
+
+import errno
+from pathlib import Path
+
+import pytest
+
+from tests.durability import trials
+from tests.durability.facts import examine
+from tests.durability.files import Send
+from tests.durability.recorder import Call, Fault, When
+from tests.durability.scale import many
+from tests.durability.serving import STORESCU, Server, send_lean
+
+needs_dcmtk = pytest.mark.skipif(not STORESCU.exists(), reason="DCMTK is not installed: apt-get install dcmtk")
+# The trials' limits give a store that refuses 0.5 s, and the ports 5 s at most; a slow machine gets the rest.
+END_SECONDS_MAX = 20
+
+
+def sends_of(seed: int, count: int) -> list[Send]:
+    return [Send(seed, number, large=number % 9 == 0) for number in range(count)]
+
+
+@needs_dcmtk
+@pytest.mark.parametrize("seed", range(5))
+def test_what_a_server_answered_survives_kill_9(seed: int, tmp_path: Path) -> None:
+    assert trials.kill_server(tmp_path, seed) == []
+
+
+@needs_dcmtk
+@pytest.mark.campaign
+@pytest.mark.parametrize("seed", range(100, 100 + many(50)))
+def test_what_a_server_answered_survives_kill_9_for_long(seed: int, tmp_path: Path) -> None:
+    assert trials.kill_server(tmp_path, seed) == []
+
+
+def test_a_server_with_a_full_disk_ends_in_time_and_loses_nothing(tmp_path: Path) -> None:
+    store, sends = tmp_path / "store", sends_of(1, 30)
+    full = Fault(call=Call.copy_file_range, when=When.fail, error=errno.ENOSPC, first=2, last=1 << 30)
+    statuses: dict[int, int] = {}
+    with Server(store, log=tmp_path / "log", fault=full) as server:
+        send_lean(server.dicom, list(enumerate(sends)), statuses.__setitem__)
+        assert set(statuses.items()) == {(index, 0) for index in range(len(sends))}
+        assert server.stop(END_SECONDS_MAX) == 0, server.errors
+    assert examine(store, sends, statuses, thorough=False) == []
