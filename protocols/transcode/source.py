@@ -1,0 +1,72 @@
+"""The stored data set as the transcoder sees it: bytes to walk, and to copy pieces of, in memory or in a file."""
+
+import mmap
+import os
+import zlib
+
+from engine.model import FileRange
+from native.dataset import INFLATED_BYTES_MAX, INFLATED_RATIO_MAX
+from protocols.transcode.refusal import Untranscodable
+from protocols.transcode.syntaxes import DEFLATED, EXPLICIT_LITTLE
+
+INFLATED_BYTES_FREE = 8 << 20
+
+
+class Source:
+    """A data set that begins ``dataset_offset`` bytes into ``source``; a deflated one is inflated under a ceiling.
+
+    ``view`` is for walking: of a file it is a mapping, of which only the pages of element headers are touched. Values
+    are read with ``read``. ``transfer_syntax_uid`` says the plain or encapsulated syntax of the view.
+    """
+
+    def __init__(self, source: FileRange | bytes, dataset_offset: int, transfer_syntax_uid: str) -> None:
+        self._file: FileRange | None = None
+        if isinstance(source, FileRange):
+            self.view = _mapped(source)[dataset_offset:]
+            self._file = FileRange(source.fd, source.offset + dataset_offset, source.length - dataset_offset)
+        else:
+            self.view = memoryview(source)[dataset_offset:]
+        self.transfer_syntax_uid = transfer_syntax_uid
+        if transfer_syntax_uid == DEFLATED:
+            self.view = memoryview(inflated(self.view))
+            self._file = None
+            self.transfer_syntax_uid = EXPLICIT_LITTLE
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Bytes of the data set; raises Untranscodable when the file ends before them."""
+        if self._file is None:
+            return bytes(self.view[offset : offset + length])
+        data = os.pread(self._file.fd, length, self._file.offset + offset)
+        while len(data) < length:
+            more = os.pread(self._file.fd, length - len(data), self._file.offset + offset + len(data))
+            if not more:
+                raise Untranscodable("the object is shorter than its record says")
+            data += more
+        return data
+
+
+def _mapped(source: FileRange) -> memoryview:
+    """The mapping lives as long as the view of it."""
+    if not source.length:
+        return memoryview(b"")
+    start = source.offset - source.offset % mmap.ALLOCATIONGRANULARITY
+    skipped = source.offset - start
+    if os.fstat(source.fd).st_size < source.offset + source.length:
+        raise Untranscodable("the object is shorter than its record says")
+    mapping = mmap.mmap(source.fd, skipped + source.length, flags=mmap.MAP_SHARED, prot=mmap.PROT_READ, offset=start)
+    return memoryview(mapping)[skipped:]
+
+
+def inflated(deflated: memoryview) -> bytes:
+    """PS3.5 A.5, under the ceiling of bytes and ratio that holds when objects are received (H26)."""
+    ceiling = min(INFLATED_BYTES_MAX, max(len(deflated) * INFLATED_RATIO_MAX, INFLATED_BYTES_FREE))
+    stream = zlib.decompressobj(-zlib.MAX_WBITS)
+    try:
+        plain = stream.decompress(deflated, ceiling + 1)
+    except zlib.error as error:
+        raise Untranscodable("the deflated data set cannot be inflated") from error
+    if len(plain) > ceiling:
+        raise Untranscodable("the deflated data set inflates beyond the limit")
+    if not stream.eof:
+        raise Untranscodable("the deflated data set is cut")
+    return plain
