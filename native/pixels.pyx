@@ -8,7 +8,6 @@ from native.walker cimport (
     STEP_ELEMENT,
     STEP_END,
     STEP_FAILED,
-    STEP_FRAGMENT,
     STEP_FRAGMENTS,
     STEP_FRAGMENTS_END,
     Step,

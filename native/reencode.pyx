@@ -249,7 +249,6 @@ cdef void on_fragments(Writer* writer, const Walker* walker) noexcept nogil:
 
 
 cdef void on_event(Writer* writer, Step step, const Walker* walker) noexcept nogil:
-    cdef bint undefined
     if writer.skipping:
         if walker.depth < writer.skipping:
             writer.skipping = 0

@@ -41,7 +41,7 @@ _ENCODED_ORDER = (
 
 
 def ways(stored: str, codecs: Codecs) -> tuple[Way, ...]:
-    """All ways of sending what is stored in a syntax, best first; of an unknown one, of video and JPIP only as it is."""
+    """All ways of sending what is stored in a syntax, best first; an unknown one, video and JPIP only as it is."""
     first = Way(stored, "stored")
     if stored in syntaxes.PLAIN:
         plain = [Way(uid, "rewrite") for uid in _PLAIN_ORDER if uid != stored]

@@ -1,6 +1,6 @@
 """Objects in another transfer syntax: whole, for a sender that wants them so, or as a stream."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 
 import msgspec
@@ -57,7 +57,7 @@ class Transcoder:
 
     async def stream(
         self, source: FileRange | bytes, dataset_offset: int, stored_uid: str, target_uid: str
-    ) -> AsyncIterator[bytes]:
+    ) -> AsyncGenerator[bytes, None]:
         """The data set in ``target_uid`` piece by piece, in flat memory: the source must stay open until the last one.
         Raises Untranscodable; of a frame that cannot be read, also in the middle."""
         self._way(stored_uid, target_uid)
