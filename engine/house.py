@@ -40,7 +40,7 @@ class House:
             self.writer = self.node.writer_id(names)
             self.store = open_store(settings)
             opened.callback(self.store.close)
-            self.index = Index.open(self.node.index_path())
+            self.index = Index.open(self.node.index_path(), self.clock, names)
             opened.callback(self.index.close)
             self.journal = Journal.open(self.store, self.tenant, self.writer, self.clock, names)
             self.intake = Intake(
@@ -80,16 +80,11 @@ class House:
             log.warning("journal not sealed; the next start does", extra={"reason": str(error)})
 
     def reindex(self) -> int:
-        """Build the index anew from the journal; queries wait meanwhile, stores do not. Returns the records folded."""
-        count = 0
+        """Build the index anew from the journal while the old one serves; returns the records folded.
 
-        def rebuild() -> None:
-            nonlocal count
-            self.index.clear()
-            count = self._replay(self.index)
-
-        self.ingest.quiesced(rebuild)
-        return count
+        Raises Conflict when that is under way already, Unavailable when the spill does not catch up in time.
+        """
+        return self.index.rebuild(self._replay, lambda: self.ingest.wait_spilled(LIMITS.store_wait_seconds_max))
 
     def changes(self, after: str, limit: int) -> list[Change]:
         """Journal order; each change names the cursor that resumes behind it. Raises Invalid for a foreign cursor."""

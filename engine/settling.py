@@ -12,6 +12,7 @@ from engine.limits import LIMITS
 log = logging.getLogger("filmroom.settling")
 
 RETRY_SECONDS = 5.0
+POLL_SECONDS = 1.0  # rows become old without anybody saying so
 
 
 class Settler:
@@ -47,14 +48,23 @@ class Settler:
 
     def _run(self) -> None:
         while True:
-            self._wake.wait()
+            woken = self._wake.wait(POLL_SECONDS)
             self._wake.clear()
             if self._stopping.is_set():
                 return
-            if self._try():
+            if not woken and not self._index.due():
+                self._rest()
+            elif self._try():
                 continue
-            self._stopping.wait(RETRY_SECONDS)
-            self._wake.set()
+            else:
+                self._stopping.wait(RETRY_SECONDS)
+                self._wake.set()
+
+    def _rest(self) -> None:
+        try:
+            self._index.rest()
+        except FilmroomError as error:
+            log.warning("index not merged", extra={"reason": str(error)})
 
     def _try(self) -> bool:
         try:

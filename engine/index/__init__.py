@@ -1,6 +1,7 @@
 """The index: a fold of the journal, never the truth. Lost, it comes back."""
 
 from engine.index.indexer import FoldOutcome, Index
+from engine.index.pages import Answer
 from engine.index.view import View
 
-__all__ = ["FoldOutcome", "Index", "View"]
+__all__ = ["Answer", "FoldOutcome", "Index", "View"]

@@ -3,12 +3,13 @@
 from typing import Final
 
 from engine.errors import Invalid
-from engine.index.attributes import VALUE_CHARACTERS_MAX, date_number, fold_name, time_number
 from engine.index.matching import AllOf, AnyOf, Between, Predicate, Terms, Wildcard
 from engine.index.schema import DATES, TIMES
+from engine.index.texts import VALUE_CHARACTERS_MAX, date_number, fold_name, time_number
 from engine.model import Key, Level, Query
 
-WILDCARDS_COUNT_MAX: Final = 16  # in one value: bounds the automaton that the index builds for it (H58)
+WILDCARDS_COUNT_MAX: Final = 16  # in one value: more mean nothing to a reader (H58)
+WILDCARD_CHARACTERS_MAX: Final = 256  # of a value with wildcards: bounds what matching one value can cost
 VALUES_COUNT_MAX: Final = 4096  # in one list
 
 _UIDS: Final = {"0020000D": "study", "0020000E": "series", "00080018": "sop"}
@@ -75,7 +76,7 @@ def _of_key(key: Key) -> Predicate | None:
     if key.path in _UIDS and not any(_is_wild(value) for value in values):
         return Terms(_UIDS[key.path], values)
     if key.path in _UIDS:
-        return AnyOf(tuple(_text(_UIDS[key.path], "", value) for value in values))
+        return AnyOf(tuple(_text(_UIDS[key.path], value) for value in values))
     return AnyOf(tuple(_of_value(key.path, value) for value in values))
 
 
@@ -88,7 +89,7 @@ def _of_value(path: str, value: str) -> Predicate:
         return _span(path, value, date_number(_end(value, 0)), date_number(_end(value, 1)), 99999999)
     if path in TIMES and not _is_wild(value):
         return _span(path, value, time_number(_end(value, 0)), time_number(_end(value, 1), "9"), 240000 * 10**6)
-    return _text("kv", f"{path}=", value)
+    return _text(path, value)
 
 
 def _name(path: str, value: str) -> Predicate:
@@ -98,10 +99,10 @@ def _name(path: str, value: str) -> Predicate:
         if not folded or set(folded) == {"*"}:
             continue
         if _is_wild(folded):
-            parts.append(_text("kv", f"{path}=", folded))
+            parts.append(_text(path, folded))
         else:
             # A family name alone names everybody who bears it (C12).
-            parts.append(AnyOf((Terms("kv", (f"{path}={folded}",)), Wildcard("kv", f"{path}={folded}^", "*"))))
+            parts.append(AnyOf((Terms(path, (folded,)), Wildcard(path, folded + "^*"))))
     return AllOf(tuple(parts))
 
 
@@ -117,21 +118,20 @@ def _span(path: str, value: str, low: int | None, high: int | None, most: int) -
         if _end(value, 1).strip() == "":
             high = most
     if low is None or high is None:
-        return Terms("kv", (f"{path}={value}",))
+        return Terms(path, (value,))
     return Between(path, low, high)
 
 
-def _text(field: str, prefix: str, value: str) -> Predicate:
+def _text(field: str, value: str) -> Predicate:
     if not _is_wild(value):
-        return Terms(field, (prefix + value,))
+        return Terms(field, (value,))
     while "**" in value:
         value = value.replace("**", "*")
     if sum(value.count(c) for c in "*?") > WILDCARDS_COUNT_MAX and not set(value) <= {"?", "*"}:
         raise Invalid(f"a value holds more than {WILDCARDS_COUNT_MAX} wildcards")
-    if len(value) > 256:
-        raise Invalid("a value with wildcards is longer than 256 characters")
-    literal = min(value.index(c) for c in "*?" if c in value)
-    return Wildcard(field, prefix + value[:literal], value[literal:])
+    if len(value) > WILDCARD_CHARACTERS_MAX:
+        raise Invalid(f"a value with wildcards is longer than {WILDCARD_CHARACTERS_MAX} characters")
+    return Wildcard(field, value)
 
 
 def _is_wild(value: str) -> bool:

@@ -2,19 +2,23 @@
 
 import logging
 import threading
-from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final, Literal, Protocol
 
 import msgspec
 
-from engine.errors import Corrupt
+from engine.clock import Clock, Identifiers
+from engine.errors import Conflict, Corrupt
+from engine.index.generations import Generations
+from engine.index.hot import HotStudies
 from engine.index.matching import Terms
-from engine.index.members import StudyMembers
+from engine.index.members import rank_of
 from engine.index.memtable import Memtable, Snapshot
+from engine.index.pages import Pages
 from engine.index.schema import Row, instance_row, key_of
-from engine.index.view import Settled, Shard, View, discard
+from engine.index.shard import Settled, Shard
+from engine.index.view import View
 from engine.keep import fold
 from engine.keep.state import EMPTY, decode
 from engine.model import Level, StoreRecord
@@ -25,8 +29,8 @@ Mark = tuple[int, str, int]  # epoch, its nonce, batch number
 
 FRESH_COUNT_MAX: Final = 8192  # rows in memory before they settle: bounds memory and what a search must look through
 FRESH_BYTES_MAX: Final = 48 << 20
+FRESH_SECONDS_MAX: Final = 20.0  # what came settles at the latest then, so that a start has little to fold again
 SUPERSEDED_COUNT_MAX: Final = 500  # settled rows that every search must leave out
-HOT_MEMBERS_COUNT_MAX: Final = 300_000  # instances whose places in studies are kept at hand (about 300 bytes each)
 
 
 class Position(Protocol):
@@ -47,48 +51,67 @@ class FoldOutcome(msgspec.Struct, frozen=True):
 
 
 class Index:
-    """One tenant's index. Thread-safe; ``fold`` and ``note_position`` are for one thread each, ``view`` for any."""
+    """One tenant's index. Thread-safe; ``fold`` and ``note_position`` are for one thread each, ``view`` for any.
 
-    def __init__(self, shard: Shard, directory: Path | None) -> None:
+    ``settle`` and ``rest`` are for one thread at a time; nothing else waits for what they write.
+    """
+
+    cursor: Mapping[str, Mark]
+    _active: Memtable
+    _flushing: Memtable | None
+    _flushing_snapshot: Snapshot | None
+    _hot: HotStudies
+    _view: View | None
+    _superseded: set[str]
+    _positions: dict[str, Mark]
+    _fresh_since: float | None
+
+    def __init__(self, generations: Generations, shard: Shard, clock: Clock, pages: Pages[View]) -> None:
+        self._generations = generations
         self._shard = shard
-        self._directory = directory
+        self._clock = clock
+        self._pages = pages
         self._lock = threading.RLock()
         self._settling = threading.Lock()
+        self._rebuilding = threading.Lock()
+        self._successor: Index | None = None
         self._settled = shard.settled()
-        self._active = Memtable()
-        self._flushing: Memtable | None = None
-        self._flushing_snapshot: Snapshot | None = None
-        self._studies: OrderedDict[str, StudyMembers] = OrderedDict()
-        self._dirty: set[str] = set()
-        self._view: View | None = None
-        self._views_count = 0
-        self._superseded: set[str] = set()
-        self._positions: dict[str, Mark] = _cursor_of(self._settled)
-        self.cursor: Mapping[str, Mark] = dict(self._positions)
+        self._start_empty()
+        self._positions = _cursor_of(self._settled)
+        self.cursor = dict(self._positions)
 
     @classmethod
-    def open(cls, directory: Path | None) -> "Index":
+    def open(
+        cls, directory: Path | None, clock: Clock | None = None, identifiers: Identifiers | None = None
+    ) -> "Index":
         """Opens the index in a folder (None: in memory) as it was last settled. What is damaged or of another form is
         discarded: the caller replays the journal from ``cursor``, which is empty then."""
+        clock, identifiers = clock or Clock(), identifiers or Identifiers()
+        generations = Generations(directory, identifiers)
+        pages: Pages[View] = Pages(clock, identifiers)
         try:
-            return cls(Shard(directory), directory)
+            return cls(generations, Shard(generations.current), clock, pages)
         except Corrupt as error:
             if directory is None:
                 raise
             log.warning("index discarded, to be folded again from the journal", extra={"reason": str(error)})
-            discard(directory)
-            return cls(Shard(directory), directory)
+            generations.use(generations.begin())
+            return cls(generations, Shard(generations.current), clock, pages)
 
     def fold(self, records: Sequence[StoreRecord]) -> list[FoldOutcome]:
         """Take in store records; the next view shows them. Folding a record twice is folding it once."""
         with self._lock:
             known = self._known(records)
-            return [self._fold_one(record, known) for record in records]
+            outcomes = [self._fold_one(record, known) for record in records]
+            if self._successor is not None:
+                self._successor.fold(records)
+            return outcomes
 
     def note_position(self, position: Position) -> None:
         """The journal up to here is folded: the next settle says so."""
         with self._lock:
             self._positions[position.writer] = position.mark
+            self._note_fresh()
 
     def view(self) -> View:
         """Everything folded so far. Concurrent callers share one."""
@@ -98,15 +121,18 @@ class Index:
                 layers = [self._active.snapshot()]
                 if self._flushing_snapshot is not None:
                     layers.append(self._flushing_snapshot)
-                self._views_count += 1
-                self._view = View(self._views_count, self._settled, layers)
+                self._view = View(self._settled, layers, self._pages)
             return self._view
 
     def due(self, times: int = 1) -> bool:
-        """Whether it is time to settle; ``times``: whether that time has come and gone so often."""
-        active = self._active
-        full = active.count >= times * FRESH_COUNT_MAX or active.header_bytes >= times * FRESH_BYTES_MAX
-        return full or (times == 1 and len(self._superseded) >= SUPERSEDED_COUNT_MAX)
+        """Whether it is time to settle: by count, by bytes, or by age (ask again from time to time); ``times``: whether
+        more than so often what is due is waiting."""
+        active, since = self._active, self._fresh_since
+        full = active.count >= times * FRESH_COUNT_MAX or active.held_bytes >= times * FRESH_BYTES_MAX
+        if full or times > 1:
+            return full
+        old = since is not None and self._clock.monotonic() - since >= FRESH_SECONDS_MAX
+        return old or len(self._superseded) >= SUPERSEDED_COUNT_MAX
 
     def settle(self, make_durable: Callable[[], None] = lambda: None) -> None:
         """Make durable what was folded when this began, with the journal position. Views and folds go on meanwhile.
@@ -116,12 +142,14 @@ class Index:
         with self._settling:
             with self._lock:
                 self._refresh()
+                self._fresh_since = None
                 if not self._active.count and self.cursor == self._positions:
                     return
                 flushing, positions = self._active, dict(self._positions)
                 superseded, self._superseded = self._superseded, set()
                 self._flushing, self._flushing_snapshot = flushing, flushing.snapshot()
                 self._active, self._view = Memtable(), None
+                self._hot.are_settling(flushing)
             try:
                 make_durable()
                 self._shard.write(flushing.rows(), sorted(superseded), msgspec.msgpack.encode(positions))
@@ -134,35 +162,88 @@ class Index:
                 self._flushing = self._flushing_snapshot = self._view = None
                 self.cursor = positions
 
+    def rest(self) -> None:
+        """Wait for the merging that settles left behind, and give its memory back: when no more is due for now."""
+        with self._settling:
+            self._shard.rest()
+
+    def rebuild(self, replay: "Callable[[Index], int]", wait_journalled: Callable[[], None]) -> int:
+        """Fold everything anew beside this index, which serves on, and take its place; returns what ``replay`` does.
+
+        ``wait_journalled`` returns when all that was folded before it was called is in the journal; ``replay`` then
+        folds the journal into the index that it is given. What comes meanwhile is folded into both. Raises Conflict
+        when this is under way already; whatever else is raised leaves this index as it was.
+        """
+        if not self._rebuilding.acquire(blocking=False):
+            raise Conflict("the index is being built anew already")
+        place = self._generations.begin()
+        try:
+            successor = Index(self._generations, Shard(place), self._clock, self._pages)
+            with self._lock:
+                self._successor = successor
+            wait_journalled()
+            count = replay(successor)
+            successor.settle()
+            successor.rest()
+            self._become(successor, place)
+            return count
+        finally:
+            with self._lock:
+                self._successor = None
+            self._generations.drop(place)
+            self._rebuilding.release()
+
     def close(self) -> None:
         """Lets go; what is not settled is folded again from journal and intake."""
-        with self._settling, self._lock:
-            self._view = None
-            self._active = Memtable()
-            self._studies.clear()
+        with self._settling:
+            self._shard.rest()
+            with self._lock:
+                self._pages.clear()
+                self._start_empty()
 
     def clear(self) -> None:
         """Forget everything, so that the journal can be folded from its beginning."""
-        with self._settling, self._lock:
-            if self._directory is not None:
-                discard(self._directory)
-            self._shard = Shard(self._directory)
-            self._settled = self._shard.settled()
-            self._active, self._flushing, self._flushing_snapshot, self._view = Memtable(), None, None, None
-            self._studies.clear()
-            self._dirty.clear()
-            self._superseded.clear()
-            self._positions = {}
-            self.cursor = {}
+        with self._settling:
+            self._shard.rest()
+            with self._lock:
+                self._generations.use(self._generations.begin())
+                self._shard = Shard(self._generations.current)
+                self._settled = self._shard.settled()
+                self._start_empty()
+
+    def _start_empty(self) -> None:
+        self._active, self._hot, self._superseded = Memtable(), HotStudies(), set()
+        self._flushing = self._flushing_snapshot = self._view = self._fresh_since = None
+        self._positions, self.cursor = {}, {}
+
+    def _become(self, successor: "Index", place: Path | None) -> None:
+        """Views of before stay as they are: they hold their part of the old index."""
+        with self._settling, self._lock, successor._settling, successor._lock:
+            old, self._shard = self._shard, successor._shard
+            self._settled = successor._settled
+            self._active, self._hot = successor._active, successor._hot
+            self._flushing = self._flushing_snapshot = self._view = None
+            self._superseded = successor._superseded
+            # All that this index had folded is in the successor: journalled before its replay, or folded into both.
+            self._positions = {**successor._positions, **self._positions}
+            self._fresh_since = self._clock.monotonic()
+            self.cursor = successor.cursor
+            self._successor = None
+        old.rest()
+        self._generations.use(place)
 
     def _unsettle(self, flushing: Memtable, superseded: set[str]) -> None:
         """A settle failed: what it would have written stays fresh, below what came meanwhile."""
         with self._lock:
-            newer = list(self._active.rows())
-            for row in newer:
+            for row in list(self._active.rows()):
                 flushing.put(row)
             self._active, self._flushing, self._flushing_snapshot, self._view = flushing, None, None, None
             self._superseded |= superseded
+            self._note_fresh()
+
+    def _note_fresh(self) -> None:
+        if self._fresh_since is None:
+            self._fresh_since = self._clock.monotonic()
 
     def _known(self, records: Sequence[StoreRecord]) -> dict[str, list[Row]]:
         """Settled instances under the SOP Instance UIDs of a batch: one search."""
@@ -188,11 +269,10 @@ class Index:
             row = instance_row(
                 study, series, sop, after, record.header if is_shown or before is None else before.header
             )
-            members = self._members(study)
+            self._hot.put(row, rank_of(after), lambda: self._all_instances(study))
             self._put(row, below is not None)
-            members.put(row)
-            self._dirty.add(study)
             self._view = None
+            self._note_fresh()
         places = {row.key for row in settled} | self._active.places(sop)
         if self._flushing:
             places |= self._flushing.places(sop)
@@ -209,31 +289,17 @@ class Index:
         row = self._active.get(level, study_uid, key)
         return row or (self._flushing.get(level, study_uid, key) if self._flushing else None)
 
-    def _members(self, study_uid: str) -> StudyMembers:
-        """The study's exact sets; gathered from all rows when they are not at hand."""
-        members = self._studies.get(study_uid)
-        if members is None:
-            members = StudyMembers()
-            rows = {row.key: row for row in self._settled.select(Level.INSTANCE, Terms("study", (study_uid,)))}
-            for table in (self._flushing, self._active):
-                if table:
-                    rows.update((row.key, row) for row in table.instances(study_uid))
-            for row in rows.values():
-                members.put(row)
-            members.dirty.clear()
-            self._studies[study_uid] = members
-        self._studies.move_to_end(study_uid)
-        return members
+    def _all_instances(self, study_uid: str) -> tuple[list[Row], list[Row]]:
+        """A study's instances that are settled or about to be, and those that are fresh."""
+        settled = {row.key: row for row in self._settled.select(Level.INSTANCE, Terms("study", (study_uid,)))}
+        if self._flushing:
+            settled.update((row.key, row) for row in self._flushing.instances(study_uid))
+        return list(settled.values()), self._active.instances(study_uid)
 
     def _refresh(self) -> None:
         """Recompute the rows of studies and series that changed."""
-        for study_uid in sorted(self._dirty):
-            for row in self._studies[study_uid].rows(study_uid):
-                self._put(row, True)
-        self._dirty.clear()
-        held = sum(members.count() for members in self._studies.values())
-        while held > HOT_MEMBERS_COUNT_MAX and self._studies:
-            held -= self._studies.popitem(last=False)[1].count()
+        for row, is_settled in self._hot.changed_rows():
+            self._put(row, is_settled)
 
 
 def _cursor_of(settled: Settled) -> dict[str, Mark]:

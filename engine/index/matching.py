@@ -1,4 +1,7 @@
-"""The predicates of a query, and what they mean for one row. Pure; the settled index is asked the same ones."""
+"""The predicates of a query, and what they mean for one row. Pure; the settled index is asked the same ones.
+
+A *field* is a column of the row (``schema.COLUMNS``) or the path of an attribute as ``model.Key`` has it.
+"""
 
 from collections.abc import Collection
 from typing import Protocol
@@ -14,15 +17,14 @@ class Terms(msgspec.Struct, frozen=True):
 
 
 class Wildcard(msgspec.Struct, frozen=True):
-    """One of the field's values begins with ``prefix`` (literal) and goes on as ``pattern`` (* and ?) says."""
+    """One of the field's values is as ``pattern`` says: ``*`` any text, ``?`` any character, all else itself."""
 
     field: str
-    prefix: str
     pattern: str
 
 
 class Between(msgspec.Struct, frozen=True):
-    """The number of the field lies between two bounds, both included."""
+    """A date or time of the field lies between two bounds, both included."""
 
     field: str
     low: int
@@ -49,43 +51,53 @@ class Searchable(Protocol):
 
     def values(self, field: str) -> Collection[str]: ...
 
-    def number(self, field: str) -> int | None: ...
+    def numbers(self, field: str) -> Collection[int]: ...
 
 
 def matches(predicate: Predicate, row: Searchable) -> bool:
     """Whether the row satisfies the predicate."""
-    if isinstance(predicate, AllOf):
-        return all(matches(part, row) for part in predicate.parts)
-    if isinstance(predicate, AnyOf):
-        return any(matches(part, row) for part in predicate.parts)
-    if isinstance(predicate, Terms):
-        values = row.values(predicate.field)
-        return any(value in values for value in predicate.values)
-    if isinstance(predicate, Between):
-        number = row.number(predicate.field)
-        return number is not None and predicate.low <= number <= predicate.high
-    size = len(predicate.prefix)
-    return any(
-        value.startswith(predicate.prefix) and glob(predicate.pattern, value[size:])
-        for value in row.values(predicate.field)
-    )
+    match predicate:
+        case AllOf():
+            return all(matches(part, row) for part in predicate.parts)
+        case AnyOf():
+            return any(matches(part, row) for part in predicate.parts)
+        case Terms():
+            values = row.values(predicate.field)
+            return any(value in values for value in predicate.values)
+        case Between():
+            return any(predicate.low <= number <= predicate.high for number in row.numbers(predicate.field))
+        case Wildcard():
+            return any(glob(predicate.pattern, value) for value in row.values(predicate.field))
 
 
 def glob(pattern: str, text: str) -> bool:
-    """Wildcard matching in time of at most pattern x text, whatever the pattern (H10, H58)."""
-    at = mark = 0
-    star = -1
-    place = 0
-    while place < len(text):
-        if at < len(pattern) and pattern[at] == "*":
-            star, mark = at, place
-            at += 1
-        elif at < len(pattern) and pattern[at] in ("?", text[place]):
-            at += 1
-            place += 1
-        elif star >= 0:
-            mark += 1
-            at, place = star + 1, mark
-        else:
+    """Wildcard matching in at most pattern x text steps, whatever the pattern (H10, H58): each stretch between two
+    ``*`` takes its first place, and is never tried again."""
+    first, *rest = pattern.split("*")
+    if not rest:
+        return len(first) == len(text) and _stands(first, text, 0)
+    last = rest.pop()
+    end = len(text) - len(last)
+    if len(first) > end or not _stands(first, text, 0) or not _stands(last, text, end):
+        return False
+    at = len(first)
+    for stretch in rest:
+        place = _place(stretch, text, at, end)
+        if place < 0:
             return False
-    return all(rest == "*" for rest in pattern[at:])
+        at = place + len(stretch)
+    return True
+
+
+def _stands(stretch: str, text: str, at: int) -> bool:
+    """Whether the text goes on as the stretch says, from a place with room for it."""
+    if "?" not in stretch:
+        return text.startswith(stretch, at)
+    return all(wanted in ("?", text[place]) for place, wanted in enumerate(stretch, at))
+
+
+def _place(stretch: str, text: str, at: int, end: int) -> int:
+    """The first place of the stretch that lies in ``at`` to ``end``; -1 when there is none."""
+    if "?" not in stretch:
+        return text.find(stretch, at, end)
+    return next((place for place in range(at, end - len(stretch) + 1) if _stands(stretch, text, place)), -1)

@@ -12,12 +12,14 @@ Studies = Mapping[str, Mapping[str, Row]]  # study UID -> key -> row
 class Snapshot:
     """What a memtable held at one moment."""
 
-    def __init__(self, levels: Mapping[Level, Studies]) -> None:
+    def __init__(self, levels: Mapping[Level, Studies], held_bytes: int) -> None:
         self._levels = levels
+        self.held_bytes = held_bytes
 
     def get(self, level: Level, study_uid: str, key: str) -> Row | None:
         """One row by its key."""
-        return self._levels[level].get(study_uid, {}).get(key)
+        group = self._levels[level].get(study_uid)
+        return group.get(key) if group else None
 
     def rows(self, level: Level) -> Iterator[Row]:
         """All rows of a level."""
@@ -31,6 +33,8 @@ class Snapshot:
     def select(self, level: Level, predicate: Predicate) -> list[Row]:
         """The rows that match; a study UID among the terms is looked up, not searched."""
         studies = self._levels[level]
+        if not studies:
+            return []
         wanted = _studies_named(predicate)
         groups = (
             studies.values() if wanted is None else (studies[uid] for uid in dict.fromkeys(wanted) if uid in studies)
@@ -46,16 +50,19 @@ class Memtable:
         self._frozen: dict[tuple[Level, str], dict[str, Row]] = {}
         self._sops: dict[str, set[str]] = {}
         self.count = 0
-        self.header_bytes = 0
+        self.held_bytes = 0
 
     def put(self, row: Row) -> None:
         """Add or replace."""
         level = Level(row.facts.level)
         group = self._levels[level].setdefault(row.facts.study_uid, {})
-        if row.key not in group:
+        before = group.get(row.key)
+        if before is None:
             self.count += 1
+        else:
+            self.held_bytes -= before.held_bytes
         group[row.key] = row
-        self.header_bytes += len(row.header)
+        self.held_bytes += row.held_bytes
         self._frozen.pop((level, row.facts.study_uid), None)
         if level == Level.INSTANCE:
             self._sops.setdefault(row.facts.sop_instance_uid, set()).add(row.key)
@@ -72,6 +79,12 @@ class Memtable:
         """The instances of one study."""
         return list(self._levels[Level.INSTANCE].get(study_uid, {}).values())
 
+    def series(self) -> Iterator[tuple[str, str]]:
+        """Study and series UID of every series row."""
+        for group in self._levels[Level.SERIES].values():
+            for row in group.values():
+                yield row.facts.study_uid, row.facts.series_uid
+
     def rows(self) -> Iterator[Row]:
         """All rows."""
         for studies in self._levels.values():
@@ -86,7 +99,7 @@ class Memtable:
                 if (level, uid) not in self._frozen:
                     self._frozen[level, uid] = dict(group)
             frozen[level] = {uid: self._frozen[level, uid] for uid in studies}
-        return Snapshot(frozen)
+        return Snapshot(frozen, self.held_bytes)
 
 
 def _studies_named(predicate: Predicate) -> tuple[str, ...] | None:

@@ -1,32 +1,22 @@
 """The rows of the index: one for each study, series and instance, and how each is made from headers."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Final
 
 import msgspec
 
-from engine.index.attributes import (
-    date_number,
-    element,
-    first_text,
-    level_header,
-    merged,
-    name_terms,
-    pieces,
-    short_texts,
-    texts_of,
-    time_number,
-)
+from engine.index.attributes import element, level_header, short_text
+from engine.index.texts import character_set_of, date_number, text_of, texts_at, texts_in, time_number
 from engine.keep import fold, state
 from engine.model import Instance, Level
+from native import dataset
 
 DATES: Final = ("00080020", "00080021", "00080022", "00080023", "00100030")
 TIMES: Final = ("00080030", "00080031", "00080032", "00080033")
 NUMBERS: Final = (*DATES, *TIMES)
-_OWN_FIELDS: Final = frozenset(("00080018", "0020000D", "0020000E"))
-SEEN_COUNT_MAX: Final = 8192  # most elements are equal in all instances of a series: read once; some 600 bytes each
-_Read = tuple[tuple[str, ...], tuple[tuple[str, int], ...]]  # terms, numbers
-_seen: dict[tuple[str, bytes], _Read] = {}
+COLUMNS: Final = frozenset(("level", "key", "study", "series", "sop"))  # what a row knows beside its attributes
+OWN_TAGS: Final = frozenset((0x00080018, 0x0020000D, 0x0020000E))  # these are columns, never terms
+_OWN_FIELDS: Final = frozenset(f"{tag:08X}" for tag in OWN_TAGS)
 Rank = tuple[int, str, int]  # stamp, writer, lsn of the first store
 
 
@@ -43,51 +33,65 @@ class Facts(msgspec.Struct, frozen=True, array_like=True):
     sop_class_uid: str = ""
 
 
+Load = Callable[[], tuple[bytes, bytes]]
+
+
 class Row:
-    """One study, series or instance. Immutable; what is searchable of it is worked out when first asked."""
+    """One study, series or instance. Immutable. Nothing of its attributes is held beside the stored bytes: what a
+    question asks of them is read from these, so that a fresh row costs little more than its header."""
 
-    __slots__ = ("_numbers", "_terms", "facts", "header", "key", "source")
+    __slots__ = ("_header", "_load", "_source", "facts", "key")
 
-    def __init__(self, facts: Facts, header: bytes, source: bytes = b"") -> None:
-        """``source``: the header to search when it is not the one to answer (a study's first instance)."""
+    def __init__(self, facts: Facts, header: bytes | None, source: bytes = b"", load: Load | None = None) -> None:
+        """``source``: the header to search beside the one to answer (a study's first instance). ``load`` gives both
+        when they are not at hand (None)."""
         self.facts = facts
-        self.header = header
-        self.source = source
         self.key = key_of(facts.study_uid, facts.series_uid, facts.sop_instance_uid)
-        self._terms: frozenset[str] | None = None
-        self._numbers: dict[str, int] = {}
-
-    def values(self, field: str) -> Collection[str]:
-        """The terms of a field, as predicates name it."""
-        if field == "kv":
-            return self.terms
-        facts = self.facts
-        return (
-            {
-                "level": facts.level,
-                "study": facts.study_uid,
-                "series": facts.series_uid,
-                "sop": facts.sop_instance_uid,
-                "key": self.key,
-            }[field],
-        )
+        self._header = header
+        self._source = source
+        self._load = load
 
     @property
-    def terms(self) -> frozenset[str]:
-        """Every ``PATH=value``."""
-        if self._terms is None:
-            self._terms = self._worked_out()
-        return self._terms
+    def header(self) -> bytes:
+        """Explicit VR Little Endian, what the level answers."""
+        if self._header is not None:
+            return self._header
+        return self._load()[0] if self._load else b""
 
-    def number(self, field: str) -> int | None:
-        """A date or time as a number, by path."""
-        return self.numbers().get(field)
+    @property
+    def source(self) -> bytes:
+        """The rest of what is searchable."""
+        if self._header is not None:
+            return self._source
+        return self._load()[1] if self._load else b""
 
-    def numbers(self) -> dict[str, int]:
-        """All of them."""
-        if self._terms is None:
-            self._terms = self._worked_out()
-        return self._numbers
+    @property
+    def held_bytes(self) -> int:
+        """About what the row takes of the memory."""
+        return 600 + len(self._header or b"") + len(self._source) + len(self.facts.state)
+
+    def values(self, field: str) -> Collection[str]:
+        """The values of a column, or of an attribute by its path, as they are compared."""
+        if field not in COLUMNS:
+            return texts_at(self.header, field) or (texts_at(self.source, field) if self.source else ())
+        facts = self.facts
+        if field == "study":
+            return (facts.study_uid,)
+        if field == "series":
+            return (facts.series_uid,)
+        if field == "sop":
+            return (facts.sop_instance_uid,)
+        return (self.key,) if field == "key" else (facts.level,)
+
+    def numbers(self, field: str) -> Collection[int]:
+        """The sound dates or times of an attribute."""
+        numbers = (number_of(field, text) for text in self.values(field))
+        return [number for number in numbers if number is not None]
+
+    def texts(self) -> Iterator[tuple[str, tuple[str, ...]]]:
+        """Everything that is searchable: path and values."""
+        header = dataset.merge((self.header, self.source)) if self.source else self.header
+        return searchable(header, character_set_of(header))
 
     def instance(self) -> Instance | None:
         """The current version; None for rows of other levels."""
@@ -96,38 +100,15 @@ class Row:
             return None
         return fold.instance(state.decode(facts.state), facts.study_uid, facts.series_uid, facts.sop_instance_uid)
 
-    def _worked_out(self) -> frozenset[str]:
-        found: list[str] = []
-        header = merged(self.header, self.source) if self.source else self.header
-        for piece in pieces(header):
-            known = _seen.get(piece)
-            if known is None:
-                known = _read(piece)
-                if len(_seen) >= SEEN_COUNT_MAX:
-                    _seen.clear()
-                _seen[piece] = known
-            terms, numbers = known
-            found.extend(terms)
-            for path, number in numbers:
-                self._numbers.setdefault(path, number)
-        return frozenset(found)
+
+def searchable(header: bytes, character_set: str) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Path and values of what a header (or a part of it) adds to its row's columns."""
+    return ((path, texts) for path, texts in texts_in(header, character_set) if path not in _OWN_FIELDS)
 
 
-def _read(piece: tuple[str, bytes]) -> _Read:
-    character_set, data = piece
-    found: list[str] = []
-    numbers: list[tuple[str, int]] = []
-    for path, vr, text in texts_of(data, character_set):
-        if path in _OWN_FIELDS:
-            continue
-        if vr == b"PN":
-            found.extend(f"{path}={name}" for name in name_terms(text))
-            continue
-        found.append(f"{path}={text}")
-        number = date_number(text) if path in DATES else time_number(text) if path in TIMES else None
-        if number is not None:
-            numbers.append((path, number))
-    return tuple(found), tuple(numbers)
+def number_of(path: str, text: str) -> int | None:
+    """A value of a date or time attribute as the number that ranges compare."""
+    return date_number(text) if path in DATES else time_number(text) if path in TIMES else None
 
 
 def key_of(study_uid: str, series_uid: str = "", sop_instance_uid: str = "") -> str:
@@ -140,16 +121,15 @@ def instance_row(
 ) -> Row:
     """The row of an instance's current version."""
     current = kept.current
-    modality, number = short_texts(header, (0x00080060, 0x00200013))
     return Row(
         Facts(
             Level.INSTANCE,
             study_uid,
             series_uid,
             sop_instance_uid,
-            _whole(number),
+            _whole(short_text(header, 0x00200013)),
             state.encode(kept),
-            modality,
+            short_text(header, 0x00080060),
             current.object.sop_class_uid if current else "",
         ),
         header,
@@ -159,8 +139,8 @@ def instance_row(
 def series_row(study_uid: str, series_uid: str, header: bytes, instance_count: int) -> Row:
     """The row of a series; ``header`` is that of its first instance."""
     computed = element(0x00201209, "IS", str(instance_count))
-    own = merged(computed, level_header(header, Level.SERIES))
-    order = _whole(first_text(header, 0x00200011))
+    own = dataset.merge((computed, level_header(header, Level.SERIES)))
+    order = _whole(short_text(header, 0x00200011))
     return Row(Facts(Level.SERIES, study_uid, series_uid, "", order), own, header)
 
 
@@ -181,9 +161,9 @@ def study_row(
             element(0x00201208, "IS", str(instance_count)),
         )
     )
-    own = merged(computed, level_header(header, Level.STUDY))
-    day = date_number(first_text(header, 0x00080020)) or 0
-    clock = time_number(first_text(header, 0x00080030)) or 0
+    own = dataset.merge((computed, level_header(header, Level.STUDY)))
+    day = date_number(text_of(header, 0x00080020)) or 0
+    clock = time_number(text_of(header, 0x00080030)) or 0
     return Row(Facts(Level.STUDY, study_uid, "", "", day * 10**6 + clock // 10**6), own, header)
 
 

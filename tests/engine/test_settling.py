@@ -2,6 +2,7 @@
 
 import errno
 import os
+import threading
 from pathlib import Path
 
 import msgspec
@@ -9,11 +10,12 @@ import pytest
 
 import engine
 from bench.data import Shape, files
-from engine.clock import Clock, Identifiers
+from engine.clock import Clock, Identifiers, ManualClock
 from engine.errors import Fenced, Unavailable
 from engine.house import House
 from engine.index import Index
-from engine.index.view import Shard
+from engine.index.indexer import FRESH_SECONDS_MAX
+from engine.index.shard import Shard
 from engine.keep.intake import Intake
 from engine.keep.node_directory import DiskNode
 from engine.model import Level, Origin, Query
@@ -57,6 +59,21 @@ def test_the_records_are_synced_between_fold_and_settle(tmp_path: Path, monkeypa
     settler.stop(settle=True)
     assert synced == [wanted]
     intake.close()
+
+
+def test_what_is_old_settles_with_nobody_saying_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.settling.POLL_SECONDS", 0.01)
+    clock, settled = ManualClock(), threading.Event()
+    intake, index = open_intake(tmp_path / "node"), Index.open(tmp_path / "index", clock)
+    settler = Settler(index, intake, settled.set)
+    settler.start()
+    index.fold(archive())
+    clock.advance(FRESH_SECONDS_MAX)
+    assert settled.wait(30)
+    settler.stop(settle=False)
+    index.close()
+    intake.close()
+    assert count(Index.open(tmp_path / "index")) == len(archive())
 
 
 def test_a_settle_that_fails_leaves_the_node_at_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,21 +4,11 @@ from struct import pack
 
 import pytest
 
-from engine.index.attributes import (
-    date_number,
-    element,
-    elements,
-    first_text,
-    level_header,
-    merged,
-    name_terms,
-    pieces,
-    short_texts,
-    texts_of,
-    time_number,
-)
+from engine.index.attributes import element, elements, level_header, short_text
 from engine.index.matching import glob
+from engine.index.texts import character_set_of, date_number, name_terms, text_of, texts_at, texts_in, time_number
 from engine.model import Level
+from native import dataset, parts
 
 
 def sequence(tag: int, *items: bytes) -> bytes:
@@ -47,43 +37,50 @@ HEADER = b"".join(
 )
 
 
+SEARCHED = {
+    "00080005": ("ISO_IR 100",),
+    "00080060": ("CT",),
+    "00090010": ("ACME 1.0",),
+    "0009,ACME 1.0,01": ("private",),
+    "00091101": ("nobody's",),
+    "00100010": ("muller^hans",),
+    "00200013": ("7",),
+    "00280010": ("512",),
+    "00400275.00400007": ("CT", "Head"),
+    "00400275.00400008.00080100": ("X1",),
+}
+
+
 def test_paths_of_plain_private_and_nested_values() -> None:
-    found = [text for character_set, piece in pieces(HEADER) for text in texts_of(piece, character_set)]
-    assert [(path, text) for path, _, text in found] == [
-        ("00080005", "ISO_IR 100"),
-        ("00080060", "CT"),
-        ("00090010", "ACME 1.0"),
-        ("0009,ACME 1.0,01", "private"),
-        ("00091101", "nobody's"),
-        ("00100010", "Müller^Hans"),
-        ("00200013", "7"),
-        ("00280010", "512"),
-        ("00400275.00400007", "CT"),
-        ("00400275.00400007", "Head"),
-        ("00400275.00400008.00080100", "X1"),
-    ]
+    assert dict(texts_in(HEADER, character_set_of(HEADER))) == SEARCHED
+    assert {path: texts_at(HEADER, path) for path in SEARCHED} == SEARCHED
+    assert texts_at(HEADER, "00091001") == texts_at(HEADER, "0009,OTHER,01") == texts_at(HEADER, "00100020") == ()
 
 
-def test_one_pass_and_one_value() -> None:
-    assert short_texts(HEADER, (0x00080060, 0x00080061, 0x00200013)) == ["CT", "", "7"]
-    assert first_text(HEADER, 0x00100010) == "Müller^Hans"
-    assert first_text(HEADER, 0x00100020) == ""
+def test_single_values() -> None:
+    assert [short_text(HEADER, tag) for tag in (0x00080060, 0x00080061, 0x00200013)] == ["CT", "", "7"]
+    assert text_of(HEADER, 0x00100010) == "Müller^Hans"
+    assert text_of(HEADER, 0x00100020) == ""
 
 
 @pytest.mark.parametrize("cut", range(len(HEADER)))
 def test_every_cut_is_read_as_far_as_it_goes(cut: int) -> None:
     cut_header = HEADER[:cut]
-    for character_set, piece in pieces(cut_header):
-        list(texts_of(piece, character_set))
-    short_texts(cut_header, (0x00080060, 0x00200013))
-    first_text(cut_header, 0x00400275)
+    found = dict(texts_in(cut_header, character_set_of(cut_header)))
+    assert set(found) <= set(SEARCHED)
+    for path in SEARCHED:
+        assert texts_at(cut_header, path) == found.get(path, ())
+    assert short_text(cut_header, 0x00080060) in ("", "CT")
+    text_of(cut_header, 0x00400275)
+    first, rest = parts.cut(cut_header, (0x00080060, 0x00091001))
+    assert len(first) + len(rest) <= len(cut_header)
 
 
-def test_merging_and_levels() -> None:
-    both = merged(element(0x00080060, "CS", "MR") + element(0x00201209, "IS", "3"), HEADER)
+def test_levels() -> None:
+    both = dataset.merge((element(0x00080060, "CS", "MR") + element(0x00201209, "IS", "3"), HEADER))
     tags = [tag for tag, *_ in elements(both)]
     assert tags == sorted(tags) and len(set(tags)) == len(tags)
-    assert first_text(both, 0x00080060) == "MR"
+    assert text_of(both, 0x00080060) == "MR"
     assert [tag for tag, *_ in elements(level_header(HEADER, Level.STUDY))] == [0x00080005, 0x00100010]
 
 

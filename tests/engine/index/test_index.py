@@ -9,8 +9,9 @@ import pytest
 from engine.errors import Invalid, Missing
 from engine.find import find
 from engine.index import Index
-from engine.index.attributes import element, first_text
-from engine.model import Key, Level, Match, Query, StoreRecord
+from engine.index.attributes import element
+from engine.index.texts import text_of as first_text
+from engine.model import Key, Level, Query, StoreRecord
 
 
 class At(msgspec.Struct):
@@ -140,22 +141,6 @@ def test_moves_get_series_order(index: Index) -> None:
     assert index.view().counts() == (5, 10, 30)
 
 
-def test_pages_are_stable_while_studies_arrive(index: Index) -> None:
-    seen: list[Match] = []
-    page = find(index.view(), query("study", limit=2))
-    while True:
-        assert page.total == 5
-        seen += page.matches
-        if not page.next_page:
-            break
-        index.fold([record(7, 1, len(seen), 100 + len(seen))])
-        index.settle()
-        page = find(index.view(), query("study", limit=2, page=page.next_page))
-    assert [match.study_uid for match in seen] == [f"1.2.{number}" for number in (4, 3, 2, 1, 0)]
-    with pytest.raises(Invalid):
-        find(index.view(), query("study", page="bm9uZQ=="))
-
-
 def test_outcomes_and_replay(index: Index) -> None:
     view = index.view().counts()
     again = index.fold(archive())
@@ -226,15 +211,22 @@ def test_a_crash_loses_nothing_behind_the_cursor(tmp_path: Path) -> None:
     assert find(reopened.view(), query("instance")).matches == whole.matches
 
 
+def current(tmp_path: Path) -> Path:
+    return tmp_path / "index" / (tmp_path / "index" / "current").read_text()
+
+
 def test_a_damaged_index_is_discarded(tmp_path: Path) -> None:
     index = Index.open(tmp_path / "index")
     index.fold(archive())
     index.note_position(At("w", (1, "n", 4)))
     index.settle()
-    (tmp_path / "index" / "meta.json").write_text("{")
+    index.close()
+    current(tmp_path).joinpath("meta.json").write_text("{")
     assert Index.open(tmp_path / "index").cursor == {}
+    current(tmp_path).joinpath("form").write_text("another")
     index = Index.open(tmp_path / "index")
-    (tmp_path / "index" / "form").write_text("another")
+    assert len(list((tmp_path / "index").iterdir())) == 2, "what was discarded is gone"
+    (tmp_path / "index" / "current").write_text("../../elsewhere")
     assert Index.open(tmp_path / "index").view().counts() == (0, 0, 0)
 
 

@@ -1,0 +1,360 @@
+"""The settled index of one tenant: a folder, or memory. With ``view`` the only door to tantivy.
+
+Traps that this file knows: builders do not analyse their argument (all folding is done before); ``parse_query`` on
+user text can panic, so it is never called; a ``PanicException`` is a BaseException; readers reload by hand; there is no
+commit payload, so the journal cursor is a document of the commit; a regex is made into an automaton when the query is
+built, and one of more than 1000 states is refused.
+"""
+
+import shutil
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import msgspec
+import tantivy
+from tantivy import Document, FieldType, Occur
+from tantivy import Query as Asked
+
+from engine.errors import Corrupt
+from engine.index.blocks import Block, blocks_of
+from engine.index.matching import AllOf, AnyOf, Between, Predicate, Terms, Wildcard, matches
+from engine.index.schema import COLUMNS, NUMBERS, Facts, Row, number_of, searchable
+from engine.index.texts import character_set_of
+from engine.model import Level
+
+FORM: Final = "filmroom index 2"
+WRITER_BYTES: Final = 32 << 20
+HEADERS_AT_HAND_COUNT_MAX: Final = 2048  # answers above this size hold no headers: they are read again, page by page
+SEARCHED_STRETCHES_COUNT_MAX: Final = 4  # of a wildcard value; with the next one they bound the automaton's states
+SEARCHED_CHARACTERS_MAX: Final = 24
+
+T = TypeVar("T")
+_FACTS: Final = msgspec.msgpack.Decoder(Facts)
+_ENCODER: Final = msgspec.msgpack.Encoder()
+_CURSOR_LEVEL: Final = "cursor"
+_BLOCK_LEVEL: Final = "block"
+
+
+class Settled:
+    """One immutable state of the settled index."""
+
+    def __init__(self, schema: Any, searcher: Any) -> None:
+        self._schema = schema
+        self._searcher = searcher
+
+    def count(self, level: str, predicate: Predicate) -> int:
+        """How many rows match."""
+        return guarded(lambda: self._count(level, predicate))
+
+    def select(self, level: str, predicate: Predicate) -> list[Row]:
+        """The rows that match, in no order."""
+        return guarded(lambda: self._select(level, predicate))
+
+    def reach(self, level: str, predicate: Predicate) -> int:
+        """At most how many rows match: the work of a ``select``."""
+        return guarded(lambda: int(self._searcher.search(self._asked(level, predicate)[0], 1).count))
+
+    def newest(self, level: str, predicate: Predicate, limit: int) -> tuple[list[Row], int]:
+        """The rows with the highest order, and all that share the lowest order among these; and how many match."""
+        return guarded(lambda: self._newest(level, predicate, limit))
+
+    def cursor(self) -> bytes:
+        """What the last settle said of the journal; empty for a new index."""
+
+        def run() -> bytes:
+            asked = Asked.term_query(self._schema, "level", _CURSOR_LEVEL, "basic")
+            hits = self._searcher.search(asked, 1).hits
+            return bytes(self._searcher.doc(hits[0][1]).get_first("facts")) if hits else b""
+
+        return guarded(run)
+
+    def last_block(self) -> int:
+        """The highest number that a block ever got and still has; 0 for none."""
+        asked = Asked.term_query(self._schema, "level", _BLOCK_LEVEL, "basic")
+        hits = self._searcher.search(asked, 1, count=False, order_by_field="block").hits
+        return int(hits[0][0]) if hits else 0
+
+    def _count(self, level: str, predicate: Predicate) -> int:
+        asked, exact = self._asked(level, predicate)
+        return int(self._searcher.search(asked, 1).count) if exact else len(self._select(level, predicate))
+
+    def _select(self, level: str, predicate: Predicate) -> list[Row]:
+        asked, exact = self._asked(level, predicate)
+        total = self._searcher.search(asked, 1).count
+        if not total:
+            return []
+        hits = self._searcher.search(asked, total, count=False).hits
+        at_hand = total <= HEADERS_AT_HAND_COUNT_MAX
+        rows = [self._row(address, at_hand) for _, address in hits]
+        return rows if exact else [row for row in rows if matches(predicate, row)]
+
+    def _newest(self, level: str, predicate: Predicate, limit: int) -> tuple[list[Row], int]:
+        asked, exact = self._asked(level, predicate)
+        if not exact:
+            rows = self._select(level, predicate)
+            return rows, len(rows)
+        found = self._searcher.search(asked, limit, order_by_field="order")
+        rows = [self._row(address, True) for _, address in found.hits]
+        if len(rows) == limit and found.count > limit:
+            edge = rows[-1].facts.order
+            above = [row for row in rows if row.facts.order != edge]
+            rows = above + self._select(level, AllOf((predicate, Between("order", edge, edge))))
+        return rows, int(found.count)
+
+    def _row(self, address: Any, with_header: bool) -> Row:
+        document = self._searcher.doc(address)
+        facts = _FACTS.decode(document.get_first("facts"))
+        if with_header:
+            return Row(facts, *_headers(document))
+        return Row(facts, None, load=lambda: guarded(lambda: _headers(self._searcher.doc(address))))
+
+    def _asked(self, level: str, predicate: Predicate) -> tuple[Any, bool]:
+        """The query, and whether it is exact: else its rows are more than match, and must be looked at."""
+        lowering = _Lowering(self._schema, self._searcher, level == Level.INSTANCE)
+        asked = lowering.lower(predicate)
+        return Asked.boolean_query([(Occur.Must, _term(self._schema, "level", level)), (Occur.Must, asked)]), (
+            lowering.is_exact
+        )
+
+
+class _Lowering:
+    """A predicate as the index is asked it."""
+
+    def __init__(self, schema: Any, searcher: Any, in_blocks: bool) -> None:
+        self._schema = schema
+        self._searcher = searcher
+        self._in_blocks = in_blocks
+        self.is_exact = True
+
+    def lower(self, predicate: Predicate) -> Any:
+        if isinstance(predicate, AllOf):
+            if not predicate.parts:
+                return Asked.all_query()
+            return Asked.boolean_query([(Occur.Must, self.lower(part)) for part in predicate.parts])
+        if isinstance(predicate, AnyOf):
+            if not predicate.parts:
+                return Asked.empty_query()
+            return Asked.boolean_query([(Occur.Should, self.lower(part)) for part in predicate.parts])
+        leaf = self._leaf(predicate)
+        if not self._in_blocks or predicate.field in COLUMNS or predicate.field == "order":
+            return leaf
+        blocks = self._blocks(leaf)
+        if not blocks:
+            return leaf
+        return Asked.boolean_query(
+            [(Occur.Should, leaf), (Occur.Should, Asked.term_set_query(self._schema, "block", blocks))]
+        )
+
+    def _blocks(self, leaf: Any) -> list[int]:
+        """The blocks whose shared values match."""
+        asked = Asked.boolean_query([(Occur.Must, _term(self._schema, "level", _BLOCK_LEVEL)), (Occur.Must, leaf)])
+        count = self._searcher.search(asked, 1).count
+        if not count:
+            return []
+        return [number for number, _ in self._searcher.search(asked, count, count=False, order_by_field="block").hits]
+
+    def _leaf(self, predicate: Terms | Wildcard | Between) -> Any:
+        if isinstance(predicate, Between):
+            name = predicate.field if predicate.field == "order" else f"n{predicate.field}"
+            return Asked.range_query(self._schema, name, FieldType.Unsigned, predicate.low, predicate.high)
+        field, prefix = (predicate.field, "") if predicate.field in COLUMNS else ("kv", f"{predicate.field}=")
+        if isinstance(predicate, Wildcard):
+            return self._wildcard(field, prefix, predicate.pattern)
+        terms = [prefix + value for value in predicate.values]
+        return (
+            _term(self._schema, field, terms[0])
+            if len(terms) == 1
+            else (Asked.term_set_query(self._schema, field, terms))
+        )
+
+    def _wildcard(self, field: str, prefix: str, pattern: str) -> Any:
+        expression, exact = expression_of(pattern)
+        self.is_exact = self.is_exact and exact
+        start = "".join(map(_literal, prefix))
+        try:
+            return Asked.regex_query(self._schema, field, start + expression)
+        except ValueError:  # more states than the index allows
+            self.is_exact = False
+            return Asked.regex_query(self._schema, field, start + ".*")
+
+
+def expression_of(pattern: str) -> tuple[str, bool]:
+    """A regular expression for at least what the wildcard pattern matches, whose automaton stays small whatever the
+    pattern (H58); and whether it matches exactly that. ``?`` behind a ``*`` would double the states each time."""
+    first, *rest = pattern.split("*")
+    exact = len(first) <= SEARCHED_CHARACTERS_MAX
+    expression = "".join("." if c == "?" else _literal(c) for c in first[:SEARCHED_CHARACTERS_MAX])
+    if not rest:
+        return (expression, True) if exact else (expression + ".*", False)
+    stretches = [stretch for part in rest for stretch in part.split("?")]
+    exact = exact and len(stretches) == len(rest) <= SEARCHED_STRETCHES_COUNT_MAX
+    exact = exact and all(len(stretch) <= SEARCHED_CHARACTERS_MAX for stretch in stretches)
+    if exact:
+        return expression + "".join(".*" + "".join(map(_literal, stretch)) for stretch in stretches), True
+    longest = sorted(stretches, key=len, reverse=True)[:SEARCHED_STRETCHES_COUNT_MAX]
+    searched = [stretch for stretch in stretches if stretch in longest][:SEARCHED_STRETCHES_COUNT_MAX]
+    middle = "".join(".*" + "".join(map(_literal, stretch[:SEARCHED_CHARACTERS_MAX])) for stretch in searched)
+    return expression + middle + ".*", False
+
+
+class Shard:
+    """Written by one thread at a time; what it gave to read stays as it is."""
+
+    def __init__(self, directory: Path | None) -> None:
+        """Raises Corrupt when the folder holds something else than this form of index."""
+        self._schema = _schema()
+        if directory is not None:
+            directory.mkdir(parents=True, exist_ok=True)
+            mark = directory / "form"
+            if mark.exists() and mark.read_text("utf-8", "replace") != FORM:
+                raise Corrupt("the index is of another form")
+            if not mark.exists() and any(directory.iterdir()):
+                raise Corrupt("the index folder was not finished")
+        self._index = guarded(lambda: tantivy.Index(self._schema, None if directory is None else str(directory)))
+        if directory is not None:
+            (directory / "form").write_text(FORM, "utf-8")
+        self._index.config_reader("manual")
+        self._writer: Any = None
+        self._last_block = guarded(lambda: self.settled().last_block())
+
+    def settled(self) -> Settled:
+        """The state of the last commit."""
+
+        def run() -> Settled:
+            self._index.reload()
+            return Settled(self._schema, self._index.searcher())
+
+        return guarded(run)
+
+    def write(self, rows: Iterable[Row], superseded: Sequence[str], cursor: bytes) -> None:
+        """Replace and add rows with the cursor in one durable commit. Segments are merged behind it."""
+        guarded(lambda: self._write(rows, superseded, cursor))
+
+    def rest(self) -> None:
+        """Wait until what is being merged is merged, and let the writer go; it takes memory."""
+
+        def run() -> None:
+            writer, self._writer = self._writer, None
+            if writer is not None:
+                writer.wait_merging_threads()
+
+        guarded(run)
+
+    def _write(self, rows: Iterable[Row], superseded: Sequence[str], cursor: bytes) -> None:
+        if self._writer is None:
+            self._writer = self._index.writer(WRITER_BYTES, 1)
+        writer = self._writer
+        try:
+            for key in superseded:
+                writer.delete_documents_by_term("key", key)
+            writer.delete_documents_by_term("level", _CURSOR_LEVEL)
+            writer.add_document(_cursor_document(cursor))
+            for block in blocks_of(rows):
+                self._write_block(writer, block)
+            writer.commit()
+        except BaseException:
+            self._writer = None
+            writer.rollback()
+            raise
+
+    def _write_block(self, writer: Any, block: Block) -> None:
+        if not block.shared:
+            for row in block.rows:
+                writer.add_document(_document(row, row.texts()))
+            return
+        self._last_block += 1
+        character_set = character_set_of(block.shared)
+        writer.add_document(_block_document(self._last_block, searchable(block.shared, character_set)))
+        for row, own in zip(block.rows, block.own, strict=True):
+            document = _document(row, searchable(own, character_set))
+            document.add_unsigned("block", self._last_block)
+            writer.add_document(document)
+
+
+def discard(directory: Path) -> None:
+    """Remove an index that cannot be used: it is derived."""
+    if directory.exists():
+        shutil.rmtree(directory)
+
+
+def _schema() -> Any:
+    builder = tantivy.SchemaBuilder()
+    for name in (*sorted(COLUMNS), "kv"):
+        builder.add_text_field(name, tokenizer_name="raw", index_option="basic")
+    for path in NUMBERS:
+        builder.add_unsigned_field(f"n{path}", indexed=True)
+    for name in ("order", "block"):
+        builder.add_unsigned_field(name, indexed=True, fast=True)
+    for name in ("facts", "header", "source"):
+        builder.add_bytes_field(name, stored=True)
+    return builder.build()
+
+
+def _document(row: Row, texts: Iterable[tuple[str, tuple[str, ...]]]) -> Any:
+    document, facts = Document(), row.facts
+    text = document.add_text
+    text("level", facts.level)
+    text("key", row.key)
+    text("study", facts.study_uid)
+    if facts.series_uid:
+        text("series", facts.series_uid)
+    if facts.sop_instance_uid:
+        text("sop", facts.sop_instance_uid)
+    document.add_unsigned("order", facts.order)
+    document.add_bytes("facts", _ENCODER.encode(facts))
+    document.add_bytes("header", row.header)
+    if row.source:
+        document.add_bytes("source", row.source)
+    _add(document, texts)
+    return document
+
+
+def _block_document(number: int, texts: Iterable[tuple[str, tuple[str, ...]]]) -> Any:
+    document = Document()
+    document.add_text("level", _BLOCK_LEVEL)
+    document.add_unsigned("block", number)
+    _add(document, texts)
+    return document
+
+
+def _add(document: Any, texts: Iterable[tuple[str, tuple[str, ...]]]) -> None:
+    for path, values in texts:
+        for value in values:
+            document.add_text("kv", f"{path}={value}")
+        if path in NUMBERS:
+            for value in values:
+                number = number_of(path, value)
+                if number is not None:
+                    document.add_unsigned(f"n{path}", number)
+
+
+def _cursor_document(cursor: bytes) -> Any:
+    document = Document()
+    document.add_text("level", _CURSOR_LEVEL)
+    document.add_bytes("facts", cursor)
+    return document
+
+
+def _headers(document: Any) -> tuple[bytes, bytes]:
+    return document.get_first("header") or b"", document.get_first("source") or b""
+
+
+def _term(schema: Any, field: str, value: str) -> Any:
+    return Asked.term_query(schema, field, value, "basic")
+
+
+def _literal(character: str) -> str:
+    return character if character.isalnum() else f"\\{character}" if character in "\\.+*?()|[]{}^$#&-~" else character
+
+
+def guarded(work: Callable[[], T]) -> T:
+    """Runs work in tantivy; what it throws becomes Corrupt, its panics too, which are no ``Exception``."""
+    try:
+        return work()
+    except (ValueError, OSError) as error:
+        raise Corrupt(f"the index failed: {type(error).__name__}") from error
+    except BaseException as error:
+        if type(error).__name__ == "PanicException":
+            raise Corrupt("the index failed") from error
+        raise
