@@ -1,7 +1,7 @@
 """The sending half of native.wire: files straight into a buffer with gaps for PDV headers, then one send."""
 
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
-from cpython.bytes cimport PyBytes_AS_STRING
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.stdint cimport int64_t, uint8_t, uint16_t
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy, memmove, memset
@@ -17,6 +17,7 @@ from native.command cimport (
     write_store_request,
 )
 from native.cursor cimport be32
+from native.gate cimport monotonic_ns
 from native.socket_io cimport POLLIN, await_ready, iovec, no_delay, read_gapped, receive, send_whole
 
 cdef enum:
@@ -25,6 +26,9 @@ cdef enum:
     PARTS_MAX = 512          # fragments in one send
     ANSWER_BYTES_MAX = 1 << 16
     COMMAND_BYTES_MAX = 4096
+    FOREIGN_BYTES_MAX = 1 << 13  # commands of the peer's own: C-CANCEL, 80 bytes each
+    FRAGMENT_BYTES = 12      # before a fragment that has a PDU of its own
+    NOT_SENT = 0xC000        # status of a job of which nothing could be read, and nothing was sent
 
 cdef enum Failure:
     SOUND = 0
@@ -36,6 +40,7 @@ cdef enum Failure:
     RELEASE_ASKED = 6
     PROTOCOL = 7
     UNREADABLE = 8
+    UNANSWERED = 9
 
 REASONS = {
     0: "",
@@ -47,6 +52,7 @@ REASONS = {
     6: "peer asked for release",
     7: "peer broke the protocol",
     8: "the object could not be read to its end",
+    9: "",
 }
 
 cdef struct Job:
@@ -59,8 +65,14 @@ cdef struct Job:
     int status
 
 
+cdef inline int64_t now_ms() noexcept nogil:
+    return monotonic_ns() // 1000000
+
+
 cdef class Sender:
     cdef readonly str reason
+    cdef readonly int unanswered
+    cdef bint shared
     cdef size_t fragment
     cdef int window
     cdef uint8_t* out
@@ -69,14 +81,18 @@ cdef class Sender:
     cdef size_t answer_length
     cdef uint8_t command[COMMAND_BYTES_MAX]
     cdef size_t command_length
+    cdef uint8_t command_context
+    cdef uint8_t foreign[FOREIGN_BYTES_MAX]
+    cdef size_t foreign_length
     cdef char originator[17]
     cdef uint16_t originator_message_id
 
-    def __cinit__(self, *, size_t pdu_bytes_max, int window=1):
+    def __cinit__(self, *, size_t pdu_bytes_max, int window=1, bint shared=False):
         if pdu_bytes_max and pdu_bytes_max < 16:
             raise ValueError("the peer's maximum PDU length leaves no room for a fragment")
         self.fragment = (min(pdu_bytes_max or OUR_PDU_BYTES, <size_t>OUR_PDU_BYTES) - 6) & ~<size_t>1
         self.window = max(window, 1)
+        self.shared = shared
         self.reason = ""
         self.out_bytes = FRAME_BYTES_MAX + WINDOW_BYTES + 12 * (PARTS_MAX + 1)
         self.out = <uint8_t*>malloc(self.out_bytes)
@@ -86,7 +102,9 @@ cdef class Sender:
     def __dealloc__(self):
         free(self.out)
 
-    def store(self, int fd, int cancel_fd, jobs, *, originator=None, int timeout_ms):
+    def store(
+        self, int fd, int cancel_fd, jobs, *, originator=None, int timeout_ms, int patience_ms=0, int resume=0
+    ):
         cdef int count = len(jobs), index, failure
         cdef list views = []
         cdef Job* work
@@ -99,7 +117,7 @@ cdef class Sender:
                 prepare(&work[index], job, views)
             with nogil:
                 no_delay(fd)
-                failure = self.send_all(fd, cancel_fd, work, count, timeout_ms)
+                failure = self.send_all(fd, cancel_fd, work, count, resume, timeout_ms, patience_ms)
             self.reason = REASONS[failure]
             statuses = []
             for index in range(count):
@@ -112,6 +130,19 @@ cdef class Sender:
             for view in views:
                 (<_Held>view).close()
 
+    def take_rest(self):
+        """What came beside the answers: whole commands, one that is not whole yet, and bytes that are no PDU yet."""
+        cdef bytes rest = PyBytes_FromStringAndSize(<const char*>self.foreign, self.foreign_length)
+        self.foreign_length = 0
+        if self.command_length:
+            put_fragment_head(self.foreign, self.command_length, self.command_context, 1)
+            rest += PyBytes_FromStringAndSize(<const char*>self.foreign, FRAGMENT_BYTES)
+            rest += PyBytes_FromStringAndSize(<const char*>self.command, self.command_length)
+            self.command_length = 0
+        rest += PyBytes_FromStringAndSize(<const char*>self.answer, self.answer_length)
+        self.answer_length = 0
+        return rest
+
     def _set_originator(self, originator):
         title, message_id = originator or ("", 0)
         raw = title.encode("ascii").strip()
@@ -121,26 +152,39 @@ cdef class Sender:
         memcpy(self.originator, PyBytes_AS_STRING(raw), len(raw))
         self.originator_message_id = message_id
 
-    cdef Failure send_all(self, int fd, int cancel_fd, Job* work, int count, int timeout_ms) noexcept nogil:
-        cdef int index, answered, open_count = 0
-        cdef Failure failure
+    cdef Failure send_all(
+        self, int fd, int cancel_fd, Job* work, int count, int resume, int timeout_ms, int patience_ms
+    ) noexcept nogil:
+        """``resume``: so many of the first jobs were sent by the call before."""
+        cdef int index, answered
+        cdef int64_t ends_ms = now_ms() + patience_ms if patience_ms else -1
+        cdef Failure failure = SOUND
+        self.unanswered = 0
         for index in range(count):
-            failure = self.send_one(fd, cancel_fd, &work[index], timeout_ms)
+            if index >= resume:
+                if index and self.unanswered == 0 and (self.foreign_length or 0 <= ends_ms <= now_ms()):
+                    return SOUND
+                failure = self.send_one(fd, cancel_fd, &work[index], timeout_ms)
             if failure:
                 return failure
-            open_count += 1
-            while open_count >= (self.window if index + 1 < count else 1):
+            self.unanswered += work[index].status < 0
+            while self.unanswered >= (self.window if index + 1 < count else 1):
                 answered = 0
-                failure = self.take_answers(fd, cancel_fd, work, index + 1, timeout_ms, &answered)
+                failure = self.take_answers(
+                    fd, cancel_fd, work, index + 1, max(ends_ms - now_ms(), 1) if patience_ms else timeout_ms, &answered
+                )
+                if failure == TIME_UP and patience_ms:
+                    return UNANSWERED
                 if failure:
                     return failure
-                open_count -= answered
+                self.unanswered -= answered
         return SOUND
 
     cdef Failure send_one(self, int fd, int cancel_fd, Job* job, int timeout_ms) noexcept nogil:
         cdef size_t done = 0, now, sent
         cdef iovec parts[PARTS_MAX]
         cdef int count
+        cdef bint begun = False
         cdef uint8_t* start
         cdef uint8_t* at = self.out
         at += write_store_request(at, job.context_id, &job.command, self.originator, self.originator_message_id)
@@ -158,8 +202,11 @@ cdef class Sender:
                 if done == job.length:
                     break
             if not fill(job, parts, count):
-                return UNREADABLE
-            sent = 0
+                if begun:
+                    return UNREADABLE
+                job.status = NOT_SENT
+                return SOUND
+            sent, begun = 0, True
             count = send_whole(fd, self.out, at - self.out, cancel_fd, timeout_ms, &sent)
             if count:
                 return <Failure>count
@@ -230,13 +277,30 @@ cdef class Sender:
                 return PROTOCOL
             memcpy(self.command + self.command_length, data + at + 6, size - 2)
             self.command_length += size - 2
+            self.command_context = data[at + 4]
             if data[at + 5] & 2:
-                if not answer_job(self.command, self.command_length, work, count):
+                if answer_job(self.command, self.command_length, work, count):
+                    answered[0] += 1
+                elif not self.keep_foreign():
                     return PROTOCOL
                 self.command_length = 0
-                answered[0] += 1
             at += 4 + size
         return SOUND
+
+    cdef bint keep_foreign(self) noexcept nogil:
+        """On an association that the peer made, its commands go back to who receives there."""
+        cdef Command command
+        cdef uint8_t* at = self.foreign + self.foreign_length
+        if not self.shared or not read_command(self.command, self.command_length, &command):
+            return False
+        if command.field == C_STORE_RESPONSE or command.dataset_type != NO_DATASET:
+            return False
+        if self.command_length + FRAGMENT_BYTES > FOREIGN_BYTES_MAX - self.foreign_length:
+            return False
+        at = put_fragment_head(at, self.command_length, self.command_context, 3)
+        memcpy(at, self.command, self.command_length)
+        self.foreign_length += FRAGMENT_BYTES + self.command_length
+        return True
 
 
 cdef class _Held:
