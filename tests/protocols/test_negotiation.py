@@ -1,4 +1,4 @@
-"""What we answer to whom: contexts (C01, C02), AE titles (C03, H14, H16), roles, windows, PDU sizes (C18)."""
+"""What we answer to whom: contexts (C01, C02), AE titles (C03, H14, H16), roles (C17), windows and PDU sizes (C18)."""
 
 import time
 
