@@ -1,4 +1,7 @@
-"""The answers of one association (PS3.7 9.3.1.2): none leaves before the store it speaks of is acknowledged by the log."""
+"""The answers of one association (PS3.7 9.3.1.2).
+
+None leaves before the store that it speaks of is acknowledged by the log.
+"""
 
 from libc.stdint cimport uint8_t, uint16_t, uint64_t
 
@@ -35,7 +38,9 @@ cdef class Answers:
     cdef void note(self, uint16_t status, int reason) noexcept nogil
     cdef void refuse(self, const Command* request, uint8_t context_id, uint16_t status, int reason) noexcept nogil
     # Success, once ``lsn`` is acknowledged.
-    cdef void keep(self, const Command* request, uint8_t context_id, uint64_t lsn, uint64_t dataset_bytes) noexcept nogil
+    cdef void keep(
+        self, const Command* request, uint8_t context_id, uint64_t lsn, uint64_t dataset_bytes
+    ) noexcept nogil
     # Waits once for all that was appended.
     cdef void settle(self) noexcept nogil
     cdef list take_refusals(self)

@@ -4,7 +4,7 @@ from libc.stdint cimport uint8_t, uint16_t, uint64_t
 
 from native.command cimport FRAME_BYTES_MAX, Command, write_response
 from native.cursor cimport put_le16
-from native.growing cimport grow, release
+from native.growing cimport grow, place_at, release
 from native.lane cimport Lane
 from native.ledger cimport ACCEPTED
 
@@ -24,7 +24,9 @@ cdef class Answers:
         if not grow(&self.output, begin + FRAME_BYTES_MAX, OUTPUT_BYTES_MIN):
             self.lost = True
             return 0
-        self.output.end += write_response(self.output.data + begin, context_id, request, status, &status_at)
+        self.output.end += write_response(
+            place_at(&self.output, begin), context_id, request, status, &status_at
+        )
         return begin + status_at
 
     cdef void refuse(self, const Command* request, uint8_t context_id, uint16_t status, int reason) noexcept nogil:
@@ -37,7 +39,9 @@ cdef class Answers:
             self.refusals[self.refusal_count][1] = reason
             self.refusal_count += 1
 
-    cdef void keep(self, const Command* request, uint8_t context_id, uint64_t lsn, uint64_t dataset_bytes) noexcept nogil:
+    cdef void keep(
+        self, const Command* request, uint8_t context_id, uint64_t lsn, uint64_t dataset_bytes
+    ) noexcept nogil:
         cdef size_t status_at = self.respond(request, context_id, STATUS_SUCCESS)
         if self.lost:
             return
@@ -57,7 +61,7 @@ cdef class Answers:
             self.stored_bytes += self.pending_bytes
         else:
             for index in range(self.pending_count):
-                put_le16(self.output.data + self.pending[index], STATUS_OUT_OF_RESOURCES)
+                put_le16(place_at(&self.output, self.pending[index]), STATUS_OUT_OF_RESOURCES)
                 self.note(STATUS_OUT_OF_RESOURCES, 0)
         self.pending_count, self.pending_bytes = 0, 0
 

@@ -1,4 +1,4 @@
-"""What two peers say when they open an association (PS3.8 9.3.2, 9.3.3), as values; and the kinds of items that say it."""
+"""What two peers say when they open an association (PS3.8 9.3.2, 9.3.3), as values; and the items that say it."""
 
 cdef enum:
     CONTEXTS_MAX_C = 128

@@ -15,10 +15,23 @@ UIDs of odd length are padded with one NUL (PS3.10 7.1, PS3.5 9.1).
 from libc.stdint cimport uint8_t, uint16_t, uint32_t
 from libc.string cimport memcpy, memset, strlen
 
-from native.cursor cimport le16, le32, put_le16, put_le32
+from native.cursor cimport (
+    Cursor,
+    bytes_of,
+    cursor_over,
+    holds,
+    le16_at,
+    le32_at,
+    peek,
+    put_le16,
+    put_le32,
+    skip,
+)
+from native.uid cimport UID_BYTES_MAX
 from native.vr cimport is_letters, is_long
 
 from native.faults import Malformed
+from native.identity import check
 
 IMPLEMENTATION_CLASS_UID = "2.25.250138104623459437512836473655428417"
 
@@ -71,45 +84,42 @@ def canonical_head(str sop_class_uid, str sop_instance_uid, str transfer_syntax_
     cdef bytes sop_class = sop_class_uid.encode("ascii")
     cdef bytes instance = sop_instance_uid.encode("ascii")
     cdef bytes syntax = transfer_syntax_uid.encode("ascii")
-    if max(len(sop_class), len(instance), len(syntax)) > 64:
+    if max(len(sop_class), len(instance), len(syntax)) > UID_BYTES_MAX:
         raise ValueError("a UID is longer than 64 characters")
     length = write_head(head, sop_class, instance, syntax)
-    return (<const char*>head)[:length]
+    return bytes_of(head, length)
 
 
 def read_meta(const uint8_t[::1] file):
-    """Transfer syntax and where the data set begins, of a Part-10 file (a wrong group length does not matter) or, guessed, of
-    a bare data set. Raises Malformed."""
-    cdef size_t at = META_AT, value, length = file.shape[0]
-    cdef uint32_t size
-    cdef uint16_t vr
-    cdef const uint8_t* data
+    """Transfer syntax and where the data set begins, of a Part-10 file or, guessed, of a bare data set.
+
+    A wrong group length does not matter. Raises Malformed.
+    """
+    cdef Cursor cursor
+    cdef size_t size, length = file.shape[0]
+    cdef uint16_t vr, element
+    cdef bint has_preamble = length >= META_AT and bytes(file[PREAMBLE_BYTES:META_AT]) == b"DICM"
+    if not has_preamble and (length < 8 or bytes(file[:4]) != b"\x02\0\0\0"):
+        return guessed(file, 0), 0
+    cursor = cursor_over(&file[0], length)
+    skip(&cursor, META_AT if has_preamble else 0)
     syntax = ""
-    if length < META_AT or bytes(file[PREAMBLE_BYTES:META_AT]) != b"DICM":
-        if length < 8 or bytes(file[:4]) != b"\x02\0\0\0":
-            return guessed(file, 0), 0
-        at = 0  # file meta information without a preamble
-    data = &file[0]
-    while at + 8 <= length and le16(data + at) == 2:
-        vr = le16(data + at + 4)
-        if not is_letters(vr):
-            raise Malformed(BAD_META, at)
-        if is_long(vr):
-            if at + 12 > length:
-                raise Malformed(BAD_META, at)
-            size, value = le32(data + at + 8), at + 12
-        else:
-            size, value = le16(data + at + 6), at + 8
-        if size > length - value:
-            raise Malformed(BAD_META, at)
-        if le16(data + at + 2) == 0x0010:
-            syntax = (<const char*>data)[value : value + size].rstrip(b"\0 ").decode("ascii", "replace")
-        at = value + size
+    while holds(&cursor, 8) and le16_at(&cursor, 0) == 2:
+        element, vr = le16_at(&cursor, 2), le16_at(&cursor, 4)
+        if not is_letters(vr) or not holds(&cursor, 12 if is_long(vr) else 8):
+            raise Malformed(BAD_META, cursor.at)
+        size = le32_at(&cursor, 8) if is_long(vr) else le16_at(&cursor, 6)
+        skip(&cursor, 12 if is_long(vr) else 8)
+        if not holds(&cursor, size):
+            raise Malformed(BAD_META, cursor.at)
+        if element == 0x0010:
+            syntax = bytes_of(peek(&cursor, size), size).rstrip(b"\0 ").decode("ascii", "replace")
+        skip(&cursor, size)
     if not syntax:
-        return guessed(file, at), at
-    if len(syntax) > 64 or not all(c in "0123456789." for c in syntax):
+        return guessed(file, cursor.at), cursor.at
+    if len(syntax) > UID_BYTES_MAX or not all(c in "0123456789." for c in syntax):
         raise Malformed(BAD_META, META_AT)
-    return syntax, at
+    return syntax, cursor.at
 
 
 def guessed(const uint8_t[::1] file, size_t at):
@@ -127,9 +137,10 @@ def guessed(const uint8_t[::1] file, size_t at):
 
 
 def canonical(const uint8_t[::1] file):
-    """Head of the canonical object, where the data set begins in ``file``, the preamble if it is a TIFF's. Raises Malformed."""
-    from native.dataset import check
+    """Head of the canonical object, where the data set begins in ``file``, the preamble if it is a TIFF's.
 
+    Raises Malformed.
+    """
     syntax, offset = read_meta(file)
     sop_class, instance, _, _ = check(file[offset:], syntax)
     preamble = bytes(file[:PREAMBLE_BYTES]) if offset > META_AT else b""

@@ -3,7 +3,20 @@
 from libc.stdint cimport uint8_t, uint16_t, uint32_t
 from libc.string cimport memcpy, strlen
 
-from native.cursor cimport Cursor, cursor_over, le16, le32, put_be32, put_le16, put_le32, take
+from native.cursor cimport (
+    Cursor,
+    holds,
+    le16,
+    le16_at,
+    le32_at,
+    left,
+    put_be32,
+    put_le16,
+    put_le32,
+    skip,
+    take,
+)
+from native.uid cimport copy_uid
 
 cdef enum:
     C_STORE_REQUEST = 0x0001
@@ -23,34 +36,7 @@ cdef struct Command:
     char sop_instance_uid[65]
 
 
-cdef inline bint copy_uid(char* out, const uint8_t* data, size_t length) noexcept nogil:
-    while length and (data[length - 1] == 0 or data[length - 1] == 0x20):
-        length -= 1
-    if length > 64:
-        out[0] = 0
-        return False
-    memcpy(out, data, length)
-    out[length] = 0
-    return strlen(out) == length
-
-
-cdef inline bint is_uid(const char* uid) noexcept nogil:
-    """Digits and single dots between them (PS3.5 9.1)."""
-    cdef size_t index, length = strlen(uid)
-    if length == 0 or uid[0] == c"." or uid[length - 1] == c".":
-        return False
-    for index in range(length):
-        if uid[index] == c".":
-            if uid[index + 1] == c".":
-                return False
-        elif not c"0" <= uid[index] <= c"9":
-            return False
-    return True
-
-
-cdef inline bint read_command(const uint8_t* data, size_t length, Command* found) noexcept nogil:
-    cdef Cursor cursor = cursor_over(data, length)
-    cdef const uint8_t* head
+cdef inline bint read_command(Cursor* cursor, Command* found) noexcept nogil:
     cdef const uint8_t* value
     cdef uint32_t size
     cdef int element, last = -1
@@ -59,12 +45,12 @@ cdef inline bint read_command(const uint8_t* data, size_t length, Command* found
     found.dataset_type = NO_DATASET
     found.sop_class_uid[0] = found.sop_instance_uid[0] = 0
     found.uids_fit = True
-    while cursor.at < cursor.end:
-        head = take(&cursor, 8)
-        if head == NULL or le16(head) != 0:
+    while left(cursor):
+        if not holds(cursor, 8) or le16_at(cursor, 0) != 0:
             return False
-        element, size = le16(head + 2), le32(head + 4)
-        value = take(&cursor, size)
+        element, size = le16_at(cursor, 2), le32_at(cursor, 4)
+        skip(cursor, 8)
+        value = take(cursor, size)
         if value == NULL or element <= last:
             return False
         last = element

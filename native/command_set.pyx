@@ -1,11 +1,26 @@
 """Command sets (PS3.7 6.3.1, E.1) and their P-DATA-TF PDUs (PS3.8 9.3.5), for native.pdu. See pdu.pyi."""
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
-from cpython.unicode cimport PyUnicode_DecodeLatin1
 from libc.stdint cimport uint8_t, uint32_t
 from libc.string cimport memcpy
 
-from native.cursor cimport Cursor, cursor_over, le16, le32, put_be32, put_le16, put_le32, take
+from native.cursor cimport (
+    Cursor,
+    bytes_of,
+    cursor_over,
+    data_of,
+    holds,
+    le16_at,
+    le32_at,
+    left,
+    peek,
+    put_be32,
+    put_le16,
+    put_le32,
+    skip,
+    tag_at,
+    take,
+)
 
 cdef enum:
     COMMAND_BYTES_MAX = 1 << 16
@@ -25,27 +40,30 @@ TEXT_ELEMENTS = frozenset((0x0600, 0x0902, 0x1030))
 TAG_ELEMENTS = frozenset((0x0901, 0x1005))
 
 
-cdef object value_of(int element, const uint8_t* data, uint32_t length):
+cdef object value_of(int element, Cursor* value):
     """The Python value of one command element; None when it is empty and no text."""
-    cdef uint32_t index
+    cdef size_t length = left(value)
+    cdef list tags
     if element in NUMBER_ELEMENTS:
         if length == 0:
             return None
         if length != 2:
             raise ValueError("number in a command set is not 2 bytes long")
-        return le16(data)
-    if element in UID_ELEMENTS or element in TEXT_ELEMENTS:
-        return PyUnicode_DecodeLatin1(<const char*>data, length, NULL).strip(" \0")
+        return le16_at(value, 0)
     if element in TAG_ELEMENTS:
         if length % 4:
             raise ValueError("tag list in a command set is not a multiple of 4 bytes long")
-        return [(le16(data + 4 * index) << 16) | le16(data + 4 * index + 2) for index in range(length // 4)]
-    return PyBytes_FromStringAndSize(<const char*>data, length)
+        tags = []
+        while left(value):
+            tags.append(tag_at(value, False))
+            skip(value, 4)
+        return tags
+    raw = bytes_of(peek(value, length), length)
+    return raw.decode("latin-1").strip(" \0") if element in UID_ELEMENTS or element in TEXT_ELEMENTS else raw
 
 
 def decode_command(const uint8_t[::1] command not None):
-    cdef Cursor cursor
-    cdef const uint8_t* head
+    cdef Cursor cursor, inner
     cdef const uint8_t* data
     cdef uint32_t length
     cdef int element, last = -1
@@ -53,11 +71,11 @@ def decode_command(const uint8_t[::1] command not None):
     if command.shape[0] > COMMAND_BYTES_MAX or command.shape[0] == 0:
         raise ValueError("command set is empty or too long")
     cursor = cursor_over(&command[0], command.shape[0])
-    while cursor.at < cursor.end:
-        head = take(&cursor, 8)
-        if head == NULL or le16(head) != 0:
+    while left(&cursor):
+        if not holds(&cursor, 8) or le16_at(&cursor, 0) != 0:
             raise ValueError("command set is cut or has elements of another group")
-        element, length = le16(head + 2), le32(head + 4)
+        element, length = le16_at(&cursor, 2), le32_at(&cursor, 4)
+        skip(&cursor, 8)
         data = take(&cursor, length)
         if data == NULL:
             raise ValueError("command element is longer than its command set")
@@ -65,7 +83,8 @@ def decode_command(const uint8_t[::1] command not None):
             raise ValueError("command elements are not in ascending order")
         last = element
         if element:
-            value = value_of(element, data, length)
+            inner = cursor_over(data, length)
+            value = value_of(element, &inner)
             if value is not None:
                 found[element] = value
     return found
@@ -134,7 +153,7 @@ def encode_message(int context_id, bytes command not None, dataset, size_t pdu_b
     length = framed_bytes(len(command), fragment) + (0 if dataset is None else framed_bytes(len(data), fragment))
     whole = PyBytes_FromStringAndSize(NULL, length)
     at = <uint8_t*>PyBytes_AS_STRING(whole)
-    at = frame(at, <const uint8_t*>PyBytes_AS_STRING(command), len(command), fragment, context_id, COMMAND)
+    at = frame(at, data_of(command), len(command), fragment, context_id, COMMAND)
     if dataset is not None:
-        frame(at, <const uint8_t*>PyBytes_AS_STRING(data), len(data), fragment, context_id, 0)
+        frame(at, data_of(data), len(data), fragment, context_id, 0)
     return whole

@@ -1,6 +1,11 @@
-"""The only pointer arithmetic of the room: reads that stay inside, and numbers in a stated byte order."""
+"""The only pointer arithmetic over bytes that came from outside: reads that stay inside, numbers in a byte order.
 
+Where others write (room of their own) stands in tests/tidy/test_pointers.py.
+"""
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
+from libc.string cimport memchr
 
 cdef extern from *:
     """
@@ -43,16 +48,95 @@ cdef inline Cursor cursor_over(const uint8_t* data, size_t length) noexcept nogi
     return cursor
 
 
+cdef inline size_t left(const Cursor* cursor) noexcept nogil:
+    return cursor.end - cursor.at if cursor.at < cursor.end else 0
+
+
 cdef inline bint holds(const Cursor* cursor, size_t count) noexcept nogil:
     """Whether ``count`` more bytes stand before the end."""
     return cursor.at <= cursor.end and count <= cursor.end - cursor.at
 
 
-cdef inline const uint8_t* take(Cursor* cursor, size_t count) noexcept nogil:
+cdef inline const uint8_t* peek(const Cursor* cursor, size_t count) noexcept nogil:
     """The next ``count`` bytes, or NULL when they would pass the end."""
-    cdef const uint8_t* here
+    return cursor.data + cursor.at if holds(cursor, count) else NULL
+
+
+cdef inline bint skip(Cursor* cursor, size_t count) noexcept nogil:
+    """False (and nothing moves) when they would pass the end."""
     if not holds(cursor, count):
-        return NULL
-    here = cursor.data + cursor.at
+        return False
     cursor.at += count
+    return True
+
+
+cdef inline const uint8_t* take(Cursor* cursor, size_t count) noexcept nogil:
+    """As ``peek``, and moves behind them."""
+    cdef const uint8_t* here = peek(cursor, count)
+    cursor.at += count if here != NULL else 0
     return here
+
+
+# Numbers ``offset`` bytes further on; 0 when they would pass the end (ask ``holds`` first where 0 says something).
+
+
+cdef inline uint8_t byte_at(const Cursor* cursor, size_t offset) noexcept nogil:
+    return cursor.data[cursor.at + offset] if holds(cursor, offset + 1) else 0
+
+
+cdef inline uint16_t le16_at(const Cursor* cursor, size_t offset) noexcept nogil:
+    return le16(cursor.data + cursor.at + offset) if holds(cursor, offset + 2) else 0
+
+
+cdef inline uint16_t be16_at(const Cursor* cursor, size_t offset) noexcept nogil:
+    return be16(cursor.data + cursor.at + offset) if holds(cursor, offset + 2) else 0
+
+
+cdef inline uint32_t le32_at(const Cursor* cursor, size_t offset) noexcept nogil:
+    return le32(cursor.data + cursor.at + offset) if holds(cursor, offset + 4) else 0
+
+
+cdef inline uint32_t be32_at(const Cursor* cursor, size_t offset) noexcept nogil:
+    return be32(cursor.data + cursor.at + offset) if holds(cursor, offset + 4) else 0
+
+
+cdef inline uint64_t le64_at(const Cursor* cursor, size_t offset) noexcept nogil:
+    return le64(cursor.data + cursor.at + offset) if holds(cursor, offset + 8) else 0
+
+
+cdef inline uint32_t tag_at(const Cursor* cursor, bint big) noexcept nogil:
+    if big:
+        return (<uint32_t>be16_at(cursor, 0) << 16) | be16_at(cursor, 2)
+    return (<uint32_t>le16_at(cursor, 0) << 16) | le16_at(cursor, 2)
+
+
+# Pieces of a value.
+
+
+cdef inline const uint8_t* part(const uint8_t* data, size_t length, size_t at, size_t count) noexcept nogil:
+    """``count`` bytes from ``at`` on of a value, or NULL when they are not all inside."""
+    return data + at if at <= length and count <= length - at else NULL
+
+
+cdef inline size_t find_byte(const uint8_t* data, size_t length, uint8_t wanted) noexcept nogil:
+    """Where it stands first; ``length`` when nowhere."""
+    cdef const uint8_t* found = <const uint8_t*>memchr(data, wanted, length) if length else NULL
+    return found - data if found != NULL else length
+
+
+cdef inline size_t unpadded(const uint8_t* data, size_t length) noexcept nogil:
+    """Length without the spaces and NULs at the end (PS3.5 6.2)."""
+    while length and (data[length - 1] == 0x20 or data[length - 1] == 0):
+        length -= 1
+    return length
+
+
+# To Python and back.
+
+
+cdef inline bytes bytes_of(const uint8_t* data, size_t length):
+    return PyBytes_FromStringAndSize(<const char*>data, length)
+
+
+cdef inline const uint8_t* data_of(bytes source):
+    return <const uint8_t*>PyBytes_AS_STRING(source)

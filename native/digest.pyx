@@ -1,22 +1,22 @@
 """The content digest: equal for every encoding of the same content, different for everything else.
 
-XXH3-128 over tokens, one an event of the walk. Not counted: group lengths, trailing padding elements (FFFC,FFFC), the form of
-sequence lengths, byte order, value representations, and the padding of text. Pixel Data counts as its bytes (of 16-bit big
-endian words: swapped), encapsulated Pixel Data as its fragments. What a value means (text, word size) is decided by its tag
-alone, so that an encoding without representations (Implicit VR) gives the same tokens::
+XXH3-128 over tokens, one an event of the walk. Not counted: group lengths, trailing padding elements (FFFC,FFFC), the
+form of sequence lengths, byte order, value representations, and the padding of text. Pixel Data counts as its bytes (of
+16-bit big endian words: swapped), encapsulated Pixel Data as its fragments. What a value means (text, word size) is
+decided by its tag alone, so that an encoding without representations (Implicit VR) gives the same tokens::
 
     V tag length(8) value     an element            S tag     a sequence with at least one item
     I                         an item               E         its sequence ends
     P tag                     fragments begin       F length(8) value ... E
 
-A private value that reads soundly as items of Implicit VR Little Endian counts as that sequence, whatever representation
-it says: Implicit VR files do not tell (at most GUESSES_MAX such values inside each other).
-An empty sequence is an empty value. Each token says its own length, so that no two streams of tokens are the same bytes.
+A private value that reads soundly as items of Implicit VR Little Endian counts as that sequence, whatever
+representation it says: Implicit VR files do not tell (at most GUESSES_MAX such values inside each other). An empty
+sequence is an empty value. Each token says its own length, so that no two streams of tokens are the same bytes.
 """
 
 from libc.stdint cimport uint8_t, uint16_t, uint32_t
 
-from native.cursor cimport le32, put_le32, put_le64
+from native.cursor cimport le32, part, put_le32, put_le64, unpadded
 from native.vr cimport is_text, vr_of, word_bytes
 from native.walker cimport (
     STEP_ELEMENT,
@@ -56,7 +56,7 @@ cdef bint digest_begin(Digest* digest) noexcept nogil:
 cdef void token(Digest* digest, uint8_t kind, uint32_t tag, bint tagged) noexcept nogil:
     cdef uint8_t mark[5]
     mark[0] = kind
-    put_le32(mark + 1, tag)
+    put_le32(&mark[1], tag)
     XXH3_128bits_update(digest.state, mark, 5 if tagged else 1)
 
 
@@ -84,7 +84,8 @@ cdef void swapped(Digest* digest, const uint8_t* value, size_t length, int word)
             i += word
         XXH3_128bits_update(digest.state, block, count)
         at += count
-    XXH3_128bits_update(digest.state, value + at, length - at)
+    if length > at:
+        XXH3_128bits_update(digest.state, part(value, length, at, length - at), length - at)
 
 
 cdef bint is_sequence(Walker* inner, const Walker* walker) noexcept nogil:
@@ -129,8 +130,7 @@ cdef void element(Digest* digest, uint32_t tag, const Walker* walker) noexcept n
         guessed_sequence(digest, tag, &inner)
         return
     if is_text(vr) and not (tag >> 16) & 1:
-        while length and (walker.value[length - 1] == 32 or walker.value[length - 1] == 0):
-            length -= 1
+        length = unpadded(walker.value, length)
     token(digest, 86, tag, True)
     put_le64(size, length)
     XXH3_128bits_update(digest.state, size, 8)

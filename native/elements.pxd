@@ -2,45 +2,50 @@
 
 from libc.stdint cimport uint8_t, uint16_t, uint32_t
 
-from native.cursor cimport le16, le32
+from native.cursor cimport Cursor, bytes_of, holds, le16_at, le32_at, part, skip, tag_at
 from native.vr cimport is_long
 
 
 cdef struct Found:
     uint32_t tag
     uint16_t vr
-    size_t at                # of the element
-    size_t value
-    size_t length
+    size_t begin             # of the element, its value, and behind it
+    size_t value_begin
+    size_t end
 
 
-cdef inline const uint8_t* start(const uint8_t[::1] data) noexcept nogil:
-    return &data[0] if data.shape[0] else <const uint8_t*>b""
-
-
-cdef inline bint next_element(const uint8_t* data, size_t end, size_t* at, Found* found) noexcept nogil:
-    """The element at ``at`` of a sound header; moves on. False at the end (or at bytes that are no header)."""
-    cdef size_t here = at[0]
-    if end < 8 or here > end - 8:
+cdef inline bint next_element(Cursor* cursor, Found* found) noexcept nogil:
+    """The next element of a sound header. False at the end (or at bytes that are no header)."""
+    cdef size_t length
+    if not holds(cursor, 8):
         return False
-    found.at = here
-    found.tag = (<uint32_t>le16(data + here) << 16) | le16(data + here + 2)
-    found.vr = le16(data + here + 4)
+    found.begin, found.tag, found.vr = cursor.at, tag_at(cursor, False), le16_at(cursor, 4)
     if is_long(found.vr):
-        if here + 12 > end:
+        if not holds(cursor, 12):
             return False
-        found.length, found.value = le32(data + here + 8), here + 12
+        length = le32_at(cursor, 8)
+        skip(cursor, 12)
     else:
-        found.length, found.value = le16(data + here + 6), here + 8
-    if found.length > end - found.value:
+        length = le16_at(cursor, 6)
+        skip(cursor, 8)
+    found.value_begin = cursor.at
+    if not skip(cursor, length):
+        cursor.at = found.begin
         return False
-    at[0] = found.value + found.length
+    found.end = cursor.at
     return True
 
 
-cdef inline bint find(const uint8_t* data, size_t begin, size_t end, uint32_t tag, Found* found) noexcept nogil:
-    cdef size_t at = begin
-    while next_element(data, end, &at, found):
+cdef inline bint find(Cursor* cursor, uint32_t tag, Found* found) noexcept nogil:
+    while next_element(cursor, found):
         if found.tag == tag:
             return True
     return False
+
+
+cdef inline const uint8_t* between(const Cursor* cursor, size_t begin, size_t end) noexcept nogil:
+    return part(cursor.data, cursor.end, begin, end - begin)
+
+
+cdef inline bytes cut_out(const Cursor* cursor, size_t begin, size_t end):
+    return bytes_of(between(cursor, begin, end), end - begin)

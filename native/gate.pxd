@@ -63,7 +63,10 @@ cdef extern from *:
     #define fr_unlock(g) pthread_mutex_unlock(&((fr_gate *)(g))->mutex)
     #define fr_wake(g) pthread_cond_broadcast(&((fr_gate *)(g))->changed)
     static inline void fr_gate_free(void *g) {
-        if (g) { pthread_mutex_destroy(&((fr_gate *)g)->mutex); pthread_cond_destroy(&((fr_gate *)g)->changed); free(g); }
+        if (!g) return;
+        pthread_mutex_destroy(&((fr_gate *)g)->mutex);
+        pthread_cond_destroy(&((fr_gate *)g)->changed);
+        free(g);
     }
     #endif
     """

@@ -1,4 +1,4 @@
-"""The data set of one C-STORE on its way into the lane: gathered behind its canonical head, or spooled when it is large.
+"""The data set of one C-STORE on its way into the lane: gathered behind its canonical head, or spooled when large.
 
 The bytes are received straight into ``place``; ``finish`` checks the data set against its command and appends it.
 """
@@ -6,9 +6,9 @@ The bytes are received straight into ``place``; ``finish`` checks the data set a
 from libc.stdint cimport uint8_t, uint16_t, uint64_t
 
 from native.command cimport Command
-from native.dataset cimport Syntax
 from native.growing cimport Growing
 from native.lane cimport Lane, Spool
+from native.walker cimport Syntax
 
 cdef enum Way:
     GATHERED = 0     # in memory
@@ -37,7 +37,7 @@ cdef class Gather:
     # So that the ``coming`` bytes of a fragment can land.
     cdef void make_room(self, size_t coming) noexcept nogil
     # Where bytes may be received to, and how many; then ``landed`` says how many came.
-    cdef uint8_t* place(self, size_t* free_bytes) noexcept nogil
+    cdef uint8_t* place(self, size_t* length) noexcept nogil
     cdef void landed(self, size_t length) noexcept nogil
     # The first ``length`` of the ``coming`` bytes. False when the data set does not end.
     cdef bint add(self, const uint8_t* data, size_t length, size_t coming) noexcept nogil
@@ -47,5 +47,7 @@ cdef class Gather:
 
     cdef void refuse(self, uint16_t status, int reason) noexcept nogil
     cdef void write_spool(self) noexcept nogil
-    cdef void check(self, const uint8_t* dataset, size_t length, const Command* request, Syntax syntax) noexcept nogil
-    cdef void append(self, size_t length) noexcept nogil
+    cdef void check(
+        self, const uint8_t* dataset, size_t length, const Command* request, Syntax syntax
+    ) noexcept nogil
+    cdef void append(self) noexcept nogil

@@ -12,11 +12,12 @@ from native.answers cimport (
 )
 from native.canonical cimport HEAD_BYTES_MAX, write_head
 from native.command cimport Command
-from native.dataset cimport Checked, Syntax, check_dataset
-from native.growing cimport grow, release
+from native.cursor cimport Cursor, cursor_over, left, peek, skip, take
+from native.growing cimport free_bytes, grow, held, held_bytes, place_at, release
+from native.identity cimport Checked, check_dataset
 from native.lane cimport Lane
 from native.ledger cimport ACCEPTED, Outcome
-from native.walker cimport BAD_UID, NO_UID
+from native.walker cimport BAD_UID, NO_MEMORY, NO_UID, Syntax
 
 cdef enum:
     GATHER_BYTES_MIN = 1 << 18
@@ -46,9 +47,9 @@ cdef class Gather:
             return
         self.way, self.dataset_bytes = GATHERED, 0
         self.head_bytes = write_head(
-            self.gathered.data + self.headroom, request.sop_class_uid, request.sop_instance_uid, transfer_syntax
+            place_at(&self.gathered, self.headroom), request.sop_class_uid, request.sop_instance_uid, transfer_syntax
         )
-        self.gathered.end = self.headroom + self.head_bytes
+        self.gathered.begin, self.gathered.end = self.headroom, self.headroom + self.head_bytes
 
     cdef void begin_refused(self, uint16_t status, int reason) noexcept nogil:
         self.dataset_bytes = 0
@@ -70,38 +71,37 @@ cdef class Gather:
                 self.way = SPOOLED
             else:
                 self.refuse(STATUS_OUT_OF_RESOURCES, 0)
-        if self.way == SPOOLED and (needed > self.gathered.capacity or self.gathered.end == self.gathered.capacity):
+        if self.way == SPOOLED and (needed > self.gathered.capacity or free_bytes(&self.gathered) == 0):
             self.write_spool()
         if self.way == GATHERED and not grow(&self.gathered, needed, GATHER_BYTES_MIN):
             self.refuse(STATUS_OUT_OF_RESOURCES, 0)
 
     cdef void write_spool(self) noexcept nogil:
-        cdef size_t length = self.gathered.end - self.headroom
-        if length and self.lane.spool_write(&self.spool, self.gathered.data + self.headroom, length) != ACCEPTED:
+        cdef Cursor gathered = held(&self.gathered)
+        cdef size_t length = left(&gathered)
+        if length and self.lane.spool_write(&self.spool, peek(&gathered, length), length) != ACCEPTED:
             self.refuse(STATUS_OUT_OF_RESOURCES, 0)
-        self.gathered.end = self.headroom
+        self.gathered.end = self.gathered.begin
 
-    cdef uint8_t* place(self, size_t* free_bytes) noexcept nogil:
-        free_bytes[0] = 0 if self.way == REFUSED else self.gathered.capacity - self.gathered.end
-        return self.gathered.data + self.gathered.end
+    cdef uint8_t* place(self, size_t* length) noexcept nogil:
+        length[0] = 0 if self.way == REFUSED else free_bytes(&self.gathered)
+        return place_at(&self.gathered, self.gathered.end)
 
     cdef void landed(self, size_t length) noexcept nogil:
         self.gathered.end += length
         self.dataset_bytes += length
 
     cdef bint add(self, const uint8_t* data, size_t length, size_t coming) noexcept nogil:
+        cdef Cursor cursor = cursor_over(data, length)
         cdef size_t now
-        while length and self.way != REFUSED:
-            if self.gathered.end == self.gathered.capacity:
-                self.make_room(coming)
+        while left(&cursor) and self.way != REFUSED:
+            if free_bytes(&self.gathered) == 0:
+                self.make_room(coming - cursor.at)
                 continue
-            now = min(length, self.gathered.capacity - self.gathered.end)
-            memcpy(self.gathered.data + self.gathered.end, data, now)
+            now = min(left(&cursor), free_bytes(&self.gathered))
+            memcpy(place_at(&self.gathered, self.gathered.end), take(&cursor, now), now)
             self.landed(now)
-            data += now
-            length -= now
-            coming -= now
-        self.dataset_bytes += length
+        self.dataset_bytes += left(&cursor)
         return self.way != REFUSED or not self.has_lane or (
             self.dataset_bytes <= DRAIN_OBJECTS * self.lane.object_bytes_max
         )
@@ -112,41 +112,46 @@ cdef class Gather:
     # ------------------------------------------------------------ ends
 
     cdef Verdict finish(self, const Command* request, Syntax syntax) noexcept nogil:
-        cdef const uint8_t* object_begin
-        cdef size_t length
+        cdef Cursor whole
         if self.way == SPOOLED:
             self.write_spool()
+        if self.way == REFUSED:
+            return self.verdict
         if self.way == SPOOLED:
-            object_begin, length = self.lane.spool_map(&self.spool), self.spool.length
+            whole = cursor_over(self.lane.spool_map(&self.spool), self.spool.length)
         else:
-            object_begin, length = self.gathered.data + self.headroom, self.gathered.end - self.headroom
-        if object_begin == NULL and self.way != REFUSED:
+            whole = held(&self.gathered)
+        if whole.data == NULL or not skip(&whole, self.head_bytes):
             self.refuse(STATUS_OUT_OF_RESOURCES, 0)
+        else:
+            self.check(peek(&whole, left(&whole)), left(&whole), request, syntax)
         if self.way != REFUSED:
-            self.check(object_begin + self.head_bytes, length - self.head_bytes, request, syntax)
-        if self.way != REFUSED:
-            self.append(length)
+            self.append()
         return self.verdict
 
-    cdef void check(self, const uint8_t* dataset, size_t length, const Command* request, Syntax syntax) noexcept nogil:
+    cdef void check(
+        self, const uint8_t* dataset, size_t length, const Command* request, Syntax syntax
+    ) noexcept nogil:
         """Whether the data set may be kept under the command's UIDs; else it is refused here."""
         cdef Checked found
         cdef int reason = check_dataset(dataset, length, syntax, &found)
-        if reason:
+        if reason == NO_MEMORY:
+            self.refuse(STATUS_OUT_OF_RESOURCES, reason)
+        elif reason:
             self.refuse(STATUS_MISMATCH if reason == NO_UID or reason == BAD_UID else STATUS_NOT_UNDERSTOOD, reason)
         elif strcmp(found.sop_class_uid, request.sop_class_uid) or strcmp(
             found.sop_instance_uid, request.sop_instance_uid
         ):
             self.refuse(STATUS_MISMATCH, 0)
 
-    cdef void append(self, size_t length) noexcept nogil:
+    cdef void append(self) noexcept nogil:
         cdef uint64_t lsn = 0
         cdef Outcome outcome
         if self.way == SPOOLED:
             self.way = GATHERED    # whatever comes of it, there is no spool of ours any more
             outcome = self.lane.spool_finish(&self.spool, &lsn)
         else:
-            outcome = self.lane.append(self.gathered.data + self.headroom, length, &lsn)
+            outcome = self.lane.append(place_at(&self.gathered, self.headroom), held_bytes(&self.gathered), &lsn)
         if outcome != ACCEPTED:
             self.refuse(STATUS_OUT_OF_RESOURCES, 0)
         else:

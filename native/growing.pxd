@@ -1,8 +1,13 @@
-"""A buffer that grows by doubling, without the GIL: what it holds stands from ``begin`` to ``end``. Free it with ``release``."""
+"""A buffer that grows by doubling, without the GIL: it holds what stands from ``begin`` to ``end``.
+
+Free it with ``release``.
+"""
 
 from libc.stdint cimport uint8_t
 from libc.stdlib cimport free, realloc
 from libc.string cimport memcpy, memmove
+
+from native.cursor cimport Cursor, bytes_of, cursor_over
 
 cdef struct Growing:
     uint8_t* data
@@ -33,6 +38,28 @@ cdef inline bint add(Growing* room, const uint8_t* data, size_t length, size_t l
         memcpy(room.data + room.end, data, length)
         room.end += length
     return True
+
+
+cdef inline uint8_t* place_at(Growing* room, size_t at) noexcept nogil:
+    """A byte that it holds, or may hold next."""
+    return room.data + at if at <= room.capacity else NULL
+
+
+cdef inline size_t free_bytes(const Growing* room) noexcept nogil:
+    return room.capacity - room.end
+
+
+cdef inline size_t held_bytes(const Growing* room) noexcept nogil:
+    return room.end - room.begin
+
+
+cdef inline Cursor held(const Growing* room) noexcept nogil:
+    """What it holds, to be read."""
+    return cursor_over(room.data + room.begin, room.end - room.begin)
+
+
+cdef inline bytes held_as_bytes(const Growing* room):
+    return bytes_of(room.data + room.begin, room.end - room.begin)
 
 
 cdef inline void compact(Growing* room) noexcept nogil:

@@ -1,21 +1,21 @@
-"""The header of a data set: Explicit VR Little Endian, defined lengths, ascending, without bulk; and what is read out of it."""
+"""The header of a data set: Explicit VR Little Endian, defined lengths, ascending, without bulk."""
 
 from libc.stdint cimport uint8_t, uint16_t, uint32_t
 from libc.string cimport memcpy, memset
 
-from native.cursor cimport put_le32
-from native.output cimport Output, output_free, room, write_element_head, write_le32, write_tag
+from native.cursor cimport bytes_of
+from native.output cimport Output, output_free, patch_le32, room, write_element_head, write_le32, write_tag
 from native.vr cimport VR_OB, VR_SQ, VR_SS, VR_UI, VR_UN, VR_US, VR_XS, is_long, vr_of, word_bytes
 from native.walker cimport (
     STEP_ELEMENT,
     STEP_FRAGMENTS,
-    STEP_FRAGMENTS_END,
     STEP_ITEM,
     STEP_ITEM_END,
     STEP_SEQUENCE,
     STEP_SEQUENCE_END,
     Step,
     Walker,
+    deeper,
 )
 
 HEADER_VALUE_BYTES_MAX = VALUE_BYTES_MAX_C
@@ -109,7 +109,9 @@ cdef void write_value(HeaderWriter* writer, const Walker* walker, int word) noex
             for k in range(word):
                 here[i + k] = walker.value[i + word - 1 - k]
             i += word
-        memcpy(here + i, walker.value + i, length - i)
+        while i < length:
+            here[i] = walker.value[i]
+            i += 1
     if length & 1:
         here[length] = 0 if (walker.vr == VR_UI or walker.vr == VR_OB or walker.vr == VR_UN) else 32
 
@@ -142,8 +144,7 @@ cdef void close_level(HeaderWriter* writer) noexcept nogil:
     cdef size_t at
     writer.depth -= 1
     at = writer.length_at[writer.depth]
-    if not writer.out.failed:
-        put_le32(writer.out.data + at, <uint32_t>(writer.out.length - at - 4))
+    patch_le32(&writer.out, at, <uint32_t>(writer.out.length - at - 4))
 
 
 cdef void on_sequence(HeaderWriter* writer, const Walker* walker) noexcept nogil:
@@ -161,10 +162,7 @@ cdef void on_sequence(HeaderWriter* writer, const Walker* walker) noexcept nogil
 
 cdef void header_event(HeaderWriter* writer, Step step, const Walker* walker) noexcept nogil:
     if writer.silent:
-        if step == STEP_SEQUENCE or step == STEP_ITEM or step == STEP_FRAGMENTS:
-            writer.silent += 1
-        elif step == STEP_SEQUENCE_END or step == STEP_ITEM_END or step == STEP_FRAGMENTS_END:
-            writer.silent -= 1
+        writer.silent += deeper(step)
         return
     if step == STEP_ELEMENT:
         on_element(writer, walker)
@@ -195,12 +193,9 @@ cdef void header_free(HeaderWriter* writer) noexcept nogil:
 cdef bytes header_bytes(HeaderWriter* writer):
     """What was written; top-level elements sorted, the first of each tag kept."""
     cdef int i
-    cdef const uint8_t* data = writer.out.data
     if writer.out.failed:
         raise MemoryError
-    if writer.out.length == 0:
-        return b""
-    whole = (<const char*>data)[: writer.out.length]
+    whole = bytes_of(writer.out.data, writer.out.length)
     if writer.sorted:
         return whole
     parts = {}

@@ -1,9 +1,9 @@
 """Text of data elements as JSON (PS3.18 F.2): strings, names, decimal strings, several values; without the GIL."""
 
 from libc.stdint cimport uint8_t, uint16_t
-from libc.string cimport memchr
 
-from native.output cimport Output, write, write_byte
+from native.cursor cimport find_byte, part, unpadded
+from native.output cimport Output, write, write_byte, write_literal
 from native.vr cimport VR_DS, VR_IS, VR_LT, VR_PN, VR_ST, VR_UR, VR_UT
 
 cdef extern from *:
@@ -26,8 +26,19 @@ cdef struct Text:
     Coding coding            # LATIN or UTF8
 
 
+cdef inline void write_run(Output* out, const Text* text, size_t at, size_t count) noexcept nogil:
+    write(out, part(text.data, text.length, at, count), count)
+
+
+cdef inline Text behind(Text text, size_t count) noexcept nogil:
+    """Without its first bytes, of which there are ``count`` at least."""
+    text.data = part(text.data, text.length, count, 0)
+    text.length -= count
+    return text
+
+
 cdef inline void write_replacement(Output* out) noexcept nogil:
-    write(out, <const char*>b"\xef\xbf\xbd", 3)
+    write_literal(out, b"\xef\xbf\xbd")
 
 
 cdef inline size_t utf8_length(const Text* text, size_t at) noexcept nogil:
@@ -90,7 +101,7 @@ cdef inline void write_string(Output* out, Text text) noexcept nogil:
     while at < text.length:
         run = plain_run(&text, at)
         if run:
-            write(out, &text.data[at], run)
+            write_run(out, &text, at, run)
             at += run
             continue
         c = text.data[at]
@@ -104,7 +115,7 @@ cdef inline void write_string(Output* out, Text text) noexcept nogil:
         else:
             run = utf8_length(&text, at)
             if run:
-                write(out, &text.data[at], run)
+                write_run(out, &text, at, run)
             else:
                 write_replacement(out)
             at += run if run else 1
@@ -113,24 +124,19 @@ cdef inline void write_string(Output* out, Text text) noexcept nogil:
 
 cdef inline Text trimmed(Text text) noexcept nogil:
     """Without trailing padding (PS3.5 6.2)."""
-    while text.length and (text.data[text.length - 1] == 32 or text.data[text.length - 1] == 0):
-        text.length -= 1
+    text.length = unpadded(text.data, text.length)
     return text
 
 
 cdef inline Text cut_before(Text* rest, uint8_t separator) noexcept nogil:
     """The part of ``rest`` up to the separator; ``rest`` keeps what follows (data NULL: not even an empty part)."""
-    cdef Text part = rest[0]
-    cdef const uint8_t* found = NULL
-    if rest.length:
-        found = <const uint8_t*>memchr(rest.data, separator, rest.length)
-    if found == NULL:
+    cdef Text first = rest[0]
+    first.length = find_byte(rest.data, rest.length, separator)
+    if first.length == rest.length:
         rest.data, rest.length = NULL, 0
-        return part
-    part.length = <size_t>(found - rest.data)
-    rest.length -= part.length + 1
-    rest.data = &found[1]
-    return part
+    else:
+        rest[0] = behind(rest[0], first.length + 1)
+    return first
 
 
 cdef inline void write_person(Output* out, Text name) noexcept nogil:
@@ -138,20 +144,20 @@ cdef inline void write_person(Output* out, Text name) noexcept nogil:
     cdef const char* labels[3]
     cdef int group
     cdef bint first = True
-    cdef Text part
+    cdef Text piece
     labels[0], labels[1], labels[2] = b'"Alphabetic":', b'"Ideographic":', b'"Phonetic":'
     write_byte(out, 123)
     for group in range(3):
         if name.data == NULL:
             break
-        part = trimmed(cut_before(&name, 61))
-        if part.length == 0:
+        piece = trimmed(cut_before(&name, 61))
+        if piece.length == 0:
             continue
         if not first:
             write_byte(out, 44)
         first = False
-        write(out, labels[group], 13 if group == 0 else 14 if group == 1 else 11)
-        write_string(out, part)
+        write_literal(out, labels[group])
+        write_string(out, piece)
     write_byte(out, 125)
 
 
@@ -168,7 +174,7 @@ cdef inline bint write_decimal(Output* out, Text text) noexcept nogil:
     cdef size_t at = 0, whole, fraction = 0, exponent = 0, fraction_at, exponent_at
     cdef bint negative
     while text.length and text.data[0] == 32:
-        text.data, text.length = &text.data[1], text.length - 1
+        text = behind(text, 1)
     if text.length == 0 or text.length > DIGITS_MAX:
         return False
     negative = text.data[0] == 45
@@ -195,32 +201,32 @@ cdef inline bint write_decimal(Output* out, Text text) noexcept nogil:
     if negative:
         write_byte(out, 45)
     if whole:
-        write(out, &text.data[at], whole)
+        write_run(out, &text, at, whole)
     else:
         write_byte(out, 48)
     if fraction:
         write_byte(out, 46)
-        write(out, &text.data[fraction_at], fraction)
+        write_run(out, &text, fraction_at, fraction)
     if exponent_at < text.length:
-        write(out, &text.data[exponent_at], text.length - exponent_at)
+        write_run(out, &text, exponent_at, text.length - exponent_at)
     return True
 
 
 cdef inline void write_values(Output* out, Text text, uint16_t vr) noexcept nogil:
     """The values of a text element between brackets, split at backslashes where the representation allows several."""
     cdef bint first = True
-    cdef Text part
+    cdef Text piece
     if vr == VR_LT or vr == VR_ST or vr == VR_UT or vr == VR_UR:
         write_string(out, trimmed(text))
         return
     while text.data != NULL:
-        part = trimmed(cut_before(&text, 92))
+        piece = trimmed(cut_before(&text, 92))
         if not first:
             write_byte(out, 44)
         first = False
-        if part.length == 0:
-            write(out, <const char*>b"null", 4)
+        if piece.length == 0:
+            write_literal(out, b"null")
         elif vr == VR_PN:
-            write_person(out, part)
-        elif not ((vr == VR_DS or vr == VR_IS) and write_decimal(out, part)):
-            write_string(out, part)
+            write_person(out, piece)
+        elif not ((vr == VR_DS or vr == VR_IS) and write_decimal(out, piece)):
+            write_string(out, piece)

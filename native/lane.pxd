@@ -1,7 +1,7 @@
 """A Lane is what the engine hands to a protocol: one association's (or request's) way into the intake.
 
-Payloads are gathered by the caller in one buffer that leaves ``lane.headroom`` free bytes before them, so that record head,
-context and payload go to the segment in one pwrite. Larger ones are streamed to a file of their own (Spool).
+Payloads are gathered by the caller in one buffer that leaves ``lane.headroom`` free bytes before them, so that record
+head, context and payload go to the segment in one pwrite. Larger ones are streamed to a file of their own (Spool).
 """
 
 from libc.stdint cimport uint8_t, uint64_t

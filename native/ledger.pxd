@@ -63,10 +63,14 @@ cdef struct Ledger:
     uint64_t syncs
     uint64_t sync_ns
 
-cdef bint ledger_begin(Ledger* ledger, uint64_t first_lsn, uint64_t stamp_floor, size_t ring_capacity) noexcept nogil
+cdef bint ledger_begin(
+    Ledger* ledger, uint64_t first_lsn, uint64_t stamp_floor, size_t ring_capacity
+) noexcept nogil
 cdef void ledger_end(Ledger* ledger) noexcept nogil
 # False when there are too many.
-cdef bint ledger_add_file(Ledger* ledger, int fd, int64_t number, uint64_t generation, uint64_t capacity) noexcept nogil
+cdef bint ledger_add_file(
+    Ledger* ledger, int fd, int64_t number, uint64_t generation, uint64_t capacity
+) noexcept nogil
 cdef void ledger_remove_file(Ledger* ledger, int64_t number) noexcept nogil
 # Copies of all (room for FILES_MAX) and the index of the one appended to; their number.
 cdef int ledger_files(Ledger* ledger, File* files, int* current) noexcept nogil

@@ -11,7 +11,9 @@ cdef enum:
     WAKE_NS = 1000000000     # no wait sleeps longer without looking again
 
 
-cdef bint ledger_begin(Ledger* ledger, uint64_t first_lsn, uint64_t stamp_floor, size_t ring_capacity) noexcept nogil:
+cdef bint ledger_begin(
+    Ledger* ledger, uint64_t first_lsn, uint64_t stamp_floor, size_t ring_capacity
+) noexcept nogil:
     memset(ledger, 0, sizeof(Ledger))
     ledger.gate = gate_make()
     ledger.ring = <Place*>calloc(ring_capacity, sizeof(Place))
@@ -34,10 +36,12 @@ cdef inline int64_t deadline_of(int wait_ms) noexcept nogil:
     return monotonic_ns() + <int64_t>wait_ms * NS_PER_MS
 
 
-# -- segments -----------------------------------------------------------------------------------------------------------
+# -- segments ---------------------------------------------------------------------------------------------------------
 
 
-cdef bint ledger_add_file(Ledger* ledger, int fd, int64_t number, uint64_t generation, uint64_t capacity) noexcept nogil:
+cdef bint ledger_add_file(
+    Ledger* ledger, int fd, int64_t number, uint64_t generation, uint64_t capacity
+) noexcept nogil:
     cdef File* file
     cdef bint has_room
     lock(ledger.gate)
@@ -85,7 +89,7 @@ cdef void ledger_rotate(Ledger* ledger) noexcept nogil:
     unlock(ledger.gate)
 
 
-# -- reserved and written -----------------------------------------------------------------------------------------------
+# -- reserved and written ---------------------------------------------------------------------------------------------
 
 
 cdef bint find_room(Ledger* ledger, uint64_t size) noexcept nogil:
@@ -187,7 +191,7 @@ cdef void ledger_drained(Ledger* ledger, uint64_t last) noexcept nogil:
     unlock(ledger.gate)
 
 
-# -- synced and acknowledged --------------------------------------------------------------------------------------------
+# -- synced and acknowledged ------------------------------------------------------------------------------------------
 
 
 cdef Outcome ledger_sync(Ledger* ledger, uint64_t lsn) noexcept nogil:
@@ -233,7 +237,7 @@ cdef Outcome sync_to(Ledger* ledger, uint64_t lsn) noexcept nogil:
 
 
 cdef void lead(Ledger* ledger) noexcept nogil:
-    """One group: sync every segment with new writes, then move the acknowledged prefix. Holds the lock, lets it go meanwhile."""
+    """One group: sync every segment with new writes, then move the acknowledged prefix. Lets the lock go meanwhile."""
     cdef int fds[FILES_MAX]
     cdef int count = 0, i
     cdef bint lost = False
@@ -270,7 +274,7 @@ cdef void ledger_acknowledge(Ledger* ledger, uint64_t lsn) noexcept nogil:
     unlock(ledger.gate)
 
 
-# -- ends ---------------------------------------------------------------------------------------------------------------
+# -- ends -------------------------------------------------------------------------------------------------------------
 
 
 cdef void ledger_fail(Ledger* ledger) noexcept nogil:

@@ -2,9 +2,9 @@
 
 from libc.stdint cimport uint8_t, uint16_t, uint32_t
 from libc.stdlib cimport free, realloc
-from libc.string cimport memcpy
+from libc.string cimport memcpy, strlen
 
-from native.cursor cimport put_le16, put_le32
+from native.cursor cimport le32, put_le16, put_le32
 from native.vr cimport is_long
 
 cdef struct Output:
@@ -40,6 +40,21 @@ cdef inline void write(Output* output, const void* data, size_t count) noexcept 
             memcpy(here, data, count)
 
 
+cdef inline void write_literal(Output* output, const char* text) noexcept nogil:
+    write(output, text, strlen(text))
+
+
+cdef inline uint32_t written_le32(const Output* output, size_t at) noexcept nogil:
+    """Four bytes that were written before; 0 when they are not there."""
+    return le32(output.data + at) if not output.failed and at + 4 <= output.length else 0
+
+
+cdef inline void patch_le32(Output* output, size_t at, uint32_t value) noexcept nogil:
+    """Over four bytes that were written before."""
+    if not output.failed and at + 4 <= output.length:
+        put_le32(output.data + at, value)
+
+
 cdef inline void write_byte(Output* output, uint8_t value) noexcept nogil:
     cdef uint8_t* here = room(output, 1)
     if here != NULL:
@@ -59,7 +74,9 @@ cdef inline void write_le32(Output* output, uint32_t value) noexcept nogil:
         put_le32(here, value)
 
 
-cdef inline void write_element_head(Output* output, uint32_t tag, uint16_t vr, size_t length, bint implicit) noexcept nogil:
+cdef inline void write_element_head(
+    Output* output, uint32_t tag, uint16_t vr, size_t length, bint implicit
+) noexcept nogil:
     """Element header, little endian; ``length`` must fit the VR."""
     cdef uint8_t* here
     write_tag(output, tag)

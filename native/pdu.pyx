@@ -1,4 +1,4 @@
-"""The door to PDUs and command sets: values in associate, decoding in pdu_read, encoding in pdu_write, commands in command_set."""
+"""The door to PDUs and command sets: values in associate, pdu_read and pdu_write, and command_set."""
 
 from native.associate import CONTEXTS_MAX, AssociateAccept, AssociateRequest, UserInformation
 from native.command_set import decode_command, encode_command, encode_message

@@ -1,7 +1,8 @@
-"""Association PDUs taken apart. Every length is checked against what encloses it before anything is read or allocated."""
+"""Association PDUs taken apart.
 
-from cpython.bytes cimport PyBytes_FromStringAndSize
-from cpython.unicode cimport PyUnicode_DecodeASCII, PyUnicode_DecodeLatin1
+Every length is checked against what encloses it before anything is read or allocated.
+"""
+
 from libc.stdint cimport uint8_t
 from libc.string cimport memset
 
@@ -25,12 +26,23 @@ from native.associate cimport (
     AssociateRequest,
     UserInformation,
 )
-from native.cursor cimport Cursor, be16, be32, cursor_over, take
+from native.cursor cimport (
+    Cursor,
+    be16_at,
+    be32_at,
+    byte_at,
+    bytes_of,
+    cursor_over,
+    holds,
+    left,
+    skip,
+    take,
+)
+from native.uid cimport UID_BYTES_MAX
 
 cdef enum:
     CONTROL_PDU_BYTES_MAX_C = 1 << 20
     ITEMS_MAX_C = 8192  # items and sub-items of one PDU: 128 contexts x about 60 transfer syntaxes
-    UID_BYTES_MAX = 64
     FIXED_BYTES = 68    # protocol version, AE titles and reserved bytes before the first item
 
 CONTROL_PDU_BYTES_MAX = CONTROL_PDU_BYTES_MAX_C
@@ -42,158 +54,144 @@ cdef struct Item:
     Cursor body
 
 
-cdef int next_item(Cursor* outer, Item* item, int* left) except -1:
+cdef int next_item(Cursor* outer, Item* item, int* items_left) except -1:
     """1 and the next item, whole inside ``outer``; 0 at the end."""
-    cdef const uint8_t* head
-    cdef const uint8_t* body
     cdef size_t length
-    if outer.at == outer.end:
+    if left(outer) == 0:
         return 0
-    left[0] -= 1
-    if left[0] < 0:
+    items_left[0] -= 1
+    if items_left[0] < 0:
         raise ValueError("too many items")
-    head = take(outer, 4)
-    if head == NULL:
+    if not holds(outer, 4):
         raise ValueError("item header is cut")
-    length = be16(head + 2)
-    body = take(outer, length)
-    if body == NULL:
+    item.kind, length = byte_at(outer, 0), be16_at(outer, 2)
+    skip(outer, 4)
+    if not holds(outer, length):
         raise ValueError("item is longer than what encloses it")
-    item.kind = head[0]
-    item.body = cursor_over(body, length)
+    item.body = cursor_over(take(outer, length), length)
     return 1
 
 
-cdef const uint8_t* need(Cursor* cursor, size_t count) except NULL:
-    cdef const uint8_t* here = take(cursor, count)
-    if here == NULL:
+cdef int need(Cursor* cursor, size_t count) except -1:
+    """``count`` more bytes are there."""
+    if not holds(cursor, count):
         raise ValueError("item is too short")
-    return here
+    return 0
 
 
-cdef inline bytes rest(Cursor* cursor):
-    cdef size_t count = cursor.end - cursor.at
-    return PyBytes_FromStringAndSize(<const char*>cursor.data + cursor.at, count)
+cdef bytes taken(Cursor* cursor, size_t count):
+    need(cursor, count)
+    return bytes_of(take(cursor, count), count)
 
 
-cdef str uid_of(Cursor* cursor):
-    """The rest of ``cursor`` as a UID without padding; may be empty."""
-    cdef const uint8_t* data = cursor.data + cursor.at
-    cdef size_t length = cursor.end - cursor.at
-    cdef size_t index
-    while length and (data[length - 1] == 0 or data[length - 1] == 0x20):
-        length -= 1
-    if length > UID_BYTES_MAX:
+cdef str uid_of(bytes value):
+    """A UID without padding; may be empty."""
+    value = value.rstrip(b" \0")
+    if len(value) > UID_BYTES_MAX:
         raise ValueError("UID is too long")
-    for index in range(length):
-        if not 0x20 < data[index] < 0x7F:
-            raise ValueError("UID has a character that is not allowed")
-    return PyUnicode_DecodeASCII(<const char*>data, length, NULL)
+    if not all([0x20 < letter < 0x7F for letter in value]):
+        raise ValueError("UID has a character that is not allowed")
+    return value.decode("ascii")
 
 
-cdef str prefixed_uid(Cursor* cursor):
-    """A UID behind its own 16-bit length (role selection, extended negotiation)."""
-    cdef size_t length = be16(need(cursor, 2))
-    cdef Cursor inner = cursor_over(need(cursor, length) if length else cursor.data, length)
-    return uid_of(&inner)
+cdef bytes rest(Cursor* cursor):
+    return taken(cursor, left(cursor))
 
 
-cdef bytes prefixed_bytes(Cursor* cursor):
-    cdef size_t length = be16(need(cursor, 2))
-    return PyBytes_FromStringAndSize(<const char*>need(cursor, length), length) if length else b""
+cdef bytes prefixed(Cursor* cursor):
+    """A value behind its own 16-bit length (role selection, extended negotiation, identity)."""
+    need(cursor, 2)
+    cdef size_t length = be16_at(cursor, 0)
+    skip(cursor, 2)
+    return taken(cursor, length)
 
 
-cdef tuple context_proposed(Cursor* body, int* left):
+cdef tuple context_proposed(Cursor* body, int* items_left):
     cdef Item item
-    cdef int context_id = need(body, 4)[0]
+    cdef bytes head = taken(body, 4)
     cdef str abstract_syntax = None
     cdef list transfer_syntaxes = []
-    while next_item(body, &item, left):
+    while next_item(body, &item, items_left):
         if item.kind == ITEM_ABSTRACT_SYNTAX:
             if abstract_syntax is not None:
                 raise ValueError("presentation context with two abstract syntaxes")
-            abstract_syntax = uid_of(&item.body)
+            abstract_syntax = uid_of(rest(&item.body))
         elif item.kind == ITEM_TRANSFER_SYNTAX:
-            transfer_syntaxes.append(uid_of(&item.body))
+            transfer_syntaxes.append(uid_of(rest(&item.body)))
     if not abstract_syntax:
         raise ValueError("presentation context without abstract syntax")
     if not transfer_syntaxes:
         raise ValueError("presentation context without transfer syntax")
-    return context_id, abstract_syntax, transfer_syntaxes
+    return head[0], abstract_syntax, transfer_syntaxes
 
 
-cdef tuple context_answered(Cursor* body, int* left):
+cdef tuple context_answered(Cursor* body, int* items_left):
     cdef Item item
-    cdef const uint8_t* head = need(body, 4)
-    cdef int context_id = head[0]
-    cdef int result = head[2]
+    cdef bytes head = taken(body, 4)
     cdef str transfer_syntax = ""
-    while next_item(body, &item, left):
+    while next_item(body, &item, items_left):
         if item.kind == ITEM_TRANSFER_SYNTAX:
-            transfer_syntax = uid_of(&item.body)
-    if result == 0 and not transfer_syntax:
+            transfer_syntax = uid_of(rest(&item.body))
+    if head[2] == 0 and not transfer_syntax:
         raise ValueError("accepted presentation context without transfer syntax")
-    return context_id, result, transfer_syntax
+    return head[0], head[2], transfer_syntax
 
 
 cdef tuple identity_of(Cursor* body):
-    cdef const uint8_t* head = need(body, 2)
-    cdef int kind = head[0]
-    cdef bint answer_requested = head[1] != 0
-    cdef bytes primary = prefixed_bytes(body)
-    return kind, answer_requested, primary, prefixed_bytes(body)
+    cdef bytes head = taken(body, 2)
+    cdef bytes primary = prefixed(body)
+    return head[0], head[1] != 0, primary, prefixed(body)
 
 
-cdef UserInformation user_information(Cursor* body, int* left):
+cdef UserInformation user_information(Cursor* body, int* items_left):
     cdef Item item
-    cdef const uint8_t* fixed
+    cdef bytes flags
     cdef str uid
     cdef UserInformation user = UserInformation()
-    while next_item(body, &item, left):
+    while next_item(body, &item, items_left):
         if item.kind == ITEM_MAXIMUM_LENGTH:
-            user.pdu_bytes_max = be32(need(&item.body, 4))
+            need(&item.body, 4)
+            user.pdu_bytes_max = be32_at(&item.body, 0)
         elif item.kind == ITEM_IMPLEMENTATION_CLASS:
-            user.implementation_class_uid = uid_of(&item.body)
+            user.implementation_class_uid = uid_of(rest(&item.body))
         elif item.kind == ITEM_ASYNCHRONOUS_WINDOW:
-            fixed = need(&item.body, 4)
-            user.asynchronous_window = (be16(fixed), be16(fixed + 2))
+            need(&item.body, 4)
+            user.asynchronous_window = (be16_at(&item.body, 0), be16_at(&item.body, 2))
         elif item.kind == ITEM_ROLE:
-            uid = prefixed_uid(&item.body)
-            fixed = need(&item.body, 2)
-            user.roles.append((uid, fixed[0] != 0, fixed[1] != 0))
+            uid = uid_of(prefixed(&item.body))
+            flags = taken(&item.body, 2)
+            user.roles.append((uid, flags[0] != 0, flags[1] != 0))
         elif item.kind == ITEM_IMPLEMENTATION_VERSION:
-            user.implementation_version_name = PyUnicode_DecodeLatin1(
-                <const char*>item.body.data, item.body.end, NULL
-            ).strip(" \0")
+            user.implementation_version_name = rest(&item.body).decode("latin-1").strip(" \0")
         elif item.kind == ITEM_EXTENDED:
-            uid = prefixed_uid(&item.body)
+            uid = uid_of(prefixed(&item.body))
             user.extended.append((uid, rest(&item.body)))
         elif item.kind == ITEM_IDENTITY:
             user.user_identity = identity_of(&item.body)
         elif item.kind == ITEM_IDENTITY_ANSWER:
-            user.user_identity = (0, False, prefixed_bytes(&item.body), b"")
+            user.user_identity = (0, False, prefixed(&item.body), b"")
     return user
 
 
 cdef int items(Cursor* body, AssociateRequest found, int context_kind) except -1:
     """Fill ``found`` from the items behind the fixed part."""
     cdef Item item
-    cdef int left = ITEMS_MAX_C
+    cdef int items_left = ITEMS_MAX_C
     cdef bint seen[256]
     cdef tuple context
     memset(seen, 0, sizeof(seen))
-    while next_item(body, &item, &left):
+    while next_item(body, &item, &items_left):
         if item.kind == ITEM_APPLICATION_CONTEXT:
             if found.application_context is not None:
                 raise ValueError("two application contexts")
-            found.application_context = uid_of(&item.body)
+            found.application_context = uid_of(rest(&item.body))
         elif item.kind == context_kind:
             if len(found.contexts) == CONTEXTS_MAX_C:
                 raise ValueError("more than 128 presentation contexts")
             if context_kind == ITEM_CONTEXT_PROPOSED:
-                context = context_proposed(&item.body, &left)
+                context = context_proposed(&item.body, &items_left)
             else:
-                context = context_answered(&item.body, &left)
+                context = context_answered(&item.body, &items_left)
             if seen[<int>context[0]]:
                 raise ValueError("presentation context id is repeated")
             if not <int>context[0] & 1:
@@ -203,7 +201,7 @@ cdef int items(Cursor* body, AssociateRequest found, int context_kind) except -1
         elif item.kind == ITEM_USER_INFORMATION:
             if found.user is not None:
                 raise ValueError("two user information items")
-            found.user = user_information(&item.body, &left)
+            found.user = user_information(&item.body, &items_left)
     if found.application_context is None:
         raise ValueError("no application context")
     if found.user is None:
@@ -214,15 +212,14 @@ cdef int items(Cursor* body, AssociateRequest found, int context_kind) except -1
 
 
 cdef int decode(AssociateRequest found, const uint8_t[::1] body, int context_kind) except -1:
-    cdef const uint8_t* fixed
     cdef Cursor cursor
     if body.shape[0] < FIXED_BYTES or body.shape[0] > CONTROL_PDU_BYTES_MAX_C:
         raise ValueError("association PDU is too short or too long")
     cursor = cursor_over(&body[0], body.shape[0])
-    fixed = need(&cursor, FIXED_BYTES)
-    found.protocol_version = be16(fixed)
-    found.called_ae_title = PyBytes_FromStringAndSize(<const char*>fixed + 4, 16)
-    found.calling_ae_title = PyBytes_FromStringAndSize(<const char*>fixed + 20, 16)
+    found.protocol_version = be16_at(&cursor, 0)
+    skip(&cursor, 4)
+    found.called_ae_title, found.calling_ae_title = taken(&cursor, 16), taken(&cursor, 16)
+    skip(&cursor, 32)
     found.contexts = []
     return items(&cursor, found, context_kind)
 

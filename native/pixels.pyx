@@ -2,7 +2,9 @@
 
 from libc.stdint cimport uint8_t
 
-from native.dataset cimport syntax_of
+from native.cursor cimport Cursor, bytes_of
+from native.identity cimport syntax_of
+from native.view cimport over
 from native.vr cimport word_bytes
 from native.walker cimport (
     STEP_ELEMENT,
@@ -53,7 +55,7 @@ cdef Step next_told(Walker* walker) noexcept nogil:
 
 cdef bytes little_value(const Walker* walker):
     cdef int word = word_bytes(walker.vr), k
-    value = (<const char*>walker.value)[: walker.length]
+    value = bytes_of(walker.value, walker.length)
     if not walker.big or word == 1:
         return value
     whole = walker.length - walker.length % word
@@ -66,7 +68,7 @@ cdef bytes little_value(const Walker* walker):
 cdef note_element(found, const Walker* walker):
     if walker.tag == PIXEL_DATA:
         vr = chr(walker.vr & 0xFF) + chr(walker.vr >> 8)
-        found.native = (walker.value - walker.cursor.data, walker.length, vr)
+        found.native = (walker.cursor.at - walker.length, walker.length, vr)
     elif TABLES_FIRST <= walker.tag <= TABLES_LAST or (walker.tag >> 16 == 0x0028 and walker.length <= VALUE_MAX):
         found.values.setdefault(walker.tag, little_value(walker))
 
@@ -76,10 +78,11 @@ def look(const uint8_t[::1] dataset, str transfer_syntax_uid):
     cdef Walker walker
     cdef Step step
     cdef bytes uid = transfer_syntax_uid.encode("ascii", "replace")
+    cdef Cursor cursor = over(dataset)
     cdef bint inside = False
     cdef list fragments = []
     found = Pixels()
-    walk_begin(&walker, &dataset[0] if dataset.shape[0] else <const uint8_t*>b"", dataset.shape[0], syntax_of(uid, len(uid)))
+    walk_begin(&walker, cursor.data, cursor.end, syntax_of(uid, len(uid)))
     while True:
         with nogil:
             step = next_told(&walker)

@@ -1,9 +1,8 @@
-"""The receiving half of native.wire: a lease on one association's socket, its messages taken apart (PS3.8 9.3, PS3.7 6.3).
+"""The receiving half of native.wire: a lease on one socket, the messages of its association (PS3.7 6.3, PS3.8 9.3).
 
-socket > staging > stream.pxd (heads of PDUs and fragments) > here (whole messages) > gather.pyx (stores) > answers.pyx > socket
+socket > staging > stream (heads of PDUs and fragments) > here (whole messages) > gather (stores) > answers > socket
 """
 
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.stdint cimport int64_t, uint8_t
 from libc.string cimport strcmp
 
@@ -18,13 +17,23 @@ from native.command cimport (
     C_STORE_REQUEST,
     NO_DATASET,
     Command,
-    copy_uid,
-    is_uid,
     read_command,
 )
-from native.dataset cimport Syntax, syntax_of
+from native.cursor cimport Cursor, data_of, left, peek
 from native.gather cimport Gather, Verdict
-from native.growing cimport Growing, add, compact, grow, release
+from native.growing cimport (
+    Growing,
+    add,
+    compact,
+    free_bytes,
+    grow,
+    held,
+    held_as_bytes,
+    held_bytes,
+    place_at,
+    release,
+)
+from native.identity cimport syntax_of
 from native.lane cimport Lane
 from native.socket_io cimport POLLIN, await_ready, no_delay, receive, send_whole
 from native.stream cimport (
@@ -47,7 +56,8 @@ from native.stream cimport (
     failed,
     read_head,
 )
-from native.walker cimport BAD_UID
+from native.uid cimport copy_uid, is_uid
+from native.walker cimport BAD_UID, Syntax
 
 EVENT_NEED, EVENT_MESSAGE, EVENT_RELEASE, EVENT_RELEASED, EVENT_ABORT = NEED, MESSAGE, RELEASE, RELEASED, ABORT
 EVENT_EOF, EVENT_IDLE, EVENT_CANCEL, EVENT_ERROR = END, IDLE, CANCEL, ERROR
@@ -106,9 +116,9 @@ cdef class Receiver:
             context = &self.contexts[<uint8_t>context_id]
             context.is_accepted, context.is_storage = True, is_storage
             raw = abstract_syntax.encode("ascii")
-            copy_uid(context.abstract_syntax, <const uint8_t*>PyBytes_AS_STRING(raw), len(raw))
+            copy_uid(context.abstract_syntax, data_of(raw), len(raw))
             raw = transfer_syntax.encode("ascii")
-            copy_uid(context.transfer_syntax, <const uint8_t*>PyBytes_AS_STRING(raw), len(raw))
+            copy_uid(context.transfer_syntax, data_of(raw), len(raw))
             context.syntax = syntax_of(context.transfer_syntax, len(raw))
 
     def __dealloc__(self):
@@ -147,31 +157,18 @@ cdef class Receiver:
 
     def take_output(self):
         cdef Growing* output = &self.answers.output
-        taken = PyBytes_FromStringAndSize(<const char*>output.data + output.begin, output.end - output.begin)
+        taken = held_as_bytes(output)
         output.begin = output.end = 0
         return taken
 
     def take_message(self):
         if not self.has_message:
             raise ValueError("no message is there to be taken")
-        command = PyBytes_FromStringAndSize(<const char*>self.command.data, self.command.end)
-        dataset = None
-        if self.has_dataset:
-            dataset = PyBytes_FromStringAndSize(<const char*>self.dataset.data, self.dataset.end)
+        command = held_as_bytes(&self.command)
+        dataset = held_as_bytes(&self.dataset) if self.has_dataset else None
         self.has_message = False
         self.command.end = 0
         return self.context_id, command, dataset
-
-    @property
-    def at_rest(self):
-        return self.is_at_rest()
-
-    cdef bint is_at_rest(self) noexcept nogil:
-        if self.has_message or self.mode != COMMAND or self.command.end:
-            return False
-        if self.stream.pdu_left or self.stream.in_fragment:
-            return False
-        return self.staging.begin == self.staging.end
 
     def trim(self):
         """Give back what is not needed while the association is idle."""
@@ -179,7 +176,7 @@ cdef class Receiver:
             self.store.trim()
             if not self.has_message:
                 release(&self.dataset)
-        if self.staging.begin == self.staging.end:
+        if held_bytes(&self.staging) == 0:
             release(&self.staging)
 
     cdef int told(self, Event event) except -1:
@@ -226,7 +223,7 @@ cdef class Receiver:
         if staging.end == 0 and self.stream.in_fragment and self.mode == STORE:
             place = self.store.place(&direct)
             direct = min(self.stream.fragment_left, direct)
-        got = receive(fd, place, direct, staging.data + staging.end, staging.capacity - staging.end)
+        got = receive(fd, place, direct, place_at(staging, staging.end), free_bytes(staging))
         if got > 0:
             direct = min(direct, <size_t>got)
             self.store.landed(direct)
@@ -238,7 +235,7 @@ cdef class Receiver:
         cdef Growing* output = &self.answers.output
         cdef int state
         self.answers.settle()
-        if output.begin == output.end:
+        if held_bytes(output) == 0:
             return 0
         state = send_whole(fd, output.data, output.end, cancel_fd, SEND_TIMEOUT_MS, &output.begin)
         if state == 0:
@@ -282,8 +279,9 @@ cdef class Receiver:
     cdef Event take_fragment(self) noexcept nogil:
         """What of the fragment is staged."""
         cdef Stream* stream = &self.stream
-        cdef const uint8_t* at = self.staging.data + self.staging.begin
-        cdef size_t now = min(stream.fragment_left, self.staging.end - self.staging.begin)
+        cdef Cursor staged = held(&self.staging)
+        cdef size_t now = min(stream.fragment_left, left(&staged))
+        cdef const uint8_t* at = peek(&staged, now)
         if self.mode == STORE:
             if not self.store.add(at, now, stream.fragment_left):
                 return failed(stream, b"data set that does not end")
@@ -322,7 +320,8 @@ cdef class Receiver:
 
     cdef Event begin_message(self) noexcept nogil:
         cdef bint has_dataset
-        if not read_command(self.command.data, self.command.end, &self.request):
+        cdef Cursor command = held(&self.command)
+        if not read_command(&command, &self.request):
             return failed(&self.stream, b"command set that is not sound")
         has_dataset = self.request.dataset_type != NO_DATASET
         if self.request.field == C_ECHO_REQUEST and not has_dataset:

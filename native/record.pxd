@@ -3,7 +3,18 @@
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
-from native.cursor cimport le16, le32, le64, put_le16, put_le32, put_le64
+from native.cursor cimport (
+    Cursor,
+    le16_at,
+    le32_at,
+    le64_at,
+    left,
+    part,
+    peek,
+    put_le16,
+    put_le32,
+    put_le64,
+)
 from native.xxh cimport XXH3_64bits_withSeed
 
 cdef enum:
@@ -21,7 +32,8 @@ cdef inline uint64_t aligned(uint64_t length) noexcept nogil:
 
 cdef inline uint64_t record_checksum(const uint8_t* record, uint64_t generation, size_t body_length) noexcept nogil:
     """Head seeded by the body, the body seeded by the generation."""
-    cdef uint64_t body = XXH3_64bits_withSeed(record + RECORD_HEAD_BYTES, body_length, generation)
+    cdef const uint8_t* body_begin = part(record, RECORD_HEAD_BYTES + body_length, RECORD_HEAD_BYTES, body_length)
+    cdef uint64_t body = XXH3_64bits_withSeed(body_begin, body_length, generation)
     return XXH3_64bits_withSeed(record, CHECKED_HEAD_BYTES, body)
 
 
@@ -44,16 +56,21 @@ cdef inline void seal_record(
     put_le64(record + 72, record_checksum(record, generation, context_length + payload_length))
 
 
-cdef inline bint looks_like_record(const uint8_t* record, uint64_t generation) noexcept nogil:
-    return le32(record) == RECORD_MAGIC and le16(record + 4) == RECORD_VERSION and le64(record + 8) == generation
+cdef inline bint looks_like_record(const Cursor* cursor, uint64_t generation) noexcept nogil:
+    return (
+        le32_at(cursor, 0) == RECORD_MAGIC and le16_at(cursor, 4) == RECORD_VERSION and le64_at(cursor, 8) == generation
+    )
 
 
-cdef inline bint is_sound(const uint8_t* record, uint64_t generation, uint64_t room) noexcept nogil:
-    """Whether a whole record of this generation stands here, in ``room`` bytes."""
-    cdef uint64_t context_length, payload_length
-    if room < RECORD_HEAD_BYTES or not looks_like_record(record, generation):
+cdef inline bint is_sound(const Cursor* cursor, uint64_t generation) noexcept nogil:
+    """Whether a whole record of this generation stands here."""
+    cdef uint64_t context_length = le32_at(cursor, 40), payload_length = le64_at(cursor, 48)
+    cdef const uint8_t* record
+    if not looks_like_record(cursor, generation):
         return False
-    context_length, payload_length = le32(record + 40), le64(record + 48)
-    if context_length > CONTEXT_BYTES_MAX or payload_length > room or context_length + payload_length > room - RECORD_HEAD_BYTES:
+    if context_length > CONTEXT_BYTES_MAX or payload_length > left(cursor):
         return False
-    return le64(record + 72) == record_checksum(record, generation, context_length + payload_length)
+    record = peek(cursor, RECORD_HEAD_BYTES + context_length + payload_length)
+    if record == NULL:
+        return False
+    return le64_at(cursor, 72) == record_checksum(record, generation, context_length + payload_length)

@@ -1,12 +1,13 @@
-"""See reencode.pyi. The walk is done twice: once to add up the lengths of the levels, then to write, a piece at a time."""
+"""See reencode.pyi. The walk is done twice: to add up the lengths of the levels, then to write, a piece at a time."""
 
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
-from libc.string cimport memcpy, memset
+from libc.string cimport memset
 
-from native.cursor cimport put_be16, put_be32, put_le16, put_le32
-from native.dataset cimport syntax_of
-from native.output cimport Output, output_free, room, write
+from native.cursor cimport Cursor, bytes_of, put_be16, put_be32, put_le16, put_le32
+from native.identity cimport syntax_of
+from native.output cimport Output, output_free, patch_le32, room, write, written_le32
+from native.view cimport over
 from native.vr cimport VR_OB, VR_OW, VR_SQ, VR_SS, VR_UN, VR_US, VR_XS, is_long, word_bytes
 from native.walker cimport (
     DEFLATED_LITTLE,
@@ -133,7 +134,9 @@ cdef void emit_turned(Writer* writer, const uint8_t* value, size_t length, int w
         for k in range(word):
             here[i + k] = value[i + word - 1 - k]
         i += word
-    memcpy(here + i, value + i, length - i)
+    while i < length:
+        here[i] = value[i]
+        i += 1
 
 
 cdef void emit_span(Writer* writer, size_t offset, size_t length, int word) noexcept nogil:
@@ -145,7 +148,7 @@ cdef void emit_span(Writer* writer, size_t offset, size_t length, int word) noex
 
 cdef void emit_value(Writer* writer, const Walker* walker, int word) noexcept nogil:
     if walker.length >= SPAN_MIN:
-        emit_span(writer, walker.value - walker.cursor.data, walker.length, word)
+        emit_span(writer, walker.cursor.at - walker.length, walker.length, word)
     elif word == 1:
         emit(writer, walker.value, walker.length)
     else:
@@ -202,7 +205,7 @@ cdef void open_level(Writer* writer, uint32_t tag, uint16_t vr, bint undefined) 
                 writer.fault = NO_MEMORY
                 return
         else:
-            memcpy(&length, writer.lengths.data + 4 * slot, 4)
+            length = written_le32(&writer.lengths, 4 * slot)
     emit_head(writer, tag, vr, length)
     writer.began[writer.depth] = writer.position
     writer.slot[writer.depth] = slot
@@ -211,7 +214,6 @@ cdef void open_level(Writer* writer, uint32_t tag, uint16_t vr, bint undefined) 
 
 cdef void close_level(Writer* writer, uint32_t delimiter) noexcept nogil:
     cdef uint64_t length
-    cdef uint32_t kept
     writer.depth -= 1
     if writer.slot[writer.depth] == <size_t>-1:
         emit_head(writer, delimiter, 0, 0)
@@ -220,8 +222,7 @@ cdef void close_level(Writer* writer, uint32_t delimiter) noexcept nogil:
         length = writer.position - writer.began[writer.depth]
         if length > LENGTH_MAX:
             writer.fault = BAD_LENGTH
-        kept = <uint32_t>length
-        memcpy(writer.lengths.data + 4 * writer.slot[writer.depth], &kept, 4)
+        patch_le32(&writer.lengths, 4 * writer.slot[writer.depth], <uint32_t>length)
 
 
 cdef void on_element(Writer* writer, const Walker* walker) noexcept nogil:
@@ -323,29 +324,29 @@ cdef class Reencoder:
         self._begin(source)
 
     cdef void _begin(self, Syntax source):
-        cdef const uint8_t* data = &self.dataset[0] if self.dataset.shape[0] else <const uint8_t*>b""
+        cdef Cursor cursor = over(self.dataset)
         self.writer.position = 0
         self.writer.level_next = 0
         self.writer.depth = self.writer.skipping = self.writer.edits_next = 0
         self.writer.signed_pixels = False
-        walk_begin(&self.walker, data, self.dataset.shape[0], source)
+        walk_begin(&self.walker, cursor.data, cursor.end, source)
 
     cdef void _take_edits(self, edits):
-        cdef int at = 0
+        cdef int index = 0
         cdef const uint8_t[::1] view
         self.edits = {tag: edits[tag] for tag in sorted(edits)}
         self.writer.edits = <Edit*>malloc(sizeof(Edit) * (len(self.edits) + 1))
         if self.writer.edits == NULL:
             return
         for tag, value in self.edits.items():
-            self.writer.edits[at].tag = tag
-            self.writer.edits[at].data = NULL
+            self.writer.edits[index].tag = tag
+            self.writer.edits[index].data = NULL
             if value:
                 view = value
-                self.writer.edits[at].data = &view[0]
-                self.writer.edits[at].length = len(value)
-            at += 1
-        self.writer.edits_count = at
+                self.writer.edits[index].data = &view[0]
+                self.writer.edits[index].length = len(value)
+            index += 1
+        self.writer.edits_count = index
 
     def __dealloc__(self):
         output_free(&self.writer.out)
@@ -365,7 +366,7 @@ cdef class Reencoder:
                 raise Malformed(self.walker.fault or writer.fault or NO_MEMORY)
             self.ended = step == STEP_END
         if writer.out.length:
-            piece = (<const char*>writer.out.data)[: writer.out.length]
+            piece = bytes_of(writer.out.data, writer.out.length)
             writer.out.length = 0
             return piece
         if writer.span.waiting:

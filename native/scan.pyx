@@ -2,9 +2,19 @@
 
 from libc.stdint cimport int64_t, uint8_t, uint64_t
 
-from native.cursor cimport le16, le32, le64
+from native.cursor cimport (
+    Cursor,
+    bytes_of,
+    cursor_over,
+    holds,
+    le16_at,
+    le32_at,
+    le64_at,
+    skip,
+    take,
+)
 from native.gate cimport map_file, munmap
-from native.record cimport RECORD_HEAD_BYTES, aligned, is_sound, looks_like_record
+from native.record cimport RECORD_ALIGNMENT, RECORD_HEAD_BYTES, aligned, is_sound, looks_like_record
 
 
 class Entry:
@@ -16,7 +26,8 @@ class Entry:
     )
 
     def __init__(
-        self, lsn, stamp, kind, segment, generation, context, context_length, payload_offset, payload_length, key, synced_to
+        self, lsn, stamp, kind, segment, generation, context, context_length, payload_offset, payload_length, key,
+        synced_to
     ):
         self.lsn = lsn
         self.stamp = stamp
@@ -45,35 +56,40 @@ class Scan:
 
 def scan(int fd, int64_t number, uint64_t generation, uint64_t capacity_bytes):
     """See the stub. Looks on behind a torn record too: what was written in parallel may stand whole after it."""
-    cdef uint64_t at = 0, end = 0, synced_to_max = 0
-    cdef const uint8_t* data = <const uint8_t*>map_file(fd, capacity_bytes)
+    cdef uint64_t end = 0, synced_to_max = 0
+    cdef void* mapped = map_file(fd, capacity_bytes)
+    cdef Cursor cursor
     cdef bint torn = False
-    if data == NULL:
+    if mapped == NULL:
         raise OSError(5, "a segment of the intake cannot be mapped")
+    cursor = cursor_over(<const uint8_t*>mapped, capacity_bytes)
     found = []
     try:
-        while at + RECORD_HEAD_BYTES <= capacity_bytes:
-            if is_sound(data + at, generation, capacity_bytes - at):
-                synced_to_max = max(synced_to_max, le64(data + at + 24))
-                found.append(scanned(data + at, at, number, generation))
-                at += aligned(RECORD_HEAD_BYTES + le32(data + at + 40) + le64(data + at + 48))
-                end = at
+        while holds(&cursor, RECORD_HEAD_BYTES):
+            if is_sound(&cursor, generation):
+                synced_to_max = max(synced_to_max, le64_at(&cursor, 24))
+                found.append(scanned(&cursor, number, generation))
+                cursor.at += aligned(RECORD_HEAD_BYTES + le32_at(&cursor, 40) + le64_at(&cursor, 48))
+                end = cursor.at
                 continue
-            torn = torn or looks_like_record(data + at, generation)
+            torn = torn or looks_like_record(&cursor, generation)
             with nogil:
-                at += 8
-                while at + RECORD_HEAD_BYTES <= capacity_bytes and not looks_like_record(data + at, generation):
-                    at += 8
+                skip(&cursor, RECORD_ALIGNMENT)
+                while holds(&cursor, RECORD_HEAD_BYTES) and not looks_like_record(&cursor, generation):
+                    skip(&cursor, RECORD_ALIGNMENT)
     finally:
-        munmap(<void*>data, capacity_bytes)
+        munmap(mapped, capacity_bytes)
     return Scan(found, synced_to_max, end, torn)
 
 
-cdef scanned(const uint8_t* record, uint64_t at, int64_t number, uint64_t generation):
-    context_length = le32(record + 40)
-    context = (<const char*>record)[RECORD_HEAD_BYTES : RECORD_HEAD_BYTES + context_length]
-    key = (<const char*>record)[56:72]
+cdef scanned(const Cursor* record, uint64_t number, uint64_t generation):
+    cdef Cursor body = record[0]
+    cdef size_t context_length = le32_at(record, 40)
+    skip(&body, 56)
+    key = bytes_of(take(&body, 16), 16)
+    skip(&body, 8)
+    context = bytes_of(take(&body, context_length), context_length)
     return Entry(
-        le64(record + 16), le64(record + 32), le16(record + 6), number, generation, context, context_length,
-        at + RECORD_HEAD_BYTES + context_length, le64(record + 48), key, le64(record + 24),
+        le64_at(record, 16), le64_at(record, 32), le16_at(record, 6), number, generation, context, context_length,
+        body.at, le64_at(record, 48), key, le64_at(record, 24),
     )

@@ -5,6 +5,7 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
 
+from native.cursor cimport bytes_of, data_of
 from native.gate cimport pwrite_all
 from native.ledger cimport (
     ACCEPTED,
@@ -83,7 +84,9 @@ cdef class Log:
         cdef Outcome outcome = ledger_reserve(&self.ledger, aligned(size), &place, &fd, &synced_to)
         if outcome != ACCEPTED:
             return outcome
-        seal_record(record, kind, place.generation, place.lsn, synced_to, place.stamp, context_length, payload_length, key)
+        seal_record(
+            record, kind, place.generation, place.lsn, synced_to, place.stamp, context_length, payload_length, key
+        )
         error = pwrite_all(fd, record, size, place.offset)
         place.kind, place.context_length, place.payload_length = kind, context_length, payload_length
         memcpy(place.key, key, 16)
@@ -115,7 +118,7 @@ cdef class Log:
                 at += view.len
                 PyBuffer_Release(&view)
             if key is not None:
-                memcpy(own, <const char*>key, 16)
+                memcpy(own, data_of(key), 16)
             with nogil:
                 if key is None:
                     xxh128(record + RECORD_HEAD_BYTES + context_length, total, own)
@@ -137,7 +140,7 @@ cdef class Log:
         raise_for(self, outcome)
 
     def sync(self, uint64_t lsn):
-        """Every record up to ``lsn`` is on disk when this returns, whoever acknowledges it. Raises OSError when failed."""
+        """Every record up to ``lsn`` is on disk when this returns, whoever acknowledges it. OSError when failed."""
         cdef Outcome outcome
         with nogil:
             outcome = ledger_sync(&self.ledger, lsn)
@@ -197,7 +200,7 @@ cdef entry_of(const Place* place):
     offset = place.offset + RECORD_HEAD_BYTES
     return Entry(
         place.lsn, place.stamp, place.kind, place.segment, place.generation, None, place.context_length,
-        offset + place.context_length, place.payload_length, (<const char*>place.key)[:16], 0,
+        offset + place.context_length, place.payload_length, bytes_of(place.key, 16), 0,
     )
 
 

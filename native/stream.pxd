@@ -1,9 +1,12 @@
-"""P-DATA-TF as a stream of fragments (PS3.8 9.3.5): what the next head says, every length checked against what encloses it."""
+"""P-DATA-TF as a stream of fragments (PS3.8 9.3.5): what the next head says.
+
+Every length is checked against what encloses it.
+"""
 
 from libc.stdint cimport uint8_t
 
-from native.cursor cimport be32
-from native.growing cimport Growing
+from native.cursor cimport Cursor, be32_at, byte_at, holds
+from native.growing cimport Growing, held
 
 cdef enum Event:
     NEED = 0         # more bytes
@@ -48,24 +51,24 @@ cdef inline Event failed(Stream* stream, const char* sentence) noexcept nogil:
 
 cdef inline Event read_head(Stream* stream, Growing* staged) noexcept nogil:
     """Takes the head of the next PDU (GO_ON, or how the association ends) or of the next fragment (FRAGMENT)."""
-    cdef const uint8_t* at = staged.data + staged.begin
-    cdef size_t length = staged.end - staged.begin
-    if length < PDU_HEAD_BYTES:
+    cdef Cursor cursor = held(staged)
+    cdef uint8_t kind = byte_at(&cursor, 0)
+    if not holds(&cursor, PDU_HEAD_BYTES):
         return NEED
     if stream.pdu_left:
         staged.begin += FRAGMENT_HEAD_BYTES
-        return begin_fragment(stream, be32(at), at[4], at[5])
-    if at[0] == PDU_DATA:
+        return begin_fragment(stream, be32_at(&cursor, 0), byte_at(&cursor, 4), byte_at(&cursor, 5))
+    if kind == PDU_DATA:
         staged.begin += PDU_HEAD_BYTES
-        return begin_pdu(stream, be32(at + 2))
-    if at[0] < PDU_RELEASE or at[0] > PDU_ABORT:
+        return begin_pdu(stream, be32_at(&cursor, 2))
+    if kind < PDU_RELEASE or kind > PDU_ABORT:
         return failed(stream, b"PDU that is not expected on an open association")
-    if be32(at + 2) != SHORT_PDU_BYTES:
+    if be32_at(&cursor, 2) != SHORT_PDU_BYTES:
         return failed(stream, b"release or abort PDU of a wrong length")
-    if length < PDU_HEAD_BYTES + SHORT_PDU_BYTES:
+    if not holds(&cursor, PDU_HEAD_BYTES + SHORT_PDU_BYTES):
         return NEED
     staged.begin += PDU_HEAD_BYTES + SHORT_PDU_BYTES
-    return RELEASE if at[0] == PDU_RELEASE else RELEASED if at[0] == PDU_RELEASED else ABORT
+    return RELEASE if kind == PDU_RELEASE else RELEASED if kind == PDU_RELEASED else ABORT
 
 
 cdef inline Event begin_pdu(Stream* stream, size_t length) noexcept nogil:

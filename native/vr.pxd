@@ -1,4 +1,4 @@
-"""Value representations (PS3.5 6.2) as 16-bit codes: two letters, the first in the low byte, as they stand on the wire."""
+"""Value representations (PS3.5 6.2) as 16-bit codes: two letters, the first in the low byte, as on the wire."""
 
 from libc.stdint cimport uint16_t, uint32_t
 
@@ -30,9 +30,12 @@ cdef extern from *:
     }
     static inline int fr_vr_word(uint16_t vr) {
         switch (vr) {
-        case FR_VR('U','S'): case FR_VR('S','S'): case FR_VR('O','W'): case FR_VR('A','T'): case FR_VR('X','S'): return 2;
-        case FR_VR('U','L'): case FR_VR('S','L'): case FR_VR('F','L'): case FR_VR('O','F'): case FR_VR('O','L'): return 4;
-        case FR_VR('F','D'): case FR_VR('O','D'): case FR_VR('S','V'): case FR_VR('U','V'): case FR_VR('O','V'): return 8;
+        case FR_VR('U','S'): case FR_VR('S','S'): case FR_VR('O','W'): case FR_VR('A','T'): case FR_VR('X','S'):
+            return 2;
+        case FR_VR('U','L'): case FR_VR('S','L'): case FR_VR('F','L'): case FR_VR('O','F'): case FR_VR('O','L'):
+            return 4;
+        case FR_VR('F','D'): case FR_VR('O','D'): case FR_VR('S','V'): case FR_VR('U','V'): case FR_VR('O','V'):
+            return 8;
         }
         return 1;
     }

@@ -1,4 +1,4 @@
-"""The walk over a data set as a stream of events: one loop, no recursion, no allocation, never outside its bytes (PS3.5 7)."""
+"""The walk over a data set as a stream of events (PS3.5 7): one loop, no recursion, no allocation, never outside it."""
 
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 
@@ -75,3 +75,10 @@ cdef void walk_begin(Walker* walker, const uint8_t* data, size_t length, Syntax 
 # Over the items of a sequence of Implicit VR Little Endian that fills `length` bytes.
 cdef void walk_items(Walker* walker, const uint8_t* data, size_t length) noexcept nogil
 cdef Step walk_next(Walker* walker) noexcept nogil
+
+
+cdef inline int deeper(Step step) noexcept nogil:
+    """How an event moves the depth: for those who leave out what is inside something."""
+    if step == STEP_SEQUENCE or step == STEP_ITEM or step == STEP_FRAGMENTS:
+        return 1
+    return -1 if step == STEP_SEQUENCE_END or step == STEP_ITEM_END or step == STEP_FRAGMENTS_END else 0

@@ -2,7 +2,18 @@
 
 from libc.stdint cimport uint8_t, uint16_t, uint32_t
 
-from native.cursor cimport Cursor, be16, be32, cursor_over, holds, le16, le32, take
+from native.cursor cimport (
+    Cursor,
+    be16_at,
+    be32_at,
+    cursor_over,
+    holds,
+    le16_at,
+    le32_at,
+    skip,
+    tag_at,
+    take,
+)
 from native.vr cimport VR_OB, VR_OW, VR_SQ, VR_UN, is_letters, is_long, vr_of
 
 cdef enum:
@@ -35,11 +46,9 @@ cdef void walk_items(Walker* walker, const uint8_t* data, size_t length) noexcep
 
 cdef inline bint looks_implicit(const Cursor* cursor) noexcept nogil:
     """Whether no letters stand where the first element's VR should be (and it is an element, not a delimiter)."""
-    cdef const uint8_t* head
     if not holds(cursor, 8):
         return False
-    head = cursor.data + cursor.at
-    return not is_letters(le16(head + 4)) and le16(head) != 0xFFFE and be16(head) != 0xFFFE
+    return not is_letters(le16_at(cursor, 4)) and le16_at(cursor, 0) != 0xFFFE and be16_at(cursor, 0) != 0xFFFE
 
 
 cdef inline Step failed(Walker* walker, Fault fault) noexcept nogil:
@@ -59,9 +68,10 @@ cdef inline Step closed(Walker* walker) noexcept nogil:
 cdef inline Step opened(Walker* walker, LevelKind kind, size_t length, bint implicit, Step step) noexcept nogil:
     """Enter a level of ``length`` bytes (UNDEFINED: until its delimiter, at most to its parent's end)."""
     cdef Level* parent = &walker.stack[walker.depth]
-    cdef Level* level = parent + 1
+    cdef Level* level
     if walker.depth + 1 >= STACK_MAX - 1:
         return failed(walker, TOO_DEEP)
+    level = &walker.stack[walker.depth + 1]
     level.kind = kind
     level.implicit = implicit
     level.big = parent.big and not (implicit and not parent.implicit)
@@ -76,18 +86,33 @@ cdef inline Step opened(Walker* walker, LevelKind kind, size_t length, bint impl
     return step
 
 
+cdef inline bint fits(const Walker* walker, const Level* level, size_t count) noexcept nogil:
+    """Whether ``count`` more bytes stand before the level's end."""
+    return walker.cursor.at <= level.end and count <= level.end - walker.cursor.at and holds(&walker.cursor, count)
+
+
+cdef inline uint32_t long_length(const Cursor* cursor, bint big) noexcept nogil:
+    return be32_at(cursor, 4) if big else le32_at(cursor, 4)
+
+
+cdef inline bint begin_header(Walker* walker, const Level* level) noexcept nogil:
+    """An element's or item's first 8 bytes are there."""
+    walker.header_at = walker.cursor.at
+    if not fits(walker, level, 8):
+        failed(walker, CUT)
+        return False
+    return True
+
+
 cdef Step next_item(Walker* walker, Level* level) noexcept nogil:
     """Inside a sequence or encapsulated Pixel Data: an item, or the end."""
-    cdef const uint8_t* head = take(&walker.cursor, 8)
     cdef uint32_t tag, length
     cdef bint implicit = level.implicit
-    if head == NULL or walker.cursor.at > level.end:
-        return failed(walker, CUT)
-    if level.big:
-        tag, length = (<uint32_t>be16(head) << 16) | be16(head + 2), be32(head + 4)
-    else:
-        tag, length = (<uint32_t>le16(head) << 16) | le16(head + 2), le32(head + 4)
-    walker.header_at = walker.cursor.at - 8
+    if not begin_header(walker, level):
+        return STEP_FAILED
+    tag = tag_at(&walker.cursor, level.big)
+    length = long_length(&walker.cursor, level.big)
+    skip(&walker.cursor, 8)
     if tag == SEQUENCE_DELIMITER:
         return closed(walker) if level.undefined else failed(walker, STRAY_DELIMITER)
     if tag != ITEM:
@@ -111,44 +136,41 @@ cdef Step next_item(Walker* walker, Level* level) noexcept nogil:
 
 cdef Step next_element(Walker* walker, Level* level) noexcept nogil:
     """Inside an item or at the root: an element, or the item's delimiter."""
-    cdef const uint8_t* head = take(&walker.cursor, 8)
     cdef uint32_t tag, length
     cdef uint16_t vr
-    if head == NULL or walker.cursor.at > level.end:
-        return failed(walker, CUT)
-    walker.header_at = walker.cursor.at - 8
-    if level.big:
-        tag = (<uint32_t>be16(head) << 16) | be16(head + 2)
-    else:
-        tag = (<uint32_t>le16(head) << 16) | le16(head + 2)
+    if not begin_header(walker, level):
+        return STEP_FAILED
+    tag = tag_at(&walker.cursor, level.big)
     if tag >> 16 == 0xFFFE:
+        skip(&walker.cursor, 8)
         if tag == ITEM_DELIMITER and level.undefined and walker.depth > 0:
             return closed(walker)
         return failed(walker, STRAY_DELIMITER)
     walker.elements += 1
     if walker.elements > ELEMENTS_MAX_C:
         return failed(walker, TOO_MANY)
+    vr = vr_of(tag) if level.implicit else le16_at(&walker.cursor, 4)
     if level.implicit:
-        vr, length = vr_of(tag), le32(head + 4)
+        length = le32_at(&walker.cursor, 4)
+    elif not is_letters(vr):
+        if level.big:
+            return failed(walker, BAD_VR)
+        # one Implicit VR element among explicit ones, as pydicom reads it
+        vr, length = vr_of(tag), le32_at(&walker.cursor, 4)
+    elif not is_long(vr):
+        length = be16_at(&walker.cursor, 6) if level.big else le16_at(&walker.cursor, 6)
     else:
-        vr = le16(head + 4)
-        if not is_letters(vr):
-            if level.big:
-                return failed(walker, BAD_VR)
-            vr, length = vr_of(tag), le32(head + 4)  # one Implicit VR element among explicit ones, as pydicom reads it
-        elif not is_long(vr):
-            length = be16(head + 6) if level.big else le16(head + 6)
-        else:
-            head = take(&walker.cursor, 4)
-            if head == NULL or walker.cursor.at > level.end:
-                return failed(walker, CUT)
-            length = be32(head) if level.big else le32(head)
+        skip(&walker.cursor, 4)
+        if not fits(walker, level, 8):
+            return failed(walker, CUT)
+        length = long_length(&walker.cursor, level.big)
+    skip(&walker.cursor, 8)
     walker.tag, walker.vr, walker.big = tag, vr, level.big
     return placed_value(walker, level, length)
 
 
 cdef inline bint starts_item(const Cursor* cursor) noexcept nogil:
-    return holds(cursor, 8) and le16(cursor.data + cursor.at) == 0xFFFE and le16(cursor.data + cursor.at + 2) == 0xE000
+    return holds(cursor, 8) and tag_at(cursor, False) == ITEM
 
 
 cdef Step placed_value(Walker* walker, Level* level, uint32_t length) noexcept nogil:

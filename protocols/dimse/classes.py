@@ -1,4 +1,4 @@
-"""The SOP classes and transfer syntaxes that decide an association (PS3.4 B.5, C.6.1, C.6.2, J.3; PS3.5 10, A)."""
+"""The SOP classes and transfer syntaxes that decide an association (PS3.4 B.5, C.6.1, C.6.2; PS3.5 10, A)."""
 
 IMPLICIT_LITTLE = "1.2.840.10008.1.2"
 EXPLICIT_LITTLE = "1.2.840.10008.1.2.1"
@@ -6,16 +6,13 @@ EXPLICIT_LITTLE = "1.2.840.10008.1.2.1"
 VERIFICATION = "1.2.840.10008.1.1"
 PATIENT_ROOT_FIND = "1.2.840.10008.5.1.4.1.2.1.1"
 PATIENT_ROOT_MOVE = "1.2.840.10008.5.1.4.1.2.1.2"
-PATIENT_ROOT_GET = "1.2.840.10008.5.1.4.1.2.1.3"
 STUDY_ROOT_FIND = "1.2.840.10008.5.1.4.1.2.2.1"
 STUDY_ROOT_MOVE = "1.2.840.10008.5.1.4.1.2.2.2"
-STUDY_ROOT_GET = "1.2.840.10008.5.1.4.1.2.2.3"
 
 FIND = frozenset({PATIENT_ROOT_FIND, STUDY_ROOT_FIND})
 MOVE = frozenset({PATIENT_ROOT_MOVE, STUDY_ROOT_MOVE})
-GET = frozenset({PATIENT_ROOT_GET, STUDY_ROOT_GET})
-PATIENT_ROOT = frozenset({PATIENT_ROOT_FIND, PATIENT_ROOT_MOVE, PATIENT_ROOT_GET})
-SERVICES = frozenset({VERIFICATION}) | FIND | MOVE | GET
+PATIENT_ROOT = frozenset({PATIENT_ROOT_FIND, PATIENT_ROOT_MOVE})
+SERVICES = frozenset({VERIFICATION}) | FIND | MOVE
 
 SERVICE_SYNTAXES = frozenset({EXPLICIT_LITTLE, IMPLICIT_LITTLE})
 
@@ -57,13 +54,13 @@ KNOWN_STORAGE = frozenset(STORAGE_ROOT + tail for tail in _STORAGE_TAILS.split()
 
 _IMAGE_TAILS = (
     "2 2.1 2.1.98 2.1.99 2.2 2.5 2.4.50 2.4.51 2.4.52 2.4.53 2.4.54 2.4.55 2.4.56 2.4.57 2.4.58 2.4.59 2.4.60 2.4.61 "
-    "2.4.62 2.4.63 2.4.64 2.4.65 2.4.66 2.4.70 2.4.80 2.4.81 2.4.90 2.4.91 2.4.92 2.4.93 2.4.94 2.4.100 "
+    "2.4.62 2.4.63 2.4.64 2.4.65 2.4.66 2.4.70 2.4.80 2.4.81 2.4.90 2.4.91 2.4.92 2.4.93 2.4.94 2.4.95 2.4.100 "
     "2.4.100.1 2.4.101 2.4.101.1 2.4.102 2.4.102.1 2.4.103 2.4.103.1 2.4.104 2.4.104.1 2.4.105 2.4.105.1 2.4.106 "
-    "2.4.106.1 2.4.107 2.4.108 2.4.201 2.4.202 2.4.203 2.4.204"
+    "2.4.106.1 2.4.107 2.4.108 2.4.201 2.4.202 2.4.203 2.4.204 2.4.205"
 )
-# Not offered: what native.dataset does not walk, so that each instance would be refused after it was sent: deflated
-# JPIP (.4.95, .4.205), and GE's private implicit syntax (1.2.840.113619.5.2). Their senders then choose another.
-STORAGE_SYNTAXES = frozenset("1.2.840.10008.1." + tail for tail in _IMAGE_TAILS.split())
+# GE's private syntax (Implicit VR Little Endian with big endian pixels) is kept byte for byte like the others.
+GE_IMPLICIT_BIG_PIXELS = "1.2.840.113619.5.2"
+STORAGE_SYNTAXES = frozenset("1.2.840.10008.1." + tail for tail in _IMAGE_TAILS.split()) | {GE_IMPLICIT_BIG_PIXELS}
 
 
 def is_storage(sop_class_uid: str, accept_unknown: bool) -> bool:

@@ -1,0 +1,12 @@
+"""The frame table, form 1 (frames.pyx draws it). Use it from native.dataset."""
+
+from typing import Final
+
+FRAMES_MAX: Final[int]
+
+def frame_table(frames: bytes) -> tuple[int, list[list[tuple[int, int]]]]:
+    """(bits a frame when they fill no whole bytes, else 0; for each frame its spans as (offset in the file, length)).
+
+    A native frame is one span, an encapsulated one the values of its fragments without item headers. An empty table says
+    nothing: no frame is told apart.
+    """
