@@ -8,15 +8,15 @@ from typing import TypeVar
 import msgspec
 import trio
 
-from engine.errors import Corrupt
+from engine.errors import Corrupt, Unavailable
 from engine.fetch import Fetch, Window, read_checked
 from engine.find import find
 from engine.house import House
-from engine.index import View
 from engine.keep.verify import Finding, verify
 from engine.limits import LIMITS
 from engine.model import Change, Found, Instance, Level, Origin, Query, Stored
 from engine.query import query_of
+from engine.read_ahead import ReadAhead
 from engine.status import Status, status_of
 from engine.store import Submission, submit
 from engine.tabular import Row, rows
@@ -43,10 +43,14 @@ class Archive:
     async def store(self, source: bytes | Path | AsyncIterable[bytes], origin: Origin = LIBRARY) -> Stored:
         """Keep one DICOM file (Part 10, or a bare data set). Returns when it is acknowledged and findable.
 
-        Raises Invalid when the bytes are no storable DICOM file, Unavailable when the intake is full.
+        Raises Invalid when the bytes are no storable DICOM file, Unavailable when the intake is full or the archive is
+        closed, OSError when a path cannot be read.
         """
         if isinstance(source, (bytes, bytearray, memoryview, Path)):
             return await self._blocking(submit, self._house, source, origin)
+        if not isinstance(source, AsyncIterable):
+            kind = type(source).__name__
+            raise TypeError(f"store takes bytes, a pathlib.Path or an async iterable of bytes, not {kind}")
         submission = Submission(self._house, origin)
         try:
             async for chunk in source:
@@ -62,23 +66,33 @@ class Archive:
 
         Raises Invalid for a query that cannot be asked, Unavailable when the index does not catch up in time.
         """
-        return await self._blocking(lambda: find(self._view(), query))
+        return await self._blocking(lambda: find(self._house.view(), query))
 
     async def find(
-        self, level: str | Level = Level.STUDY, *, limit: int | None = None, sort: Sequence[str] = (), **keys: object
+        self,
+        level: str | Level = Level.STUDY,
+        *,
+        limit: int | None = None,
+        sort: str | Sequence[str] = (),
+        **keys: object,
     ) -> AsyncIterator[Row]:
-        """Rows that match ``keys`` (keyword or 8 hex digits = value; PS3.4 C.2.2.2), as mappings of keyword to text."""
-        found = await self.answer(query_of(Level(level), keys, limit=limit, sort=tuple(sort)))
+        """Rows that match ``keys`` (keyword or 8 hex digits = value; PS3.4 C.2.2.2), as mappings of keyword to text.
+
+        ``level``: patient, study, series or instance. ``sort``: keywords, "-" before one for descending. Raises
+        Invalid, Unavailable as ``answer``.
+        """
+        found = await self.answer(query_of(Level(level), keys, limit=limit, sort=sort))
         for row in rows(found):
             yield row
 
     async def instances(self, query: Query) -> list[Instance]:
         """Every instance below what matches, in series order: what a retrieve sends."""
-        return await self._blocking(lambda: self._view().instances(query))
+        return await self._blocking(lambda: self._house.view().instances(query))
 
     async def fetch(self, **keys: object) -> AsyncIterator[Instance]:
-        """Instances below the matching keys, each with its ``file`` as it came in, read ahead of the reader.
+        """Instances below the matching keys, each with its ``file``, read ahead of the reader.
 
+        A file is a Part-10 file: the data set exactly as it was received, behind a file meta group that is ours.
         Raises Corrupt when stored bytes are not what was written.
         """
         wanted = await self.instances(query_of(Level.INSTANCE, keys))
@@ -93,41 +107,20 @@ class Archive:
     @asynccontextmanager
     async def reader(self, instances: Sequence[Instance]) -> AsyncIterator[AsyncIterator[Window]]:
         """Windows of open objects, the next one opened while the reader uses this one. Closes what it opened."""
-        send, receive = trio.open_memory_channel[Window](0)
+        windows = ReadAhead(self._fetch, instances, self._house.readers)
         try:
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._read_ahead, instances, send)
-                try:
-                    yield self._closing(receive)
-                finally:
-                    nursery.cancel_scope.cancel()
-        except ExceptionGroup as group:  # the nursery is our own affair: callers catch Corrupt, not a group of one
-            first: Exception = group
-            while isinstance(first, ExceptionGroup):
-                first = first.exceptions[0]
-            raise first from None
+            yield windows
+        finally:
+            windows.close()
 
-    async def _read_ahead(self, instances: Sequence[Instance], send: "trio.MemorySendChannel[Window]") -> None:
-        async with send:
-            for stretch in self._fetch.windows(instances):
-                window = await self._blocking(self._fetch.open, stretch)
-                try:
-                    await send.send(window)
-                except BaseException:
-                    window.close()
-                    raise
-
-    async def _closing(self, receive: "trio.MemoryReceiveChannel[Window]") -> AsyncIterator[Window]:
-        async for window in receive:
-            try:
-                yield window
-            finally:
-                window.close()
-
-    async def changes(self, after: str = "", limit: int = 1000) -> list[Change]:
-        """What was stored, in journal order, after a cursor; with everything that was acknowledged before this call."""
-        await self._blocking(self._catch_up)
-        return await self._blocking(lambda: self._house.changes(after, limit))
+    async def changes(self, after: str = "") -> AsyncIterator[Change]:
+        """What was stored and decided, in journal order, behind a cursor that an earlier change gave (empty: from the
+        beginning), to the end of what was acknowledged before this call. Raises Invalid for a foreign cursor."""
+        await self._blocking(self._house.catch_up)
+        while page := await self._blocking(self._house.changes, after, LIMITS.changes_count_max):
+            for change in page:
+                yield change
+            after = page[-1].cursor
 
     # -- care ------------------------------------------------------------------------------------------------------
 
@@ -135,7 +128,9 @@ class Archive:
         """Re-read what is kept; yields each damage found."""
         await self._blocking(self._house.ingest.wait_spilled, LIMITS.find_wait_seconds_max)
         everything = Query(level=Level.INSTANCE)
-        findings = verify(self._house.store, self._house.journal, lambda: self._view().instances(everything), deep)
+        findings = verify(
+            self._house.store, self._house.journal, lambda: self._house.view().instances(everything), deep
+        )
         while (finding := await self._blocking(next, findings, None)) is not None:
             yield finding
 
@@ -147,14 +142,7 @@ class Archive:
         """Figures of this node, without patient data."""
         return await self._blocking(status_of, self._house)
 
-    def _catch_up(self) -> None:
-        self._view()
-        self._house.ingest.wait_spilled(LIMITS.find_wait_seconds_max)
-
-    def _view(self) -> View:
-        lsn = self._house.intake.log.acknowledged_lsn()
-        self._house.ingest.wait_folded(lsn, LIMITS.find_wait_seconds_max)
-        return self._house.index.view()
-
     async def _blocking(self, work: Callable[..., T], *arguments: object) -> T:
+        if self._house.is_closed:
+            raise Unavailable("the archive is closed")
         return await trio.to_thread.run_sync(work, *arguments, limiter=self._limiter)

@@ -2,12 +2,13 @@
 
 import logging
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from itertools import islice
 
 from engine.clock import Clock, Identifiers
-from engine.errors import Fenced, Unavailable
-from engine.index import Index
+from engine.errors import Conflict, Fenced, Unavailable
+from engine.index import Index, View
 from engine.ingest import Ingest
 from engine.keep.intake import Intake
 from engine.keep.journal import Journal
@@ -52,11 +53,23 @@ class House:
                 stamp_floor=self.journal.last_stamp(),
             )
             opened.callback(self.intake.close)
-            self._replay(self.index)
+            self._catch_up_with_journal()
             spill = Spill(self.intake, self.store, self.journal, self.index, self.tenant, settings.ack == "object")
             self.ingest = Ingest(self.intake, self.index, spill, self.writer, self.clock)
             self.ingest.start()
+            self.readers = ThreadPoolExecutor(LIMITS.fetch_threads_count_max, "filmroom-fetch")
+            self.is_closed = False
             opened.pop_all()
+
+    def view(self) -> View:
+        """Everything that was acknowledged before this call. Raises Unavailable when the index does not catch up."""
+        self.ingest.wait_folded(self.intake.log.acknowledged_lsn(), LIMITS.find_wait_seconds_max)
+        return self.index.view()
+
+    def catch_up(self) -> None:
+        """Wait until the journal holds everything that was acknowledged before this call. Raises Unavailable."""
+        self.view()
+        self.ingest.wait_spilled(LIMITS.find_wait_seconds_max)
 
     def close(self) -> None:
         """Drain, spill, checkpoint, settle, seal; then let go of the folder. Safe to call once. Has a bound.
@@ -64,6 +77,8 @@ class House:
         What a full store does not take stays in the intake for the next start. Raises Unavailable when a disk hangs
         (the folder stays held: a thread is still at work in it), Fenced when the log had failed.
         """
+        self.is_closed = True
+        self.readers.shutdown(cancel_futures=True)
         self.intake.log.stop()
         self.ingest.stop()
         with ExitStack() as closing:  # in reverse order
@@ -93,6 +108,15 @@ class House:
     def _changes(self, after: str) -> Iterator[Change]:
         for cursor, record in self.journal.records(after):
             yield change_of(cursor, record)
+
+    def _catch_up_with_journal(self) -> None:
+        """An index of another journal (the archive was put here anew, say) is derived from nothing: made again."""
+        try:
+            self._replay(self.index)
+        except Conflict as error:
+            log.warning("index discarded, to be folded again from the journal", extra={"reason": str(error)})
+            self.index.clear()
+            self._replay(self.index)
 
     def _replay(self, index: Index) -> int:
         """Fold what the journal holds behind the index's cursor."""

@@ -69,6 +69,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     close_stalled_seconds_max: float = 30.0
     # How long a query waits until what was acknowledged before it is folded; then it is refused, not wrong.
     find_wait_seconds_max: float = 30.0
+    # How long figures wait for what was acknowledged; then they are those of a moment ago.
+    status_wait_seconds_max: float = 2.0
     # How long a store of the library waits for its answer.
     store_wait_seconds_max: float = 60.0
     # Entries of one page of the change feed.
@@ -76,6 +78,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     # Objects opened ahead of a reader: bandwidth x latency of a far bucket, and descriptors of a near one.
     fetch_window_bytes_max: int = 32 * MIB
     fetch_window_count_max: int = 64
+    # Windows that all readers together open ahead at one time.
+    fetch_threads_count_max: int = 8
     # Threads for blocking work of all requests together.
     blocking_threads_count_max: int = 32
 

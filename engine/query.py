@@ -11,11 +11,21 @@ _PRIVATE = re.compile(r"[0-9A-Fa-f]{4},[^,]{1,64},[0-9A-Fa-f]{2}")
 
 
 def query_of(
-    level: Level, keys: Mapping[str, object], *, limit: int | None = None, sort: Sequence[str] = (), offset: int = 0
+    level: Level,
+    keys: Mapping[str, object],
+    *,
+    limit: int | None = None,
+    sort: str | Sequence[str] = (),
+    offset: int = 0,
 ) -> Query:
-    """Build a query from names as people write them. Raises Invalid for a name that no dictionary knows."""
-    wanted = tuple(Key(path_of(name), values_of(value)) for name, value in keys.items())
-    order = tuple("-" + path_of(name[1:]) if name.startswith("-") else path_of(name) for name in sort)
+    """Build a query from names as people write them.
+
+    Raises Invalid for a name that no dictionary knows, and for None or an empty list as a value: a variable that was
+    never set must not match everything (an empty text does, PS3.4 C.2.2.2.3).
+    """
+    wanted = tuple(Key(path_of(name), values_of(name, value)) for name, value in keys.items())
+    named = [sort] if isinstance(sort, str) else sort
+    order = tuple("-" + path_of(name[1:]) if name.startswith("-") else path_of(name) for name in named)
     return Query(level=level, keys=wanted, limit=limit, sort=order, offset=offset)
 
 
@@ -29,15 +39,13 @@ def path_of(name: str) -> str:
     return ".".join(_tag_of(part) for part in name.split("."))
 
 
-def values_of(value: object) -> tuple[str, ...]:
-    """Text values: a string may hold several, parted by backslash; a sequence is a list; None is universal matching."""
-    if value is None or value == "":
-        return ()
-    if isinstance(value, str):
-        return tuple(value.split("\\"))
+def values_of(name: str, value: object) -> tuple[str, ...]:
+    """Text values: a string may hold several, parted by backslash; a sequence is a list; "" is universal matching."""
+    if value is None or isinstance(value, (bytes, bytearray)) or value in ([], (), set(), frozenset()):
+        raise Invalid(f'{name[:64]}: {value!r:.20} is no value; give a text, a number or a list ("" for any)')
     if isinstance(value, (list, tuple, set, frozenset)):
         return tuple(str(one) for one in value)
-    return (str(value),)
+    return tuple(str(value).split("\\")) if value != "" else ()
 
 
 def _tag_of(part: str) -> str:

@@ -1,8 +1,12 @@
 """What a node says of itself: figures only."""
 
+from contextlib import suppress
+
 import msgspec
 
+from engine.errors import Unavailable
 from engine.house import House
+from engine.limits import LIMITS
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,9 +28,11 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def status_of(house: House) -> Status:
-    """Read the figures. Counts are those of a fresh view."""
+    """Read the figures. Counts see what is acknowledged, unless the index is far behind."""
     log = house.intake.log
     acknowledged = log.acknowledged_lsn()
+    with suppress(Unavailable):
+        house.ingest.wait_folded(acknowledged, LIMITS.status_wait_seconds_max)
     view = house.index.view()
     unspilled_bytes, unspilled_count = house.intake.unspilled()
     studies, series, instances = view.counts()

@@ -5,6 +5,7 @@ carry the names of its rooms.
 """
 
 import importlib
+import importlib.metadata
 import importlib.util
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -72,7 +73,13 @@ def _refuse_strangers() -> None:
 _refuse_strangers()
 
 
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]
+
+
 def __getattr__(name: str) -> object:
+    if name == "__version__":
+        return importlib.metadata.version("filmroom")
     if name not in __all__:
         raise AttributeError(f"module 'filmroom' has no attribute {name!r}")
     return getattr(importlib.import_module("engine"), name)

@@ -13,6 +13,7 @@ class Receiver:
     """
 
     reason: str
+    at_rest: bool  # nothing of a message has come that is not taken or answered
     stored_count: int
     stored_bytes: int
     refused: list[tuple[int, int]]  # (status, reason code) of stores refused since last read; bounded

@@ -170,6 +170,17 @@ cdef class Receiver:
         self.command.end = 0
         return self.context_id, command, dataset
 
+    @property
+    def at_rest(self):
+        return self.is_at_rest()
+
+    cdef bint is_at_rest(self) noexcept nogil:
+        if self.has_message or self.mode != COMMAND or self.command.end:
+            return False
+        if self.stream.pdu_left or self.stream.in_fragment:
+            return False
+        return self.staging.begin == self.staging.end
+
     def trim(self):
         """Give back what is not needed while the association is idle."""
         if self.mode == COMMAND:

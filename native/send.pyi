@@ -5,11 +5,17 @@ from collections.abc import Sequence
 from typing_extensions import Buffer
 
 class Sender:
-    """C-STORE as SCU over an established association; ``window``: operations outstanding, when the peer granted them."""
+    """C-STORE as SCU over an established association; ``window``: operations outstanding, when the peer granted them.
+
+    ``shared``: the peer made the association and may send commands of its own (C-CANCEL): ``take_rest`` has them.
+    """
 
     reason: str
+    unanswered: int  # jobs that the last ``store`` sent without staying for their answer
 
-    def __init__(self, *, pdu_bytes_max: int, window: int = 1) -> None: ...
+    def __init__(self, *, pdu_bytes_max: int, window: int = 1, shared: bool = False) -> None: ...
+    def take_rest(self) -> bytes:
+        """Bytes received beside the answers, as PDUs: for who receives on this association otherwise."""
     def store(
         self,
         fd: int,
@@ -18,6 +24,10 @@ class Sender:
         *,
         originator: tuple[str, int] | None = None,
         timeout_ms: int,
+        patience_ms: int = 0,
+        resume: int = 0,
     ) -> list[int]:
         """jobs: (context id, message id, SOP class, SOP instance, file descriptor or buffer, offset, length of the data set).
-        Returns the status of each job answered; a shorter list than jobs means the association is gone (`reason`)."""
+        Returns the status of each job answered, C000 for one that could not be read and was not sent. A shorter list than
+        jobs: the association is gone (`reason`); or there is something in `take_rest`; or `patience_ms` have passed: call
+        again with the jobs that are left, of which the first `unanswered` are sent already (`resume`)."""

@@ -1,9 +1,10 @@
 """The sending half of native.wire: files straight into a buffer with gaps for PDV headers, then one send."""
 
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.stdint cimport int64_t, uint8_t, uint16_t
 from libc.stdlib cimport calloc, free, malloc
-from libc.string cimport memcpy, memset
+from libc.string cimport memcpy, memmove, memset
 
 from native.command cimport (
     C_STORE_RESPONSE,
@@ -14,31 +15,9 @@ from native.command cimport (
     read_command,
     write_store_request,
 )
-from native.cursor cimport Cursor, cursor_over, data_of, skip, take
-from native.growing cimport (
-    Growing,
-    add,
-    compact,
-    free_bytes,
-    grow,
-    held,
-    held_bytes,
-    place_at,
-    release,
-)
+from native.cursor cimport Cursor, be32, cursor_over
+from native.gate cimport monotonic_ns
 from native.socket_io cimport POLLIN, await_ready, iovec, no_delay, read_gapped, receive, send_whole
-from native.stream cimport (
-    ABORT,
-    CONTROL_COMMAND,
-    CONTROL_LAST,
-    FRAGMENT,
-    GO_ON,
-    NEED,
-    RELEASE,
-    Event,
-    Stream,
-    read_head,
-)
 from native.uid cimport copy_uid
 
 cdef enum:
@@ -47,6 +26,9 @@ cdef enum:
     PARTS_MAX = 512          # fragments in one send
     ANSWER_BYTES_MAX = 1 << 16
     COMMAND_BYTES_MAX = 4096
+    FOREIGN_BYTES_MAX = 1 << 13  # commands of the peer's own: C-CANCEL, 80 bytes each
+    FRAGMENT_BYTES = 12      # before a fragment that has a PDU of its own
+    NOT_SENT = 0xC000        # status of a job of which nothing could be read, and nothing was sent
 
 cdef enum Failure:
     SOUND = 0
@@ -58,7 +40,7 @@ cdef enum Failure:
     RELEASE_ASKED = 6
     PROTOCOL = 7
     UNREADABLE = 8
-    NO_ROOM = 9
+    UNANSWERED = 9
 
 REASONS = {
     0: "",
@@ -70,49 +52,59 @@ REASONS = {
     6: "peer asked for release",
     7: "peer broke the protocol",
     8: "the object could not be read to its end",
-    9: "no memory for the answer",
+    9: "",
 }
 
 cdef struct Job:
     Command command
     uint8_t context_id
     int fd
-    Cursor held              # of an object in memory: what is still to be sent
+    const uint8_t* data
     int64_t offset
     size_t length
     int status
 
 
+cdef inline int64_t now_ms() noexcept nogil:
+    return monotonic_ns() // 1000000
+
+
 cdef class Sender:
     cdef readonly str reason
+    cdef readonly int unanswered
+    cdef bint shared
     cdef size_t fragment
     cdef int window
     cdef uint8_t* out
     cdef size_t out_bytes
-    cdef Growing staged
-    cdef Stream stream
-    cdef Growing command
+    cdef uint8_t answer[ANSWER_BYTES_MAX]
+    cdef size_t answer_length
+    cdef uint8_t command[COMMAND_BYTES_MAX]
+    cdef size_t command_length
+    cdef uint8_t command_context
+    cdef uint8_t foreign[FOREIGN_BYTES_MAX]
+    cdef size_t foreign_length
     cdef char originator[17]
     cdef uint16_t originator_message_id
 
-    def __cinit__(self, *, size_t pdu_bytes_max, int window=1):
+    def __cinit__(self, *, size_t pdu_bytes_max, int window=1, bint shared=False):
         if pdu_bytes_max and pdu_bytes_max < 16:
             raise ValueError("the peer's maximum PDU length leaves no room for a fragment")
         self.fragment = (min(pdu_bytes_max or OUR_PDU_BYTES, <size_t>OUR_PDU_BYTES) - 6) & ~<size_t>1
         self.window = max(window, 1)
+        self.shared = shared
         self.reason = ""
         self.out_bytes = FRAME_BYTES_MAX + WINDOW_BYTES + 12 * (PARTS_MAX + 1)
         self.out = <uint8_t*>malloc(self.out_bytes)
-        if self.out == NULL or not grow(&self.staged, ANSWER_BYTES_MAX, ANSWER_BYTES_MAX):
+        if self.out == NULL:
             raise MemoryError
-        self.stream.pdu_bytes_max = ANSWER_BYTES_MAX
 
     def __dealloc__(self):
         free(self.out)
-        release(&self.staged)
-        release(&self.command)
 
-    def store(self, int fd, int cancel_fd, jobs, *, originator=None, int timeout_ms):
+    def store(
+        self, int fd, int cancel_fd, jobs, *, originator=None, int timeout_ms, int patience_ms=0, int resume=0
+    ):
         cdef int count = len(jobs), index, failure
         cdef list views = []
         cdef Job* work
@@ -125,7 +117,7 @@ cdef class Sender:
                 prepare(&work[index], job, views)
             with nogil:
                 no_delay(fd)
-                failure = self.send_all(fd, cancel_fd, work, count, timeout_ms)
+                failure = self.send_all(fd, cancel_fd, work, count, resume, timeout_ms, patience_ms)
             self.reason = REASONS[failure]
             statuses = []
             for index in range(count):
@@ -138,35 +130,61 @@ cdef class Sender:
             for view in views:
                 (<_Held>view).close()
 
+    def take_rest(self):
+        """What came beside the answers: whole commands, one that is not whole yet, and bytes that are no PDU yet."""
+        cdef bytes rest = PyBytes_FromStringAndSize(<const char*>self.foreign, self.foreign_length)
+        self.foreign_length = 0
+        if self.command_length:
+            put_fragment_head(self.foreign, self.command_length, self.command_context, 1)
+            rest += PyBytes_FromStringAndSize(<const char*>self.foreign, FRAGMENT_BYTES)
+            rest += PyBytes_FromStringAndSize(<const char*>self.command, self.command_length)
+            self.command_length = 0
+        rest += PyBytes_FromStringAndSize(<const char*>self.answer, self.answer_length)
+        self.answer_length = 0
+        return rest
+
     def _set_originator(self, originator):
         title, message_id = originator or ("", 0)
         raw = title.encode("ascii").strip()
         if len(raw) > 16 or b"\0" in raw:
             raise ValueError("AE title of the move originator is not sound")
         memset(self.originator, 0, sizeof(self.originator))
-        memcpy(self.originator, data_of(raw), len(raw))
+        memcpy(self.originator, PyBytes_AS_STRING(raw), len(raw))
         self.originator_message_id = message_id
 
-    cdef Failure send_all(self, int fd, int cancel_fd, Job* work, int count, int timeout_ms) noexcept nogil:
-        cdef int index, answered, open_count = 0
-        cdef Failure failure
+    cdef Failure send_all(
+        self, int fd, int cancel_fd, Job* work, int count, int resume, int timeout_ms, int patience_ms
+    ) noexcept nogil:
+        """``resume``: so many of the first jobs were sent by the call before."""
+        cdef int index, answered
+        cdef int64_t ends_ms = now_ms() + patience_ms if patience_ms else -1
+        cdef Failure failure = SOUND
+        self.unanswered = 0
         for index in range(count):
-            failure = self.send_one(fd, cancel_fd, &work[index], timeout_ms)
+            if index >= resume:
+                if index and self.unanswered == 0 and (self.foreign_length or 0 <= ends_ms <= now_ms()):
+                    return SOUND
+                failure = self.send_one(fd, cancel_fd, &work[index], timeout_ms)
             if failure:
                 return failure
-            open_count += 1
-            while open_count >= (self.window if index + 1 < count else 1):
+            self.unanswered += work[index].status < 0
+            while self.unanswered >= (self.window if index + 1 < count else 1):
                 answered = 0
-                failure = self.take_answers(fd, cancel_fd, work, index + 1, timeout_ms, &answered)
+                failure = self.take_answers(
+                    fd, cancel_fd, work, index + 1, max(ends_ms - now_ms(), 1) if patience_ms else timeout_ms, &answered
+                )
+                if failure == TIME_UP and patience_ms:
+                    return UNANSWERED
                 if failure:
                     return failure
-                open_count -= answered
+                self.unanswered -= answered
         return SOUND
 
     cdef Failure send_one(self, int fd, int cancel_fd, Job* job, int timeout_ms) noexcept nogil:
         cdef size_t done = 0, now, sent
         cdef iovec parts[PARTS_MAX]
         cdef int count
+        cdef bint begun = False
         cdef uint8_t* start
         cdef uint8_t* at = self.out
         at += write_store_request(at, job.context_id, &job.command, self.originator, self.originator_message_id)
@@ -184,8 +202,11 @@ cdef class Sender:
                 if done == job.length:
                     break
             if not fill(job, parts, count):
-                return UNREADABLE
-            sent = 0
+                if begun:
+                    return UNREADABLE
+                job.status = NOT_SENT
+                return SOUND
+            sent, begun = 0, True
             count = send_whole(fd, self.out, at - self.out, cancel_fd, timeout_ms, &sent)
             if count:
                 return <Failure>count
@@ -204,11 +225,13 @@ cdef class Sender:
             failure = self.read_answer(work, count, answered)
             if failure or answered[0]:
                 return failure
-            if free_bytes(&self.staged) == 0:
+            if self.answer_length == ANSWER_BYTES_MAX:
                 return PROTOCOL
-            got = receive(fd, NULL, 0, place_at(&self.staged, self.staged.end), free_bytes(&self.staged))
+            got = receive(
+                fd, NULL, 0, self.answer + self.answer_length, ANSWER_BYTES_MAX - self.answer_length
+            )
             if got > 0:
-                self.staged.end += got
+                self.answer_length += got
             elif got == 0:
                 return CLOSED
             elif got == -2:
@@ -219,42 +242,66 @@ cdef class Sender:
                     return <Failure>state
 
     cdef Failure read_answer(self, Job* work, int count, int* answered) noexcept nogil:
-        """Read of what has come until one response is found."""
-        cdef Event event = GO_ON
+        """Read whole PDUs of what has come until one response is found."""
+        cdef size_t at = 0, length
         cdef Failure failure = SOUND
-        while not answered[0] and failure == SOUND:
-            if self.stream.in_fragment:
-                if held_bytes(&self.staged) < self.stream.fragment_left:
-                    break
-                failure = self.take_fragment(work, count, answered)
-                continue
-            event = read_head(&self.stream, &self.staged)
-            if event == NEED:
+        while not answered[0] and failure == SOUND and self.answer_length - at >= 6:
+            length = be32(self.answer + at + 2)
+            if self.answer[at] == 7:
+                failure = ABORTED
+            elif self.answer[at] == 5:
+                failure = RELEASE_ASKED
+            elif self.answer[at] != 4 or length < 6 or length > ANSWER_BYTES_MAX - 6:
+                failure = PROTOCOL
+            elif self.answer_length - at - 6 < length:
                 break
-            if event == FRAGMENT:
-                failure = SOUND if self.stream.control & CONTROL_COMMAND else PROTOCOL
-            elif event != GO_ON:
-                failure = ABORTED if event == ABORT else RELEASE_ASKED if event == RELEASE else PROTOCOL
-        compact(&self.staged)
+            else:
+                failure = self.read_values(self.answer + at + 6, length, work, count, answered)
+                at += 6 + length
+        self.answer_length -= at
+        if at and self.answer_length:
+            memmove(self.answer, self.answer + at, self.answer_length)
         return failure
 
-    cdef Failure take_fragment(self, Job* work, int count, int* answered) noexcept nogil:
-        """A fragment of a command set that has come whole."""
-        cdef Cursor cursor = held(&self.staged)
-        cdef size_t length = self.stream.fragment_left
-        if self.command.end + length > COMMAND_BYTES_MAX:
-            return PROTOCOL
-        if not add(&self.command, take(&cursor, length), length, COMMAND_BYTES_MAX):
-            return NO_ROOM
-        self.staged.begin += length
-        self.stream.fragment_left, self.stream.in_fragment = 0, False
-        if self.stream.control & CONTROL_LAST:
-            cursor = held(&self.command)
-            if not answer_job(&cursor, work, count):
+    cdef Failure read_values(
+        self, const uint8_t* data, size_t length, Job* work, int count, int* answered
+    ) noexcept nogil:
+        cdef size_t at = 0, size
+        while at < length:
+            if length - at < 6:
                 return PROTOCOL
-            self.command.end = 0
-            answered[0] += 1
+            size = be32(data + at)
+            if size < 2 or size > length - at - 4 or not data[at + 5] & 1:
+                return PROTOCOL
+            if size - 2 > COMMAND_BYTES_MAX - self.command_length:
+                return PROTOCOL
+            memcpy(self.command + self.command_length, data + at + 6, size - 2)
+            self.command_length += size - 2
+            self.command_context = data[at + 4]
+            if data[at + 5] & 2:
+                if answer_job(self.command, self.command_length, work, count):
+                    answered[0] += 1
+                elif not self.keep_foreign():
+                    return PROTOCOL
+                self.command_length = 0
+            at += 4 + size
         return SOUND
+
+    cdef bint keep_foreign(self) noexcept nogil:
+        """On an association that the peer made, its commands go back to who receives there."""
+        cdef Command command
+        cdef Cursor cursor = cursor_over(self.command, self.command_length)
+        cdef uint8_t* at = self.foreign + self.foreign_length
+        if not self.shared or not read_command(&cursor, &command):
+            return False
+        if command.field == C_STORE_RESPONSE or command.dataset_type != NO_DATASET:
+            return False
+        if self.command_length + FRAGMENT_BYTES > FOREIGN_BYTES_MAX - self.foreign_length:
+            return False
+        at = put_fragment_head(at, self.command_length, self.command_context, 3)
+        memcpy(at, self.command, self.command_length)
+        self.foreign_length += FRAGMENT_BYTES + self.command_length
+        return True
 
 
 cdef class _Held:
@@ -286,10 +333,10 @@ cdef int prepare(Job* job, tuple source, list views) except -1:
     job.command.message_id = message_id
     job.offset, job.length, job.status = offset, length, -1
     raw = sop_class_uid.encode("ascii")
-    if not copy_uid(job.command.sop_class_uid, data_of(raw), len(raw)):
+    if not copy_uid(job.command.sop_class_uid, <const uint8_t*>PyBytes_AS_STRING(raw), len(raw)):
         raise ValueError("SOP class UID is too long")
     raw = sop_instance_uid.encode("ascii")
-    if not copy_uid(job.command.sop_instance_uid, data_of(raw), len(raw)):
+    if not copy_uid(job.command.sop_instance_uid, <const uint8_t*>PyBytes_AS_STRING(raw), len(raw)):
         raise ValueError("SOP instance UID is too long")
     if isinstance(place, int):
         job.fd = place
@@ -300,8 +347,7 @@ cdef int prepare(Job* job, tuple source, list views) except -1:
     if offset + length > view.buffer.len:
         raise ValueError("buffer is shorter than offset and length say")
     job.fd = -1
-    job.held = cursor_over(<const uint8_t*>view.buffer.buf, view.buffer.len)
-    skip(&job.held, offset)
+    job.data = <const uint8_t*>view.buffer.buf + <size_t>offset
     return 0
 
 
@@ -313,13 +359,14 @@ cdef bint fill(Job* job, iovec* parts, int count) noexcept nogil:
     if job.fd < 0:
         for first in range(count):
             size = parts[first].iov_len
-            memcpy(parts[first].iov_base, take(&job.held, size), size)
+            memcpy(parts[first].iov_base, job.data, size)
+            job.data += size
         return True
     while first < count:
         if parts[first].iov_len == 0:
             first += 1
             continue
-        got = read_gapped(job.fd, &parts[first], count - first, job.offset)
+        got = read_gapped(job.fd, parts + first, count - first, job.offset)
         if got <= 0:
             return False
         job.offset += got
@@ -332,10 +379,11 @@ cdef bint fill(Job* job, iovec* parts, int count) noexcept nogil:
     return True
 
 
-cdef bint answer_job(Cursor* answer, Job* work, int count) noexcept nogil:
+cdef bint answer_job(const uint8_t* data, size_t length, Job* work, int count) noexcept nogil:
     cdef Command command
+    cdef Cursor cursor = cursor_over(data, length)
     cdef int index = count - 1
-    if not read_command(answer, &command):
+    if not read_command(&cursor, &command):
         return False
     if command.field != C_STORE_RESPONSE or command.dataset_type != NO_DATASET:
         return False

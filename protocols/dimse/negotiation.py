@@ -1,16 +1,20 @@
 """What we answer to an A-ASSOCIATE-RQ (PS3.8 9.3.2-9.3.4, PS3.7 D.3). Pure: request and policy in, verdict out."""
 
+from collections.abc import Sequence
+
 import msgspec
 
 from engine.ports import Peers
 from native import pdu
-from protocols.dimse import classes, titles
+from protocols.dimse import classes, extended, titles
 from protocols.dimse.settings import IMPLEMENTATION_VERSION_NAME, DimseSettings
 
 APPLICATION_CONTEXT = "1.2.840.10008.3.1.1.1"
 # 2.25 and a random UUID: ours, needs no registration.
 IMPLEMENTATION_CLASS_UID = "2.25.213945107338530268318391306241094829"
 CONTEXTS_MAX = 128  # odd identifiers of one byte
+# Requests that a peer may send ahead. They are done in turn; what it saves is waiting for each answer.
+WINDOW_MAX = 16
 
 ACCEPTANCE = 0
 USER_REJECTION = 1
@@ -30,10 +34,18 @@ class Rejected(msgspec.Struct, frozen=True):
 
 
 class Accepted(msgspec.Struct, frozen=True):
-    """A-ASSOCIATE-AC, and what this association may do."""
+    """A-ASSOCIATE-AC, and what this association may do.
+
+    ``sendable``: pairs of SOP class and transfer syntax that we may send on it, since the peer is SCP of the class.
+    ``options``: what was agreed by extended negotiation, by SOP class. ``identity``: whom the peer says it acts for
+    (PS3.7 D.3.3.7: type, primary field), believed by nobody yet.
+    """
 
     answer: pdu.AssociateAccept
     contexts: dict[int, Context]
+    sendable: dict[tuple[str, str], int]
+    options: dict[str, extended.Options]
+    identity: tuple[int, bytes] | None
     calling_ae_title: str
     called_ae_title: str
     peer_pdu_bytes_max: int
@@ -82,31 +94,75 @@ def negotiate(
     if not titles.may_call(calling, address, settings.calling, known):
         allow = titles.allow_command(calling, address)
         return calling_not_recognised(f"{calling} is not a known peer; to allow it: {allow}")
-    contexts, answered = _answer_contexts(request, settings.accept_unknown_sop_classes)
+    accept_unknown = settings.accept_unknown_sop_classes
+    roles = _roles(request.user.roles, accept_unknown)
+    contexts, sendable, answered = _answer_contexts(request, roles, accept_unknown)
+    options = extended.agreed(request.user.extended)
     answer = pdu.AssociateAccept(
         request.called_ae_title,
         request.calling_ae_title,
         APPLICATION_CONTEXT,
         answered,
-        _answer_user_information(request, settings),
+        pdu.UserInformation(
+            pdu_bytes_max=settings.pdu_bytes_max,
+            implementation_class_uid=IMPLEMENTATION_CLASS_UID,
+            implementation_version_name=IMPLEMENTATION_VERSION_NAME,
+            asynchronous_window=_window(request.user.asynchronous_window, contexts),
+            roles=[(sop_class, scu, scp) for sop_class, (scu, scp) in roles.items()],
+            extended=[
+                (sop_class, options[sop_class].encode()[: len(information)])
+                for sop_class, information in request.user.extended
+                if sop_class in options
+            ],
+        ),
     )
-    return Accepted(answer, contexts, calling, called, request.user.pdu_bytes_max)
+    identity = request.user.user_identity
+    return Accepted(
+        answer,
+        contexts,
+        sendable,
+        options,
+        identity[::2] if identity else None,
+        calling,
+        called,
+        request.user.pdu_bytes_max,
+    )
+
+
+def _roles(proposed: list[tuple[str, bool, bool]], accept_unknown: bool) -> dict[str, tuple[bool, bool]]:
+    """Roles of the peer that we agree to (PS3.7 D.3.3.4): SCU of anything, SCP of storage (C-GET)."""
+    return {sop_class: (scu, scp and classes.is_storage(sop_class, accept_unknown)) for sop_class, scu, scp in proposed}
 
 
 def _answer_contexts(
-    request: pdu.AssociateRequest, accept_unknown: bool
-) -> tuple[dict[int, Context], list[tuple[int, int, str]]]:
-    roles = {sop_class: (scu, scp) for sop_class, scu, scp in request.user.roles}
+    request: pdu.AssociateRequest, roles: dict[str, tuple[bool, bool]], accept_unknown: bool
+) -> tuple[dict[int, Context], dict[tuple[str, str], int], list[tuple[int, int, str]]]:
     contexts: dict[int, Context] = {}
+    sendable: dict[tuple[str, str], int] = {}
     answered: list[tuple[int, int, str]] = []
     for identifier, abstract, proposed in request.contexts:
         result, transfer, storage = _answer_context(abstract, proposed, accept_unknown)
-        if result == ACCEPTANCE and roles.get(abstract, (True, False))[0] is False:
-            result = USER_REJECTION  # the peer wants to be SCP alone: we call nobody back on this association
+        scu, scp = roles.get(abstract, (True, False))
+        if result == ACCEPTANCE and not (scu or scp):
+            result = USER_REJECTION  # the peer wants to be SCP alone of what we never ask of it here
         if result == ACCEPTANCE:
-            contexts[identifier] = (abstract, transfer, storage)
+            contexts[identifier] = (abstract, transfer, storage and scu)
+            if scp:
+                sendable.setdefault((abstract, transfer), identifier)
         answered.append((identifier, result, transfer))
-    return contexts, answered
+    return contexts, sendable, answered
+
+
+def _window(asked: tuple[int, int] | None, contexts: dict[int, Context]) -> tuple[int, int] | None:
+    """PS3.7 D.3.3.3: requests that the peer may have open, and we. 0 asks for no limit. None when it did not ask.
+
+    While C-GET sends, nothing but C-CANCEL may come.
+    """
+    if asked is None:
+        return None
+    if any(abstract in classes.GET for abstract, _, _ in contexts.values()):
+        return 1, 1
+    return min(asked[0] or WINDOW_MAX, WINDOW_MAX), 1
 
 
 def _answer_context(abstract: str, proposed: list[str], accept_unknown: bool) -> tuple[int, str, bool]:
@@ -126,21 +182,19 @@ def _answer_context(abstract: str, proposed: list[str], accept_unknown: bool) ->
     return TRANSFER_SYNTAXES_NOT_SUPPORTED, classes.IMPLICIT_LITTLE, storage
 
 
-def _answer_user_information(request: pdu.AssociateRequest, settings: DimseSettings) -> pdu.UserInformation:
-    """PS3.7 D.3.3. Roles: the peer is SCU only. One operation at a time. No extended negotiation."""
-    return pdu.UserInformation(
-        pdu_bytes_max=settings.pdu_bytes_max,
-        implementation_class_uid=IMPLEMENTATION_CLASS_UID,
-        implementation_version_name=IMPLEMENTATION_VERSION_NAME,
-        asynchronous_window=(1, 1) if request.user.asynchronous_window is not None else None,
-        roles=[(sop_class, scu, False) for sop_class, scu, _ in request.user.roles],
-    )
-
-
 def propose(
-    calling_ae_title: str, called_ae_title: str, pairs: list[tuple[str, str]], pdu_bytes_max: int
+    calling_ae_title: str,
+    called_ae_title: str,
+    pairs: list[tuple[str, str]],
+    pdu_bytes_max: int,
+    *,
+    window: int = 1,
+    roles: Sequence[tuple[str, bool, bool]] = (),
 ) -> pdu.AssociateRequest:
-    """The request of an association of our own: one context a pair of SOP class and transfer syntax, at most 128."""
+    """The request of an association of our own: one context a pair of SOP class and transfer syntax, at most 128.
+
+    ``window``: requests that we would have open at once. ``roles``: (SOP class, we are SCU, we are SCP).
+    """
     if len(pairs) > CONTEXTS_MAX:
         raise ValueError("more than 128 presentation contexts")
     return pdu.AssociateRequest(
@@ -152,6 +206,8 @@ def propose(
             pdu_bytes_max=pdu_bytes_max,
             implementation_class_uid=IMPLEMENTATION_CLASS_UID,
             implementation_version_name=IMPLEMENTATION_VERSION_NAME,
+            asynchronous_window=(window, 1) if window > 1 else None,
+            roles=roles,
         ),
     )
 

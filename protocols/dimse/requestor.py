@@ -44,6 +44,7 @@ class Requestor:
         self._interrupts = interrupts
         self._sender: wire.Sender | None = None
         self._peer_pdu_bytes_max = 0
+        self._window = 1
         self._interrupt = interrupts.new()
 
     async def negotiate(self, request: pdu.AssociateRequest) -> None:
@@ -58,6 +59,7 @@ class Requestor:
                         self.accepted = granted(request, answer)
                         ours = self._settings.pdu_bytes_sent_max
                         self._peer_pdu_bytes_max = min(answer.user.pdu_bytes_max or ours, ours)
+                        self._window = _granted_window(request.user, answer.user)
                         return
                     case Refused(result, source, reason):
                         raise NotAssociated(f"rejected {result}/{source}/{reason}")
@@ -95,7 +97,7 @@ class Requestor:
     ) -> list[int]:
         """C-STORE of each job in turn; their statuses. Fewer than jobs: the association is gone (``lost``)."""
         if self._sender is None:
-            self._sender = wire.Sender(pdu_bytes_max=self._peer_pdu_bytes_max)
+            self._sender = wire.Sender(pdu_bytes_max=self._peer_pdu_bytes_max, window=self._window)
         send = partial(
             self._sender.store,
             self._socket.fileno(),
@@ -168,18 +170,37 @@ class Requestor:
                 raise NotAssociated("the peer does not take what we send")
 
 
+def _granted_window(asked: pdu.UserInformation, answered: pdu.UserInformation) -> int:
+    """Operations that we may have open: what we asked for, when the peer gives it (PS3.7 D.3.3.3); else one."""
+    if asked.asynchronous_window is None or answered.asynchronous_window is None:
+        return 1
+    ours, theirs = asked.asynchronous_window[0], answered.asynchronous_window[0]
+    return min(ours, theirs or ours)
+
+
 @asynccontextmanager
 async def associate(
-    peer: Peer, settings: DimseSettings, pairs: Sequence[tuple[str, str]], interrupts: Interrupts
+    peer: Peer,
+    settings: DimseSettings,
+    pairs: Sequence[tuple[str, str]],
+    interrupts: Interrupts,
+    *,
+    window: int = 1,
+    roles: Sequence[tuple[str, bool, bool]] = (),
 ) -> AsyncIterator[Requestor]:
-    """An association, a context for each (SOP class, transfer syntax); released at the end. Raises NotAssociated."""
+    """An association, a context for each (SOP class, transfer syntax); released at the end. Raises NotAssociated.
+
+    ``window`` and ``roles``: see ``negotiation.propose``.
+    """
     socket = await _connect(peer, settings)
     association = Association(
         requestor=True, artim_seconds=settings.artim_seconds, pdu_bytes_max=settings.pdu_bytes_max
     )
     requestor = Requestor(socket, association, settings, interrupts)
     try:
-        await requestor.negotiate(propose(settings.ae_title, peer.ae_title, list(pairs), settings.pdu_bytes_max))
+        ours, theirs = settings.ae_title, peer.ae_title
+        request = propose(ours, theirs, list(pairs), settings.pdu_bytes_max, window=window, roles=roles)
+        await requestor.negotiate(request)
         yield requestor
     except BaseException:
         requestor.fail("given up")

@@ -3,13 +3,16 @@
 import logging
 import select
 from collections import deque
+from collections.abc import Mapping
 from typing import Protocol
+
+import trio
 
 from native import wire
 from protocols.dimse import classes, commands
 from protocols.dimse.exchange import Exchange, Gone
 from protocols.dimse.negotiation import Accepted
-from protocols.dimse.services import find, retrieve, store
+from protocols.dimse.services import find, get, retrieve, store
 from protocols.dimse.site import Site
 from protocols.dimse.status import Status
 from protocols.dimse.transitions import Event
@@ -29,6 +32,8 @@ class Stream(Protocol):
     def site(self) -> Site: ...
     @property
     def address(self) -> str: ...
+    @property
+    def sending(self) -> trio.Lock: ...
     def fileno(self) -> int: ...
     def take_rest(self) -> bytes: ...
     async def wait_readable(self) -> bool: ...
@@ -75,6 +80,40 @@ class Serving:
             await self._lease()
         return bool(self._ended) or (self._cancelled and self._current == message_id)
 
+    # -- for a service that sends on this association (``get.Bearer``) ----------------------------------------------
+
+    @property
+    def sendable(self) -> Mapping[tuple[str, str], int]:
+        return self._accepted.sendable
+
+    @property
+    def pdu_bytes_max(self) -> int:
+        """Of PDUs that we send."""
+        ours = self._site.settings.pdu_bytes_sent_max
+        return min(self._accepted.peer_pdu_bytes_max or ours, ours)
+
+    @property
+    def sending(self) -> trio.Lock:
+        return self._session.sending
+
+    def fileno(self) -> int:
+        return self._session.fileno()
+
+    async def settle(self) -> bool:
+        """Receive until the peer is between two messages; False when the association ends."""
+        while not self._ended and not self.receiver.at_rest:
+            if not await self._session.wait_readable():
+                raise Gone("half a message, and no more")
+            await self._lease()
+        return not self._ended
+
+    async def hand_back(self, received: bytes) -> None:
+        """What the service received and did not want."""
+        if received:
+            await self._feed(received)
+
+    # -- inside ------------------------------------------------------------------------------------------------------
+
     async def _lease(self) -> None:
         event = wire.EVENT_NEED
         while event == wire.EVENT_NEED:
@@ -116,7 +155,6 @@ class Serving:
 
     async def _perform(self, context_id: int, command: commands.Command, identifier: bytes) -> None:
         abstract, transfer, _ = self._accepted.contexts[context_id]
-        settings = self._site.settings
         exchange = Exchange(
             self,
             command,
@@ -124,10 +162,8 @@ class Serving:
             transfer,
             identifier,
             calling_ae_title=self._accepted.calling_ae_title,
-            pdu_bytes_max=min(
-                self._accepted.peer_pdu_bytes_max or settings.pdu_bytes_sent_max, settings.pdu_bytes_sent_max
-            ),
-            send_bytes=settings.find_send_bytes,
+            pdu_bytes_max=self.pdu_bytes_max,
+            send_bytes=self._site.settings.find_send_bytes,
         )
         self._current, self._cancelled = command.message_id, False
         if command.sop_class_uid != abstract:
@@ -136,6 +172,8 @@ class Serving:
             await find.answer(exchange, self._site)
         elif command.field == commands.Field.C_MOVE_RQ and abstract in classes.MOVE:
             await retrieve.answer(exchange, self._site)
+        elif command.field == commands.Field.C_GET_RQ and abstract in classes.GET:
+            await get.answer(exchange, self._site, self)
         elif command.field == commands.Field.C_ECHO_RQ:
             exchange.respond(Status.SUCCESS)
         else:
@@ -147,6 +185,8 @@ class Serving:
         match self._ended:
             case wire.EVENT_RELEASE:
                 await self._session.end(Event.RELEASE_RQ_PDU)
+                if self.receiver.feed(b"") == wire.EVENT_ABORT:  # read together: who sent both waits for our close
+                    await self._session.end(Event.ABORT_PDU)
             case wire.EVENT_ABORT:
                 await self._session.end(Event.ABORT_PDU)
             case wire.EVENT_EOF:

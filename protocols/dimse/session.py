@@ -133,6 +133,11 @@ class Session:
         self.phase = "busy"
         return not self._waiting.cancelled_caught
 
+    @property
+    def sending(self) -> trio.Lock:
+        """Held by who writes to the socket."""
+        return self._send_lock
+
     async def send(self, data: bytes) -> None:
         """All of it. Raises TooSlowError when the peer takes nothing for too long."""
         async with self._send_lock:

@@ -69,6 +69,8 @@ class DimseSettings(msgspec.Struct, frozen=True, kw_only=True):
     connect_seconds: float = 10.0
     # The peer's answer to our request or release: busy archives take long to answer.
     answer_seconds: float = 30.0
+    # C-STORE requests open at once, when the peer grants an asynchronous window: enough to hide a round trip.
+    store_window_max: int = 16
     # The answer to one C-STORE: a peer may write to tape before it answers.
     store_seconds: float = 60.0
 

@@ -1,12 +1,15 @@
 """The archive as a whole, through its facade: stored is found, found is fetched, and much of it may be lost."""
 
+import gc
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
 from io import BytesIO
 from pathlib import Path
 
 import pytest
 import trio
+import trio.testing
 from pydicom import dcmread
 
 import engine
@@ -195,9 +198,12 @@ def test_changes_are_read_on_from_their_cursor() -> None:
             await store_all(archive, sent)
             seen = []
             cursor = ""
-            while page := await archive.changes(cursor, limit=5):
-                seen += [uid for change in page for uid in change.sop_instance_uids]
-                cursor = page[-1].cursor
+            for _ in sent:
+                async with aclosing(archive.changes(cursor)) as changes:
+                    change = await anext(changes)
+                seen += change.sop_instance_uids
+                cursor = change.cursor
+            assert [change async for change in archive.changes(cursor)] == []
             assert sorted(seen) == sorted(file.sop_instance_uid for file in sent)
 
     run(work)
@@ -215,5 +221,60 @@ def test_a_damaged_object_is_said_to_be_corrupt_by_itself(tmp_path: Path) -> Non
         async with engine.open(url) as archive:
             with pytest.raises(engine.Corrupt):
                 await fetched(archive)
+
+    run(work)
+
+
+def test_what_is_meant_by_mistake_is_refused() -> None:
+    async def work() -> None:
+        async with engine.open("memory://") as archive:
+            await archive.store(next(files(SHAPE)).data)
+            for unset in (None, [], b"1.2"):
+                with pytest.raises(engine.Invalid):
+                    _ = [row async for row in archive.find(PatientID=unset)]
+            assert len([row async for row in archive.find(PatientID="", sort="-StudyDate")]) == 1
+            with pytest.raises(TypeError, match=r"pathlib\.Path"):
+                await archive.store("image.dcm")  # type: ignore[arg-type]
+        with pytest.raises(engine.Unavailable, match="closed"):
+            _ = [row async for row in archive.find()]
+
+    run(work)
+
+
+def test_a_reader_may_stop_anywhere(tmp_path: Path) -> None:
+    def open_files() -> int:
+        gc.collect()
+        return len(list(Path("/proc/self/fd").iterdir()))
+
+    async def work() -> None:
+        async with engine.open(str(tmp_path / "archive")) as archive:
+            await store_all(archive, list(files(SHAPE)))
+        before = open_files()
+        async with engine.open(str(tmp_path / "archive")) as archive:
+            for _ in range(3):
+                async for _one in archive.fetch():
+                    break
+            async with aclosing(archive.fetch()) as rest:
+                await anext(rest)
+            await trio.testing.wait_all_tasks_blocked()
+        assert open_files() == before
+
+    run(work)
+
+
+def test_an_index_of_another_archive_is_made_anew(tmp_path: Path) -> None:
+    sent = list(files(SHAPE))
+
+    async def fill(name: str, part: list[File]) -> None:
+        async with engine.open(str(tmp_path / name)) as archive:
+            await store_all(archive, part)
+
+    async def work() -> None:
+        await fill("one", sent[:2])
+        await fill("two", sent[2:])
+        shutil.rmtree(tmp_path / "one" / "archive")
+        shutil.copytree(tmp_path / "two" / "archive", tmp_path / "one" / "archive")
+        async with engine.open(str(tmp_path / "one")) as archive:
+            assert set(await fetched(archive)) == {file.sop_instance_uid for file in sent[2:]}
 
     run(work)

@@ -9,6 +9,7 @@ import engine
 from bench.data import Shape, files, write
 from engine.ports import Peer
 from tests.protocols.serving import Served, serving_in
+from tests.protocols.test_get import datasets, getscu
 from tests.protocols.test_retrieve import Sink, field, movescu
 
 if not hasattr(engine, "open"):
@@ -49,6 +50,11 @@ def test_stored_found_and_moved(tmp_path: Path, where: str) -> None:
             assert field(output, "Completed Suboperations")[-1] == "40"
         arrived = sorted(pixels(path) for path in target.iterdir())
         assert arrived == sorted(pixels(path) for path in paths)
+        got = tmp_path / "got"
+        got.mkdir()
+        output = await getscu(served, got, "8,52=STUDY", f"20,d={first.study_uid}")
+        assert field(output, "Completed Suboperations")[-1] == "40"
+        assert datasets(got) == datasets(source), "C-GET sends what storescu sent, byte for byte"
 
     async def main() -> None:
         url = where if where == "memory://" else str(tmp_path / "store")

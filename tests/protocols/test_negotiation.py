@@ -1,4 +1,4 @@
-"""What we answer to whom: contexts (C01, C02), AE titles (C03, H14, H16), roles, windows, PDU sizes (C18)."""
+"""What we answer to whom: contexts (C01, C02), AE titles (C03, H14, H16), roles (C17), windows and PDU sizes (C18)."""
 
 import time
 
@@ -7,7 +7,7 @@ import pytest
 pdu = pytest.importorskip("native.pdu")
 
 from engine.ports import Peer  # noqa: E402
-from protocols.dimse import classes, titles  # noqa: E402
+from protocols.dimse import classes, extended, titles  # noqa: E402
 from protocols.dimse.negotiation import APPLICATION_CONTEXT, Accepted, Rejected, granted, negotiate, propose  # noqa: E402
 from protocols.dimse.settings import DimseSettings  # noqa: E402
 
@@ -139,27 +139,68 @@ def test_H16_a_title_of_seventeen_bytes_is_none() -> None:
     assert titles.title_of(b"A" * 17) is None
 
 
-def test_C18_window_is_answered_with_one_and_any_pdu_size_is_taken() -> None:
-    for size in (0, 16384):
-        accepted = verdict(request(asynchronous_window=(8, 8), pdu_bytes_max=size))
+def test_C18_window_is_what_we_do_and_any_pdu_size_is_taken() -> None:
+    for size, asked, given in ((0, (8, 8), (8, 1)), (16384, (0, 0), (16, 1)), (16384, (500, 1), (16, 1))):
+        accepted = verdict(request(asynchronous_window=asked, pdu_bytes_max=size))
         assert isinstance(accepted, Accepted)
-        assert accepted.answer.user.asynchronous_window == (1, 1)
+        assert accepted.answer.user.asynchronous_window == given
         assert accepted.peer_pdu_bytes_max == size
         assert accepted.answer.user.pdu_bytes_max == 131072
     plain = verdict(request())
     assert isinstance(plain, Accepted) and plain.answer.user.asynchronous_window is None
+    getting = verdict(request([(1, classes.STUDY_ROOT_GET, [classes.IMPLICIT_LITTLE])], asynchronous_window=(8, 8)))
+    assert isinstance(getting, Accepted) and getting.answer.user.asynchronous_window == (1, 1)
 
 
-def test_roles_peer_is_scu_only() -> None:
+def test_C17_the_peer_may_be_scp_of_storage_alone() -> None:
+    mr, find = CT.replace("1.1.2", "1.1.4"), classes.STUDY_ROOT_FIND
+    syntaxes = [classes.EXPLICIT_LITTLE]
     accepted = verdict(
         request(
-            [(1, CT, [classes.EXPLICIT_LITTLE]), (3, CT + ".1", [classes.EXPLICIT_LITTLE])],
-            roles=[(CT, True, True), (CT + ".1", False, True)],
+            [
+                (1, CT, syntaxes),
+                (3, CT + ".1", syntaxes),
+                (5, find, syntaxes),
+                (7, mr, syntaxes),
+                (9, mr + ".1", syntaxes),
+            ],
+            roles=[(CT, True, True), (CT + ".1", False, True), (find, False, True), (mr + ".1", False, False)],
         )
     )
     assert isinstance(accepted, Accepted)
-    assert list(accepted.answer.user.roles) == [(CT, True, False), (CT + ".1", False, False)]
-    assert list(accepted.contexts) == [1]
+    agreed = [(CT, True, True), (CT + ".1", False, True), (find, False, False), (mr + ".1", False, False)]
+    assert list(accepted.answer.user.roles) == agreed
+    assert [result for _, result, _ in accepted.answer.contexts] == [0, 0, 1, 0, 1]
+    stores = {identifier: storage for identifier, (_, _, storage) in accepted.contexts.items()}
+    assert stores == {1: True, 3: False, 7: True}
+    assert accepted.sendable == {(CT, classes.EXPLICIT_LITTLE): 1, (CT + ".1", classes.EXPLICIT_LITTLE): 3}
+
+
+def test_what_goes_beyond_the_base_is_answered_as_far_as_it_was_asked() -> None:
+    asked = [(classes.STUDY_ROOT_FIND, b"\1\1\1\1"), (classes.STUDY_ROOT_MOVE, b"\1"), (CT, b"\2\0\1\0\0\0")]
+    accepted = verdict(request(extended=asked))
+    assert isinstance(accepted, Accepted)
+    answered = [(classes.STUDY_ROOT_FIND, b"\0\0\0\0"), (classes.STUDY_ROOT_MOVE, b"\0")]
+    assert list(accepted.answer.user.extended) == answered
+    assert not accepted.options[classes.STUDY_ROOT_FIND].relational
+
+
+@pytest.mark.parametrize("information", [b"", b"\1", b"\1\0\1\1\1\1"])
+def test_both_must_want_what_goes_beyond_the_base(information: bytes) -> None:
+    offered = extended.Options(relational=True, fuzzy=True)
+    agreed = extended.agreed([(classes.STUDY_ROOT_FIND, information)], offered)[classes.STUDY_ROOT_FIND]
+    assert agreed.relational == (information[:1] == b"\1")
+    assert agreed.fuzzy == (len(information) > 2)
+    assert not agreed.combined_date_time and not agreed.zone
+
+
+def test_whom_the_peer_acts_for_is_read_and_not_vouched_for() -> None:
+    accepted = verdict(request(user_identity=(2, True, b"jane", b"secret")))
+    assert isinstance(accepted, Accepted)
+    assert accepted.identity == (2, b"jane")
+    assert accepted.answer.user.user_identity is None
+    plain = verdict(request())
+    assert isinstance(plain, Accepted) and plain.identity is None
 
 
 def test_granted_counts_only_what_was_proposed() -> None:

@@ -247,3 +247,36 @@ def test_an_archive_that_fails_while_reading_fails_what_is_left(tmp_path: Path) 
             assert field(output, "Failed Suboperations")[-1] == "22"
 
     serving(check, archive)
+
+
+@pytest.mark.parametrize("granted", [0, 5])
+def test_C18_an_asynchronous_window_is_used_when_it_is_granted(granted: int) -> None:
+    from pynetdicom import AE, evt
+
+    offered: list[tuple[int, int]] = []
+    received: list[str] = []
+
+    def grant(event: "evt.Event") -> tuple[int, int]:
+        offered.append((event.nr_invoked, event.nr_performed))
+        return granted, 1
+
+    def keep(event: "evt.Event") -> int:
+        received.append(str(event.request.AffectedSOPInstanceUID))
+        return 0
+
+    application = AE(ae_title="SINK")
+    application.add_supported_context(CT, EXPLICIT)
+    handlers = [(evt.EVT_C_STORE, keep), *([(evt.EVT_ASYNC_OPS, grant)] if granted else [])]
+    sink = application.start_server(("127.0.0.1", 0), block=False, evt_handlers=handlers)
+
+    async def check(served: Served) -> None:
+        served.peers.known["SINK"] = Peer("SINK", "127.0.0.1", sink.server_address[1])
+        output = await movescu(served, "SINK", "8,52=STUDY", f"20,d={STUDY}")
+        assert field(output, "Completed Suboperations")[-1] == "30", output
+
+    try:
+        serving(check, paper_archive(30))
+    finally:
+        sink.shutdown()
+    assert len(set(received)) == 30
+    assert offered == ([(16, 1)] if granted else [])

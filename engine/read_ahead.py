@@ -1,0 +1,55 @@
+"""The window behind the one that is read is opened meanwhile, in a thread of the archive.
+
+No nursery: a reader may stop anywhere, its async generator with it, and errors reach it as they are.
+"""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import trio
+
+from engine.fetch import Fetch, Window
+from engine.model import Instance
+
+
+class ReadAhead:
+    """An async iterator of windows. ``close`` gives back what is open; what is being opened, when it is."""
+
+    def __init__(self, fetch: Fetch, instances: Sequence[Instance], threads: ThreadPoolExecutor) -> None:
+        self._fetch = fetch
+        self._threads = threads
+        self._stretches: Iterator[Sequence[Instance]] = fetch.windows(instances)
+        self._held: Window | None = None
+        self._coming = self._open_next()
+
+    def __aiter__(self) -> "ReadAhead":
+        return self
+
+    async def __anext__(self) -> Window:
+        self._give_back()
+        if self._coming is None:
+            raise StopAsyncIteration
+        window = await trio.to_thread.run_sync(self._coming.result, abandon_on_cancel=True)
+        self._held, self._coming = window, self._open_next()
+        return window
+
+    def close(self) -> None:
+        """The window last given is closed too."""
+        self._give_back()
+        if self._coming is not None and not self._coming.cancel():
+            self._coming.add_done_callback(_close_opened)
+        self._coming = None
+
+    def _open_next(self) -> "Future[Window] | None":
+        stretch = next(self._stretches, None)
+        return None if stretch is None else self._threads.submit(self._fetch.open, stretch)
+
+    def _give_back(self) -> None:
+        if self._held is not None:
+            self._held.close()
+            self._held = None
+
+
+def _close_opened(coming: "Future[Window]") -> None:
+    if not coming.cancelled() and coming.exception() is None:
+        coming.result().close()

@@ -1,0 +1,232 @@
+"""What C-MOVE and C-GET share (PS3.4 C.4.2, C.4.3): instances sent by C-STORE in groups, counted, and told of."""
+
+import logging
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Protocol
+
+import trio
+
+from engine.errors import FilmroomError, Invalid, Unavailable
+from engine.model import FileRange, Instance
+from native import dataset
+from protocols import query
+from protocols.dimse import classes
+from protocols.dimse.commands import Counters
+from protocols.dimse.exchange import Exchange
+from protocols.dimse.ports import Fetched
+from protocols.dimse.requestor import Job
+from protocols.dimse.site import Site
+from protocols.dimse.status import Status, is_warning
+
+log = logging.getLogger("filmroom.dimse")
+
+FAILED_SOP_INSTANCES = 0x00080058
+UID_LIST_BYTES_MAX = 0xFFFE  # UI has a length of 16 bits in Explicit VR
+
+Pair = tuple[str, str]
+
+
+class Carrier(Protocol):
+    """An association that takes C-STORE requests from us."""
+
+    @property
+    def accepted(self) -> Mapping[Pair, int]:
+        """Pairs of SOP class and transfer syntax that the peer takes, with their context."""
+
+    @property
+    def lost(self) -> str:
+        """Why nothing more goes over it; empty while it stands."""
+
+    async def store(
+        self, jobs: Sequence[Job], limiter: trio.CapacityLimiter, *, originator: tuple[str, int] | None = None
+    ) -> list[int]:
+        """C-STORE of each job in turn; their statuses. Fewer than jobs: it is ``lost``, or the retrieval is over."""
+
+
+async def answer(exchange: Exchange, site: Site, carry: Callable[["Retrieval"], Awaitable[None]]) -> None:
+    """Find what is asked for, ``carry`` it while saying how far it is, and queue and send the final response."""
+    root: query.Root = "patient" if exchange.request.sop_class_uid in classes.PATIENT_ROOT else "study"
+    try:
+        wanted = query.move_identifier(exchange.identifier, exchange.transfer_syntax_uid, root)
+        await Retrieval(exchange, site, await site.archive.instances(wanted)).run(carry)
+    except (query.Refused, Invalid) as error:
+        exchange.respond(Status.IDENTIFIER_MISMATCH, comment=str(error))
+    except Unavailable as error:
+        exchange.respond(Status.OUT_OF_RESOURCES, comment=str(error))
+    except FilmroomError as error:
+        log.error("retrieval failed", extra={"error": type(error).__name__})
+        exchange.respond(Status.UNABLE_TO_PROCESS, comment="the retrieval could not be done")
+    await exchange.flush()
+
+
+class Retrieval:
+    """One C-MOVE or C-GET: what it sends, and its counters. Of what is not settled in the end, all has failed."""
+
+    def __init__(self, exchange: Exchange, site: Site, instances: Sequence[Instance]) -> None:
+        self.instances = instances
+        self.cancelled = False
+        self._exchange = exchange
+        self._site = site
+        self._completed = self._warning = 0
+        self._failed: list[str] = []
+        self._settled: set[Pair] = set()
+        self._group_count = 1
+        self._message_id = 0
+        self._said_at = 0.0
+
+    async def run(self, carry: Callable[["Retrieval"], Awaitable[None]]) -> None:
+        """``carry`` everything; queue the final response."""
+        with ungrouped():
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._keep_saying)
+                await carry(self)
+                nursery.cancel_scope.cancel()
+        self._respond_finally()
+
+    # -- sending -----------------------------------------------------------------------------------------------------
+
+    async def send(self, carrier: Carrier, part: Sequence[Instance]) -> None:
+        """Send those of ``part`` that the peer takes, until it is ``lost`` or the retrieval is cancelled."""
+        accepted = []
+        for instance in part:
+            if (instance.sop_class_uid, instance.transfer_syntax_uid) in carrier.accepted:
+                accepted.append(instance)
+            else:
+                self.fail(instance)
+        if len(accepted) < len(part):
+            log.warning("peer does not take every class and syntax", extra={"count": len(part) - len(accepted)})
+        if not accepted:
+            return
+        with ungrouped():
+            async with self._site.archive.reader(accepted) as windows:
+                async for window in windows:
+                    if not await self._send_objects(carrier, window.objects):
+                        break
+
+    def fail(self, instance: Instance) -> None:
+        """This sub-operation will not be done."""
+        self._settled.add(_identity(instance))
+        self._failed.append(instance.sop_instance_uid)
+
+    def fail_rest(self, part: Sequence[Instance]) -> None:
+        """What of ``part`` was neither sent nor failed has failed, unless the peer wanted no more."""
+        if not self.cancelled:
+            for instance in part:
+                if _identity(instance) not in self._settled:
+                    self.fail(instance)
+
+    async def _send_objects(self, carrier: Carrier, objects: Sequence[Fetched]) -> bool:
+        """In groups that take about ``move_group_seconds``: between them progress is told and C-CANCEL seen."""
+        at = 0
+        while at < len(objects):
+            group = objects[at : at + self._group_count]
+            began = trio.current_time()
+            statuses = await carrier.store(
+                [self._job(carrier, fetched) for fetched in group],
+                self._site.sending,
+                originator=(self._exchange.calling_ae_title, self._exchange.request.message_id),
+            )
+            at += len(statuses)
+            self._count(group, statuses)
+            self._pace(trio.current_time() - began)
+            if carrier.lost:
+                return False
+            await self._say_when_due()
+            if await self._exchange.is_over():
+                self.cancelled = True
+                return False
+        return True
+
+    def _job(self, carrier: Carrier, fetched: Fetched) -> Job:
+        instance = fetched.instance
+        self._message_id = self._message_id % 0xFFFF + 1
+        context_id = carrier.accepted[instance.sop_class_uid, instance.transfer_syntax_uid]
+        head = (context_id, self._message_id, instance.sop_class_uid, instance.sop_instance_uid)
+        source, skip = fetched.source, fetched.dataset_offset
+        if isinstance(source, FileRange):
+            return (*head, source.fd, source.offset + skip, source.length - skip)
+        return (*head, source, skip, len(source) - skip)
+
+    def _pace(self, seconds: float) -> None:
+        settings = self._site.settings
+        if seconds < settings.move_group_seconds / 2:
+            self._group_count = min(self._group_count * 2, settings.move_group_count_max)
+        elif seconds > settings.move_group_seconds:
+            self._group_count = max(self._group_count // 2, 1)
+
+    # -- counting and telling ------------------------------------------------------------------------------------------
+
+    def _count(self, group: Sequence[Fetched], statuses: Sequence[int]) -> None:
+        for fetched, status in zip(group, statuses, strict=False):
+            self._settled.add(_identity(fetched.instance))
+            if status == Status.SUCCESS:
+                self._completed += 1
+            elif is_warning(status):
+                self._warning += 1
+            else:
+                self._failed.append(fetched.instance.sop_instance_uid)
+
+    def _counters(self, *, final: bool) -> Counters:
+        done_count = self._completed + self._warning + len(self._failed)
+        remaining = None if final else len(self.instances) - done_count
+        return Counters(remaining, self._completed, len(self._failed), self._warning)
+
+    async def _say(self) -> None:
+        self._said_at = trio.current_time()
+        self._exchange.respond(Status.PENDING, counters=self._counters(final=False))
+        with trio.CancelScope(shield=True):  # half a response would be the last thing the peer can read
+            await self._exchange.flush()
+
+    async def _say_when_due(self) -> None:
+        if trio.current_time() - self._said_at >= self._site.settings.pending_seconds / 5:
+            await self._say()
+
+    async def _keep_saying(self) -> None:
+        """While one large instance takes its time."""
+        while True:
+            await trio.sleep(self._site.settings.pending_seconds / 2)
+            if trio.current_time() - self._said_at >= self._site.settings.pending_seconds / 2:
+                await self._say()
+
+    def _respond_finally(self) -> None:
+        failed = _failed_list(self._failed, self._exchange.transfer_syntax_uid)
+        if self.cancelled:
+            self._exchange.respond(Status.CANCELLED, failed, counters=self._counters(final=False))
+            return
+        if not self._failed and not self._warning:
+            status = Status.SUCCESS
+        elif self._completed or self._warning:
+            status = Status.SUBOPERATIONS_WARNING
+        else:
+            status = Status.SUBOPERATIONS_FAILED
+        self._exchange.respond(status, failed, counters=self._counters(final=True))
+
+
+def _identity(instance: Instance) -> Pair:
+    return instance.series_uid, instance.sop_instance_uid
+
+
+@contextmanager
+def ungrouped() -> Iterator[None]:
+    """The first error out of a nursery, by itself: whoever handles it asks what it is, not where it came from."""
+    try:
+        yield
+    except ExceptionGroup as group:
+        error: Exception = group
+        while isinstance(error, ExceptionGroup):
+            error = error.exceptions[0]
+        raise error from group
+
+
+def _failed_list(uids: Sequence[str], transfer_syntax_uid: str) -> bytes | None:
+    """The data set of a final response: Failed SOP Instance UID List, as many as fit; None when there are none."""
+    if not uids:
+        return None
+    joined = "\\".join(uids).encode("ascii")
+    if len(joined) > UID_LIST_BYTES_MAX:
+        joined = joined[: joined.rindex(b"\\", 0, UID_LIST_BYTES_MAX)]
+    explicit = dataset.element(FAILED_SOP_INSTANCES, "UI", joined)
+    if transfer_syntax_uid != classes.IMPLICIT_LITTLE:
+        return explicit
+    return dataset.project(explicit, (FAILED_SOP_INSTANCES,), True)
