@@ -9,8 +9,8 @@ from typing import Literal
 
 import msgspec
 
-from protocols.transcode import syntaxes
-from protocols.transcode.syntaxes import DEFLATED, EXPLICIT_BIG, EXPLICIT_LITTLE, IMPLICIT_LITTLE, Codecs
+from protocols.codecs import syntaxes
+from protocols.codecs.syntaxes import DEFLATED, EXPLICIT_BIG, EXPLICIT_LITTLE, IMPLICIT_LITTLE, Codecs
 
 Kind = Literal["stored", "rewrite", "decode", "encode"]
 

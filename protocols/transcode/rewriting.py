@@ -3,44 +3,15 @@
 import zlib
 from array import array
 from collections.abc import Iterator, Mapping
+from typing import Literal
 
-from engine.model import FileRange
 from native.dataset import Malformed
 from native.reencode import PIXELS, Reencoder
+from protocols.codecs.syntaxes import DEFLATED
 from protocols.transcode.refusal import Untranscodable
 from protocols.transcode.source import Source
-from protocols.transcode.syntaxes import DEFLATED
 
 _ARRAY_OF_WORDS = {2: "H", 4: "I", 8: "Q"}
-
-
-def rewritten(
-    source: FileRange | bytes, dataset_offset: int, stored_uid: str, target_uid: str, piece_bytes: int
-) -> Iterator[bytes]:
-    """A plain data set in another plain syntax, or anything as it is. Blocking; nothing is done before the first piece.
-    Raises Untranscodable, before any piece unless the source turns out shorter than it said."""
-    if stored_uid == target_uid:
-        as_it_is = Source(source, dataset_offset, "")
-        yield from _copied(as_it_is, 0, len(as_it_is.view), 1, piece_bytes)
-        return
-    opened = Source(source, dataset_offset, stored_uid)
-    deflating = Deflating(target_uid)
-    for piece in pieces(opened, reencoder(opened, target_uid), piece_bytes):
-        if piece:
-            yield deflating.pass_on(piece)
-    yield deflating.end()
-
-
-def gathered(pieces: Iterator[bytes], bytes_min: int) -> bytes:
-    """The next pieces, as many as give ``bytes_min``; empty at the end."""
-    parts: list[bytes] = []
-    count = 0
-    for piece in pieces:
-        parts.append(piece)
-        count += len(piece)
-        if count >= bytes_min:
-            break
-    return b"".join(parts)
 
 
 def reencoder(
@@ -61,11 +32,11 @@ def pieces(source: Source, walk: Reencoder, piece_bytes: int) -> Iterator[bytes 
         elif piece == PIXELS:
             yield None
         else:
-            yield from _copied(source, *piece, piece_bytes)
+            yield from copied(source, *piece, piece_bytes)
 
 
-def _copied(source: Source, offset: int, length: int, word: int, piece_bytes: int) -> Iterator[bytes]:
-    """A value of the source, the bytes of its words turned round if need be."""
+def copied(source: Source, offset: int, length: int, word: int, piece_bytes: int) -> Iterator[bytes]:
+    """A part of the source, the bytes of its words turned round if need be."""
     end = offset + length
     while offset < end:
         data = source.read(offset, min(piece_bytes, end - offset))
@@ -79,6 +50,20 @@ def turned(data: bytes, word: int) -> bytes:
     words = array(_ARRAY_OF_WORDS[word], data[:whole])
     words.byteswap()
     return words.tobytes() + data[whole:]
+
+
+def gathered(pieces: Iterator[bytes | None], bytes_min: int) -> tuple[bytes, Literal["more", "hole", "end"]]:
+    """The next pieces, as many as give ``bytes_min``, and what comes behind them."""
+    parts: list[bytes] = []
+    count = 0
+    for piece in pieces:
+        if piece is None:
+            return b"".join(parts), "hole"
+        parts.append(piece)
+        count += len(piece)
+        if count >= bytes_min:
+            return b"".join(parts), "more"
+    return b"".join(parts), "end"
 
 
 class Deflating:

@@ -6,8 +6,8 @@ import zlib
 
 from engine.model import FileRange
 from native.dataset import INFLATED_BYTES_MAX, INFLATED_RATIO_MAX
+from protocols.codecs.syntaxes import DEFLATED, EXPLICIT_LITTLE
 from protocols.transcode.refusal import Untranscodable
-from protocols.transcode.syntaxes import DEFLATED, EXPLICIT_LITTLE
 
 INFLATED_BYTES_FREE = 8 << 20
 

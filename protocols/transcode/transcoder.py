@@ -7,12 +7,14 @@ import msgspec
 import trio
 
 from engine.model import FileRange
-from protocols.transcode import rewriting
+from protocols.codecs.syntaxes import DEFLATED, Codecs, installed_codecs
 from protocols.transcode.choice import Way, ways, why_not
 from protocols.transcode.holding import Holding
+from protocols.transcode.pixels import Turner
+from protocols.transcode.pool import Pool
 from protocols.transcode.refusal import Untranscodable
 from protocols.transcode.settings import TranscodeSettings
-from protocols.transcode.syntaxes import Codecs, installed_codecs
+from protocols.transcode.work import Order, Work
 
 
 class Sendable(msgspec.Struct, frozen=True):
@@ -30,12 +32,14 @@ class Transcoder:
         self.settings = settings or TranscodeSettings()
         self.codecs = installed_codecs() if codecs is None else codecs
         self._threads = trio.CapacityLimiter(self.settings.rewrites_max)
+        self._pool = Pool(self.settings)
+        self._turner = Turner(self._pool, self._threads, self.settings.workers_max)
 
     async def __aenter__(self) -> "Transcoder":
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        return None
+        await self._pool.close()
 
     @asynccontextmanager
     async def open(
@@ -58,13 +62,26 @@ class Transcoder:
     async def stream(
         self, source: FileRange | bytes, dataset_offset: int, stored_uid: str, target_uid: str
     ) -> AsyncGenerator[bytes, None]:
-        """The data set in ``target_uid`` piece by piece, in flat memory: the source must stay open until the last one.
+        """The data set in ``target_uid`` piece by piece, a frame at most: the source must stay open until the last one.
         Raises Untranscodable; of a frame that cannot be read, also in the middle."""
-        self._way(stored_uid, target_uid)
-        size = self.settings.piece_bytes
-        pieces = rewriting.rewritten(source, dataset_offset, stored_uid, target_uid, size)
-        while chunk := await trio.to_thread.run_sync(rewriting.gathered, pieces, size, limiter=self._threads):
-            yield chunk
+        way = self._way(stored_uid, target_uid)
+        work = Work(Order(source, dataset_offset, stored_uid, way), self.settings)
+        behind = "more"
+        while behind != "end":
+            piece, behind = await trio.to_thread.run_sync(work.next, limiter=self._threads)
+            if piece:
+                yield piece
+            if behind == "hole":
+                async for part in self._pixels(work):
+                    yield part
+
+    async def _pixels(self, work: Work) -> AsyncGenerator[bytes, None]:
+        assert work.plan is not None and work.source is not None
+        async for part in self._turner.element(work.plan, work.source):
+            if work.plan.target_uid == DEFLATED:
+                part = await trio.to_thread.run_sync(work.pass_on, part, limiter=self._threads)
+            if part:
+                yield part
 
     async def _hold(self, holding: Holding, chunk: bytes) -> None:
         if holding.is_in_memory(len(chunk)):

@@ -2,8 +2,7 @@
 
 import pytest
 
-from protocols.transcode import choose, ways, why_not
-from protocols.transcode.syntaxes import (
+from protocols.codecs.syntaxes import (
     ALL_CODECS,
     DEFLATED,
     ENCAPSULATED,
@@ -26,6 +25,7 @@ from protocols.transcode.syntaxes import (
     RLE,
     Codecs,
 )
+from protocols.transcode import choose, ways, why_not
 
 NO_EXTRA = Codecs()
 MPEG2 = "1.2.840.10008.1.2.4.100"

@@ -15,8 +15,8 @@ import trio
 from engine.model import FileRange
 from native.canonical import canonical, canonical_head, read_meta
 from native.dataset import describe
+from protocols.codecs.syntaxes import DEFLATED, EXPLICIT_BIG, EXPLICIT_LITTLE, IMPLICIT_LITTLE, JPEG_BASELINE, Codecs
 from protocols.transcode import Transcoder, TranscodeSettings, Untranscodable
-from protocols.transcode.syntaxes import DEFLATED, EXPLICIT_BIG, EXPLICIT_LITTLE, IMPLICIT_LITTLE, JPEG_BASELINE, Codecs
 from tests.native.real_files import FOLDER
 
 SMALL = TranscodeSettings(held_bytes_max=10_000, piece_bytes=4096)
@@ -116,7 +116,7 @@ FLAT = """
 import resource, sys, trio
 from engine.model import FileRange
 from protocols.transcode import Transcoder
-from protocols.transcode.syntaxes import EXPLICIT_BIG, EXPLICIT_LITTLE
+from protocols.codecs.syntaxes import EXPLICIT_BIG, EXPLICIT_LITTLE
 async def run():
     file = open(sys.argv[1], "rb")
     length = file.seek(0, 2)
