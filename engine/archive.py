@@ -8,6 +8,7 @@ from typing import TypeVar
 import msgspec
 import trio
 
+from engine.commitment import Commitments
 from engine.errors import Corrupt, Unavailable
 from engine.fetch import Fetch, Window, read_checked
 from engine.find import find
@@ -33,6 +34,7 @@ class Archive:
         self._house = house
         self._limiter = trio.CapacityLimiter(LIMITS.blocking_threads_count_max)
         self._fetch = Fetch(house.intake, house.store, house.tenant, house.writer)
+        self.commitments = Commitments(house, self._view, self._blocking)
 
     # -- in --------------------------------------------------------------------------------------------------------
 

@@ -103,11 +103,14 @@ class Ingest:
             if self._folded_lsn < lsn:
                 raise Unavailable("the index has not caught up with what was stored")
 
-    def wait_spilled(self, timeout_seconds: float) -> None:
-        """Block until nothing that was drained waits for its spill. Raises Unavailable at the deadline."""
+    def wait_spilled(self, timeout_seconds: float, lsn: int | None = None) -> None:
+        """Block until nothing drained (up to ``lsn``) waits for its spill. Raises Unavailable at the deadline."""
         with self._changed:
-            if not self._changed.wait_for(lambda: self._queued_count == 0, timeout_seconds):
+            if not self._changed.wait_for(lambda: self._is_spilled(lsn), timeout_seconds):
                 raise Unavailable("the spill has not caught up with the intake")
+
+    def _is_spilled(self, lsn: int | None) -> bool:
+        return self._queued_count == 0 or (lsn is not None and self._intake.spilled_lsn >= lsn)
 
     def outcome(self, lsn: int) -> tuple[StoreRecord, FoldOutcome] | None:
         """What the archive made of a store through the library or an import; kept for a while, given once."""

@@ -80,6 +80,11 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     fetch_window_count_max: int = 64
     # Windows that all readers together open ahead at one time.
     fetch_threads_count_max: int = 8
+    # Requests for storage commitment that wait for their images or for their peer, and the disk that they take.
+    commitments_count_max: int = 10_000
+    commitments_bytes_max: int = 256 * MIB
+    # Instances looked up in one query of the index for them.
+    commitment_lookup_count_max: int = 1000
     # Threads for blocking work of all requests together.
     blocking_threads_count_max: int = 32
 

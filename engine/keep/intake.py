@@ -175,6 +175,11 @@ class Intake:
                 self._segments.let_go()
                 self._bytes_mapped = 0
 
+    @property
+    def spilled_lsn(self) -> int:
+        """Objects and journal of every record up to here are written, not all of the objects synced."""
+        return self._spilled_lsn
+
     def checkpoint_due(self) -> bool:
         """Whether enough is spilled that its segments should come back."""
         return self._bytes_since >= self._limits.segment_bytes or self.log.statistics()["segments_free"] == 0

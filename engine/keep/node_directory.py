@@ -16,6 +16,7 @@ from engine.keep.objects import folder_of
 from engine.keep.posix import DIRECTORY_MODE, fsync_directory
 
 ZEROS_BYTES = 1 << 20
+NEW = ".new"  # what is not yet in place
 PASSING = (errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 
 
@@ -33,6 +34,12 @@ class NodeDirectory(Protocol):
     def read(self, name: str) -> bytes | None: ...
     def replace(self, name: str, data: bytes) -> None:
         """Raises Unavailable (the disk is full, the old bytes stand), Fenced (a write or sync failed)."""
+
+    def names(self, folder: str) -> list[str]:
+        """Files that ``replace`` has put in a folder, ascending."""
+
+    def remove(self, name: str) -> None:
+        """Take away a file; after power loss it may be back."""
 
     def segments(self) -> list[int]:
         """Numbers of the segments there are."""
@@ -69,7 +76,7 @@ class DiskNode:
         self._path = path.absolute()
         self._lock_fd = -1
         try:
-            for name in ("spool", "intake", "aside"):
+            for name in ("spool", "intake", "aside", "commitment"):
                 (self._path / name).mkdir(DIRECTORY_MODE, parents=True, exist_ok=True)
             for parent in (self._path, *self._path.parents):
                 with suppress(PermissionError):  # a parent that we may not read was there before us
@@ -102,7 +109,7 @@ class DiskNode:
 
     def replace(self, name: str, data: bytes) -> None:
         target = self._path / name
-        temporary = target.with_name(target.name + ".new")
+        temporary = target.with_name(target.name + NEW)
         try:
             _write_synced(temporary, data)
             temporary.replace(target)
@@ -114,6 +121,12 @@ class DiskNode:
             fsync_directory(str(target.parent))
         except OSError as error:  # nobody knows which of the two a power loss would leave
             raise Fenced(f"the folder of node/{name} could not be synced: {error.strerror}") from error
+
+    def names(self, folder: str) -> list[str]:
+        return sorted(path.name for path in (self._path / folder).iterdir() if path.suffix != NEW)
+
+    def remove(self, name: str) -> None:
+        (self._path / name).unlink(missing_ok=True)
 
     def segments(self) -> list[int]:
         return sorted(int(path.name) for path in (self._path / "intake").iterdir() if path.name.isdigit())
@@ -184,6 +197,12 @@ class MemoryNode:
 
     def replace(self, name: str, data: bytes) -> None:
         self._files[name] = data
+
+    def names(self, folder: str) -> list[str]:
+        return sorted(name.removeprefix(f"{folder}/") for name in self._files if name.startswith(f"{folder}/"))
+
+    def remove(self, name: str) -> None:
+        self._files.pop(name, None)
 
     def segments(self) -> list[int]:
         return []
