@@ -9,6 +9,7 @@ read again, is what was written.
 import logging
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
+from itertools import islice
 from typing import Literal, Protocol, TypeVar
 
 import msgspec
@@ -28,6 +29,7 @@ log = logging.getLogger("filmroom.commitment")
 
 FOLDER = "commitment"
 SOP_INSTANCE_UID = "00080018"
+STRETCH_PIECES = 32  # read in one go: between two of them it can be cancelled
 T = TypeVar("T")
 
 # ``missing``: no such instance; ``conflict``: kept under another SOP class; ``failed``: kept, not as it was written.
@@ -141,15 +143,15 @@ class Commitments:
 
         Raises Unavailable (later), Fenced (a sync failed).
         """
-        return await self._blocking(self._judge, references)
+        kept = await self._blocking(self._made_durable, references)
+        return [await self._verdict(reference, kept.get(reference.sop_instance_uid, ())) for reference in references]
 
-    def _judge(self, references: Sequence[Reference]) -> list[Verdict]:
-        kept = self._kept(references)
-        house = self._house
+    def _made_durable(self, references: Sequence[Reference]) -> dict[str, list[Instance]]:
+        kept, house = self._kept(references), self._house
         ours = [one.lsn for found in kept.values() for one in found if one.writer == house.writer]
         house.ingest.wait_spilled(LIMITS.find_wait_seconds_max, max(ours, default=0))
         house.store.sync_pending()
-        return [self._verdict(reference, kept.get(reference.sop_instance_uid, ())) for reference in references]
+        return kept
 
     def _kept(self, references: Sequence[Reference]) -> dict[str, list[Instance]]:
         """Every instance of these UIDs, of whatever study."""
@@ -161,29 +163,41 @@ class Commitments:
                 found.setdefault(instance.sop_instance_uid, []).append(instance)
         return found
 
-    def _verdict(self, reference: Reference, kept: Sequence[Instance]) -> Verdict:
+    async def _verdict(self, reference: Reference, kept: Sequence[Instance]) -> Verdict:
         if not kept:
             return "missing"
         of_class = [instance for instance in kept if instance.sop_class_uid == reference.sop_class_uid]
         if not of_class:
             return "conflict"
-        return "committed" if all(self._is_whole(instance) for instance in of_class) else "failed"
+        whole = [await self._is_whole(instance) for instance in of_class]
+        return "committed" if all(whole) else "failed"
 
-    def _is_whole(self, instance: Instance) -> bool:
-        """Read again, from the store and not the intake: the bytes that were written, all of them."""
+    async def _is_whole(self, instance: Instance) -> bool:
+        """Read again, from the store and not the intake, a stretch at a time: all the bytes that were written."""
         key = object_key(self._house.tenant, instance.key)
-        examination = Examination()
+        examination, pieces = Examination(), read_pieces(self._house.store, key)
         try:
-            for piece in read_pieces(self._house.store, key):
-                examination.add(piece)
+            while await self._blocking(_examine, pieces, examination):
+                pass
         except (Missing, Corrupt) as error:
             log.critical(f"not committed: {error}")
             return False
+        finally:
+            pieces.close()
         whole = examination.address == instance.key[:32] and examination.size_bytes == instance.size_bytes
         proven = not instance.blake3_root or examination.proof.root == instance.blake3_root
         if not (whole and proven):
             log.critical(f"not committed: {key} is not what was written")
         return whole and proven
+
+
+def _examine(pieces: Iterator[bytes], examination: Examination) -> bool:
+    """Look at the next stretch; False when it was the last."""
+    count = 0
+    for piece in islice(pieces, STRETCH_PIECES):
+        examination.add(piece)
+        count += 1
+    return count == STRETCH_PIECES
 
 
 def uids_of(references: Sequence[Reference]) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ write may or may not have happened: read to know), ``Fenced`` (a sync failed: le
 """
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Literal, Protocol
@@ -259,7 +259,7 @@ def keep_objects(
     ]
 
 
-def read_pieces(store: ObjectStore, key: str) -> Iterator[bytes]:
+def read_pieces(store: ObjectStore, key: str) -> Generator[bytes, None, None]:
     """An object in pieces of ``read_bytes``, from one open file where the store has files. Raises as ``get``."""
     opened = store.open_range(key)
     size = store.size(key) if opened is None else opened.length

@@ -20,6 +20,8 @@ class Field(IntEnum):
     C_FIND_RQ = 0x0020
     C_MOVE_RQ = 0x0021
     C_ECHO_RQ = 0x0030
+    N_EVENT_REPORT_RQ = 0x0100
+    N_ACTION_RQ = 0x0130
     C_ECHO_RSP = 0x8030
     C_CANCEL_RQ = 0x0FFF
 
@@ -28,6 +30,7 @@ class Element(IntEnum):
     """Element numbers of group 0000 (PS3.7 E.1)."""
 
     AFFECTED_SOP_CLASS = 0x0002
+    REQUESTED_SOP_CLASS = 0x0003
     COMMAND_FIELD = 0x0100
     MESSAGE_ID = 0x0110
     MESSAGE_ID_RESPONDED = 0x0120
@@ -36,6 +39,10 @@ class Element(IntEnum):
     DATASET_TYPE = 0x0800
     STATUS = 0x0900
     ERROR_COMMENT = 0x0902
+    AFFECTED_SOP_INSTANCE = 0x1000
+    REQUESTED_SOP_INSTANCE = 0x1001
+    EVENT_TYPE = 0x1002
+    ACTION_TYPE = 0x1008
     REMAINING = 0x1020
     COMPLETED = 0x1021
     FAILED = 0x1022
@@ -43,7 +50,10 @@ class Element(IntEnum):
 
 
 class Command(msgspec.Struct, frozen=True):
-    """A command set as we use it. ``message_id``: the one responded to in a response or C-CANCEL."""
+    """A command set as we use it. ``message_id``: the one responded to in a response or C-CANCEL.
+
+    ``sop_class_uid`` and ``sop_instance_uid``: affected or requested; ``type_id``: of the action.
+    """
 
     field: int
     message_id: int
@@ -51,6 +61,8 @@ class Command(msgspec.Struct, frozen=True):
     has_dataset: bool
     status: int = 0
     move_destination: str = ""
+    sop_instance_uid: str = ""
+    type_id: int | None = None
 
     @property
     def is_response(self) -> bool:
@@ -79,10 +91,12 @@ def parse(command: bytes) -> Command:
     return Command(
         field=field,
         message_id=message_id,
-        sop_class_uid=_text(elements, Element.AFFECTED_SOP_CLASS),
+        sop_class_uid=_text(elements, Element.AFFECTED_SOP_CLASS) or _text(elements, Element.REQUESTED_SOP_CLASS),
         has_dataset=(_number(elements, Element.DATASET_TYPE) or NO_DATASET) != NO_DATASET,
         status=_number(elements, Element.STATUS) or 0,
         move_destination=_text(elements, Element.MOVE_DESTINATION),
+        sop_instance_uid=_text(elements, Element.REQUESTED_SOP_INSTANCE),
+        type_id=_number(elements, Element.ACTION_TYPE),
     )
 
 
@@ -97,6 +111,10 @@ def response(
         Element.DATASET_TYPE: WITH_DATASET if has_dataset else NO_DATASET,
         Element.STATUS: status,
     }
+    if request.sop_instance_uid:
+        elements[Element.AFFECTED_SOP_INSTANCE] = request.sop_instance_uid
+    if request.type_id is not None:
+        elements[Element.ACTION_TYPE] = request.type_id
     if comment:
         elements[Element.ERROR_COMMENT] = comment.encode("ascii", "replace")[:64].decode("ascii")
     if counters is not None:
@@ -112,6 +130,20 @@ def echo_request(message_id: int, sop_class_uid: str) -> bytes:
             Element.COMMAND_FIELD: int(Field.C_ECHO_RQ),
             Element.MESSAGE_ID: message_id,
             Element.DATASET_TYPE: NO_DATASET,
+        }
+    )
+
+
+def event_report(message_id: int, sop_class_uid: str, sop_instance_uid: str, event_type: int) -> bytes:
+    """N-EVENT-REPORT-RQ (PS3.7 10.3.1.1)."""
+    return pdu.encode_command(
+        {
+            Element.AFFECTED_SOP_CLASS: sop_class_uid,
+            Element.COMMAND_FIELD: int(Field.N_EVENT_REPORT_RQ),
+            Element.MESSAGE_ID: message_id,
+            Element.DATASET_TYPE: WITH_DATASET,
+            Element.AFFECTED_SOP_INSTANCE: sop_instance_uid,
+            Element.EVENT_TYPE: event_type,
         }
     )
 

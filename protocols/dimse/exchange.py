@@ -38,8 +38,8 @@ class Exchange:
         self.transfer_syntax_uid = transfer_syntax_uid
         self.identifier = identifier
         self.calling_ae_title = calling_ae_title
+        self.context_id = context_id
         self._line = line
-        self._context_id = context_id
         self._pdu_bytes_max = pdu_bytes_max
         self._send_bytes = send_bytes
         self._queue: list[bytes] = []
@@ -55,7 +55,7 @@ class Exchange:
 
     def add(self, command: bytes, dataset: bytes | None) -> bool:
         """Queue one response whose command set is built already. True when the queue should be flushed."""
-        message = pdu.encode_message(self._context_id, command, dataset, self._pdu_bytes_max)
+        message = pdu.encode_message(self.context_id, command, dataset, self._pdu_bytes_max)
         self._queue.append(message)
         self._queued_bytes += len(message)
         return self._queued_bytes >= self._send_bytes

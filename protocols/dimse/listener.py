@@ -64,6 +64,7 @@ class Port:
     async def run(self, shutdown: trio.Event) -> None:
         async with trio.open_nursery() as sessions:
             sessions.start_soon(self._interrupt_threads_when_cancelled)
+            sessions.start_soon(self._site.reporter.run)
             async with trio.open_nursery() as accepting:
                 for listener in self._listeners:
                     accepting.start_soon(self._accept, listener, sessions)
@@ -80,6 +81,7 @@ class Port:
             while self._sessions:
                 self._empty = trio.Event()
                 await self._empty.wait()
+            await self._site.reporter.finish()
         if self._sessions:
             log.warning("associations aborted at shutdown", extra={"count": len(self._sessions)})
 

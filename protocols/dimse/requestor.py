@@ -71,13 +71,15 @@ class Requestor:
         context_id = self.accepted.get((classes.VERIFICATION, classes.IMPLICIT_LITTLE))
         if context_id is None:
             raise NotAssociated("the peer does not offer Verification")
-        command = commands.echo_request(1, classes.VERIFICATION)
-        self._association.send(
-            pdu.encode_message(context_id, command, None, self._peer_pdu_bytes_max), trio.current_time()
-        )
+        return await self.ask(context_id, commands.echo_request(1, classes.VERIFICATION), None)
+
+    async def ask(self, context_id: int, command: bytes, dataset: bytes | None) -> int:
+        """One request and its answer; the peer's status. Raises NotAssociated."""
+        message = pdu.encode_message(context_id, command, dataset, self._peer_pdu_bytes_max)
+        self._association.send(message, trio.current_time())
         await self._flush()
         reader = wire.Receiver(
-            {context_id: (classes.VERIFICATION, classes.IMPLICIT_LITTLE, False)},
+            {context_id: ("", classes.IMPLICIT_LITTLE, False)},
             None,
             pdu_bytes_max=self._settings.pdu_bytes_max,
             command_bytes_max=self._settings.command_bytes_max,

@@ -1,18 +1,19 @@
 """An established association at work: threads are leased to receive, messages handed to the services."""
 
+import contextlib
 import logging
 import select
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 import trio
 
-from native import wire
+from native import pdu, wire
 from protocols.dimse import classes, commands
 from protocols.dimse.exchange import Exchange, Gone
 from protocols.dimse.negotiation import Accepted
-from protocols.dimse.services import find, get, retrieve, store
+from protocols.dimse.services import commitment, find, get, retrieve, store
 from protocols.dimse.site import Site
 from protocols.dimse.status import Status
 from protocols.dimse.transitions import Event
@@ -23,6 +24,18 @@ log = logging.getLogger("filmroom.dimse")
 AHEAD_MAX = 16
 
 Message = tuple[int, commands.Command, bytes]
+
+
+class Outgoing:
+    """A request of ours on an association that the peer made."""
+
+    def __init__(self, context_id: int, command: Callable[[int], bytes], dataset: bytes) -> None:
+        self.context_id = context_id
+        self.command = command
+        self.dataset = dataset
+        self.message_id = 0
+        self.status: int | None = None
+        self.done = trio.Event()
 
 
 class Stream(Protocol):
@@ -37,6 +50,7 @@ class Stream(Protocol):
     def fileno(self) -> int: ...
     def take_rest(self) -> bytes: ...
     async def wait_readable(self) -> bool: ...
+    def nudge(self) -> None: ...
     async def send(self, data: bytes) -> None: ...
     async def end(self, event: Event) -> None: ...
     async def abort(self, why: str) -> None: ...
@@ -52,6 +66,10 @@ class Serving:
         self.receiver = store.receiver_for(accepted, session.site, session.address)
         self.interrupt = session.site.interrupts.new()
         self._inbox: deque[Message] = deque()
+        self._outbox: deque[Outgoing] = deque()
+        self._unanswered: dict[int, Outgoing] = {}
+        self._message_id = 0
+        self._closed = False
         self._ended = 0
         self._current = -1
         self._cancelled = False
@@ -60,12 +78,22 @@ class Serving:
 
     async def run(self) -> None:
         """Until the association ends; the association knows it then."""
-        await self._feed(self._session.take_rest())
+        try:
+            await self._feed(self._session.take_rest())
+            await self._run()
+        finally:
+            self._closed = True
+            for outgoing in (*self._outbox, *self._unanswered.values()):
+                outgoing.done.set()
+
+    async def _run(self) -> None:
         while True:
             if self._inbox:
                 await self._perform(*self._inbox.popleft())
             elif self._ended:
                 return await self._finish()
+            elif self._outbox and self.receiver.at_rest:
+                await self._send_request(self._outbox.popleft())
             elif not await self._session.wait_readable():
                 return await self._session.abort("idle for too long, or shutting down")
             else:
@@ -112,6 +140,41 @@ class Serving:
         if received:
             await self._feed(received)
 
+    # -- for a service that asks the peer on this association (``reporting.Asker``) -------------------------------
+
+    def syntax_of(self, context_id: int) -> str:
+        return self._accepted.contexts[context_id][1]
+
+    async def request(self, context_id: int, command: Callable[[int], bytes], dataset: bytes) -> int:
+        """A request made of a message ID, sent when nothing else is done; the status of its answer. Raises Gone."""
+        outgoing = Outgoing(context_id, command, dataset)
+        if not self._closed:
+            self._outbox.append(outgoing)
+            self._session.nudge()
+            try:
+                await outgoing.done.wait()
+            finally:
+                self._unanswered.pop(outgoing.message_id, None)
+                with contextlib.suppress(ValueError):
+                    self._outbox.remove(outgoing)
+        if outgoing.status is None:
+            raise Gone("the association ended before the answer")
+        return outgoing.status
+
+    async def _send_request(self, outgoing: Outgoing) -> None:
+        self._message_id = self._message_id % 0xFFFF + 1
+        outgoing.message_id = self._message_id
+        self._unanswered[outgoing.message_id] = outgoing
+        command = outgoing.command(self._message_id)
+        message = pdu.encode_message(outgoing.context_id, command, outgoing.dataset, self.pdu_bytes_max)
+        await self._session.send(message)
+
+    def _receive_answer(self, command: commands.Command) -> None:
+        outgoing = self._unanswered.pop(command.message_id, None)
+        if outgoing is not None:
+            outgoing.status = command.status
+            outgoing.done.set()
+
     # -- inside ------------------------------------------------------------------------------------------------------
 
     async def _lease(self) -> None:
@@ -138,7 +201,9 @@ class Serving:
                 raise Gone(str(error)) from error
             if command.field == commands.Field.C_CANCEL_RQ:
                 self._cancelled = self._cancelled or command.message_id == self._current
-            elif not command.is_response:
+            elif command.is_response:
+                self._receive_answer(command)
+            else:
                 self._inbox.append((context_id, command, identifier or b""))
             if len(self._inbox) > AHEAD_MAX:
                 await self._session.end(Event.INVALID_PDU)
@@ -174,6 +239,8 @@ class Serving:
             await retrieve.answer(exchange, self._site)
         elif command.field == commands.Field.C_GET_RQ and abstract in classes.GET:
             await get.answer(exchange, self._site, self)
+        elif command.field == commands.Field.N_ACTION_RQ and abstract == classes.COMMITMENT:
+            await commitment.answer(exchange, self._site, self)
         elif command.field == commands.Field.C_ECHO_RQ:
             exchange.respond(Status.SUCCESS)
         else:

@@ -37,6 +37,7 @@ class Session:
         )
         self._waiting = trio.CancelScope()
         self._winding_down = False
+        self._nudged = False
         self._admitted = False
         self._send_lock = trio.Lock()
 
@@ -126,12 +127,19 @@ class Session:
         )
 
     async def wait_readable(self) -> bool:
-        """Until the peer says something; False when it said nothing for too long."""
+        """Until the peer says something, or ``nudge``; False when it said nothing for too long."""
         self.phase = "idle"
         with trio.CancelScope(deadline=self._idle_deadline()) as self._waiting:
-            await trio.lowlevel.wait_readable(self._socket)
+            if not self._nudged:
+                await trio.lowlevel.wait_readable(self._socket)
         self.phase = "busy"
-        return not self._waiting.cancelled_caught
+        nudged, self._nudged = self._nudged, False
+        return nudged or not self._waiting.cancelled_caught
+
+    def nudge(self) -> None:
+        """There is something to be said to the peer."""
+        self._nudged = True
+        self._waiting.cancel()
 
     @property
     def sending(self) -> trio.Lock:

@@ -84,6 +84,22 @@ class DimseSettings(msgspec.Struct, frozen=True, kw_only=True):
     move_group_count_max: int = 64
     move_group_seconds: float = 0.5
 
+    # Between the answer to a request for commitment and its report: a peer that releases at once is gone by then, and
+    # does not meet the report on its way out.
+    commitment_pause_seconds: float = 0.2
+    # How long a request for commitment waits for images that are not there: a modality sends a study within the hour.
+    commitment_wait_seconds: float = 3600.0
+    # How often it looks for them: at first, and with doubled pauses up to ...
+    commitment_poll_seconds: float = 1.0
+    commitment_poll_seconds_max: float = 30.0
+    # A report that the peer did not take is tried again, with doubled pauses, ...
+    commitment_retry_seconds: float = 5.0
+    commitment_retry_seconds_max: float = 300.0
+    # ... until its request is so old: a modality that was off over the weekend is told on Monday.
+    commitment_deadline_seconds: float = 4 * 86_400.0
+    # Requests that are judged or reported at once: each may read gigabytes.
+    commitment_tasks_max: int = 4
+
     def __post_init__(self) -> None:
         if not 1 <= len(self.ae_title.strip()) <= 16 or not self.ae_title.isascii() or not self.ae_title.isprintable():
             raise ValueError("ae_title must be 1 to 16 printable ASCII characters")

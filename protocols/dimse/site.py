@@ -5,6 +5,7 @@ import trio
 from engine.ports import Peers
 from protocols.dimse.leases import Interrupts, Leases
 from protocols.dimse.ports import Archive
+from protocols.dimse.reporting import Reporter
 from protocols.dimse.settings import DimseSettings
 
 
@@ -16,6 +17,7 @@ class Site:
         self.settings = settings
         self.peers = peers
         self.interrupts = Interrupts()
+        self.reporter = Reporter(archive.commitments, settings, peers, self.interrupts)
         self.leases = Leases(settings)
         self.sending = trio.CapacityLimiter(settings.send_threads_max)
         self._count_of: dict[str, int] = {}

@@ -9,6 +9,7 @@ import msgspec
 from engine.model import Found, Instance, Key, Level, Match, Origin, Query
 from engine.ports import Peer
 from native import dataset
+from tests.protocols.small_commitments import SmallCommitments
 
 UNIQUE = {Level.PATIENT: "00100020", Level.STUDY: "0020000D", Level.SERIES: "0020000E", Level.INSTANCE: "00080018"}
 
@@ -37,6 +38,7 @@ class SmallArchive:
         self.datasets: dict[str, bytes] = {}
         self.lost: set[str] = set()
         self.asked: list[Query] = []
+        self.commitments = SmallCommitments(lambda: [row.instance for row in self.rows])
 
     def add(self, header: bytes, data: bytes, sop_class_uid: str, transfer_syntax_uid: str) -> None:
         study, series, sop = dataset.values(header, ["0020000D", "0020000E", "00080018"])
