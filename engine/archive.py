@@ -34,7 +34,7 @@ class Archive:
         self._house = house
         self._limiter = trio.CapacityLimiter(LIMITS.blocking_threads_count_max)
         self._fetch = Fetch(house.intake, house.store, house.tenant, house.writer)
-        self.commitments = Commitments(house, self._view, self._blocking)
+        self.commitments = Commitments(house, self._blocking)
 
     # -- in --------------------------------------------------------------------------------------------------------
 

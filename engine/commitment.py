@@ -1,7 +1,7 @@
 """Commitment: who asked whether instances are kept for good, until he is told; and the look at each that answers him.
 
 A request is a file ``node/commitment/NAME``, on disk before the request is acknowledged, removed when it is settled.
-Its bytes: msgpack of ``Request``; its name: a hash of requestor and transaction, so that asking again replaces.
+Its bytes: msgpack of ``CommitmentRequest``; its name: that of the request, so that asking again replaces.
 *Committed* means: the object and the journal that names it are on disk (a folder: after a checkpoint), and the object,
 read again, is what was written.
 """
@@ -10,20 +10,18 @@ import logging
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
 from itertools import islice
-from typing import Literal, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 import msgspec
 import trio
-from blake3 import blake3
 
 from engine.errors import Corrupt, Invalid, Missing, Unavailable
 from engine.house import House
-from engine.index import View
 from engine.keep.content_digest import Examination
 from engine.keep.objects import read_pieces
 from engine.keep.paths import object_key
 from engine.limits import LIMITS
-from engine.model import Instance, Key, Level, Query
+from engine.model import CommitmentRequest, Instance, Key, Level, Query, Reference, Verdict
 
 log = logging.getLogger("filmroom.commitment")
 
@@ -31,31 +29,6 @@ FOLDER = "commitment"
 SOP_INSTANCE_UID = "00080018"
 STRETCH_PIECES = 32  # read in one go: between two of them it can be cancelled
 T = TypeVar("T")
-
-# ``missing``: no such instance; ``conflict``: kept under another SOP class; ``failed``: kept, not as it was written.
-Verdict = Literal["committed", "missing", "conflict", "failed"]
-
-
-class Reference(msgspec.Struct, frozen=True, array_like=True):
-    """One instance that is asked about."""
-
-    sop_class_uid: str
-    sop_instance_uid: str
-
-
-class Request(msgspec.Struct, frozen=True, kw_only=True):
-    """An open request. ``asked_us``: when, in microseconds since 1970; ``form``: of these bytes."""
-
-    form: int = 1
-    requestor: str
-    transaction_uid: str
-    asked_us: int
-    references: tuple[Reference, ...]
-
-    @property
-    def name(self) -> str:
-        """Of its file."""
-        return blake3(f"{self.requestor}\\{self.transaction_uid}".encode()).hexdigest()[:32]
 
 
 class Blocking(Protocol):
@@ -67,18 +40,17 @@ class Blocking(Protocol):
 class Commitments:
     """The open requests of one node."""
 
-    def __init__(self, house: House, view: Callable[[], View], blocking: Blocking) -> None:
+    def __init__(self, house: House, blocking: Blocking) -> None:
         self._house = house
-        self._view = view
         self._blocking = blocking
         self._bytes_of: dict[str, int] = {}
         self._writing = trio.Lock()
 
     # -- requests ------------------------------------------------------------------------------------------------------
 
-    async def open(self, requestor: str, transaction_uid: str, references: Sequence[Reference]) -> Request:
+    async def open(self, requestor: str, transaction_uid: str, references: Sequence[Reference]) -> CommitmentRequest:
         """A new request, durable when this returns. Raises Unavailable when too many are open or the disk is full."""
-        request = Request(
+        request = CommitmentRequest(
             requestor=requestor,
             transaction_uid=transaction_uid,
             asked_us=self._house.clock.now_us(),
@@ -93,17 +65,17 @@ class Commitments:
         self._bytes_of[request.name] = len(encoded)
         return request
 
-    async def left(self) -> list[Request]:
+    async def left(self) -> list[CommitmentRequest]:
         """What an earlier run of this node has left open. Call once, before ``open``."""
         requests = await self._blocking(lambda: list(self._left()))
         self._bytes_of.update({request.name: len(msgspec.msgpack.encode(request)) for request in requests})
         return requests
 
-    async def load(self, name: str) -> Request:
+    async def load(self, name: str) -> CommitmentRequest:
         """An open request. Raises Missing when it is settled, Corrupt."""
         return await self._blocking(self._load, name)
 
-    async def settle(self, request: Request) -> bool:
+    async def settle(self, request: CommitmentRequest) -> bool:
         """Forget it; False when it was asked for again meanwhile and stays. After power loss it may be open again."""
         with suppress(Missing):
             if await self.load(request.name) != request:
@@ -112,23 +84,23 @@ class Commitments:
         await self._blocking(self._house.node.remove, f"{FOLDER}/{request.name}")
         return True
 
-    def age_seconds(self, request: Request) -> float:
+    def age_seconds(self, request: CommitmentRequest) -> float:
         """How long ago it was asked."""
         return (self._house.clock.now_us() - request.asked_us) / 1e6
 
-    def _left(self) -> Iterator[Request]:
+    def _left(self) -> Iterator[CommitmentRequest]:
         for name in self._house.node.names(FOLDER):
             try:
                 yield self._load(name)
             except (Corrupt, Missing) as error:
                 log.error(f"a request for commitment is lost: {error}")
 
-    def _load(self, name: str) -> Request:
+    def _load(self, name: str) -> CommitmentRequest:
         encoded = self._house.node.read(f"{FOLDER}/{name}")
         if encoded is None:
             raise Missing("the request is settled")
         try:
-            return msgspec.msgpack.decode(encoded, type=Request)
+            return msgspec.msgpack.decode(encoded, type=CommitmentRequest)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise Corrupt(f"node/{FOLDER}/{name} is damaged") from error
 
@@ -155,7 +127,7 @@ class Commitments:
 
     def _kept(self, references: Sequence[Reference]) -> dict[str, list[Instance]]:
         """Every instance of these UIDs, of whatever study."""
-        view, found = self._view(), dict[str, list[Instance]]()
+        view, found = self._house.view(), dict[str, list[Instance]]()
         uids = uids_of(references)
         for at in range(0, len(uids), LIMITS.commitment_lookup_count_max):
             key = Key(SOP_INSTANCE_UID, uids[at : at + LIMITS.commitment_lookup_count_max])

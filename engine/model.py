@@ -4,6 +4,7 @@ from enum import StrEnum
 from typing import Literal
 
 import msgspec
+from blake3 import blake3
 
 DEFAULT_TENANT = "default"
 
@@ -173,6 +174,32 @@ class FileRange(msgspec.Struct, frozen=True):
     fd: int
     offset: int
     length: int
+
+
+class Reference(msgspec.Struct, frozen=True, array_like=True):
+    """One instance that a request for commitment asks about."""
+
+    sop_class_uid: str
+    sop_instance_uid: str
+
+
+class CommitmentRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """An open request. ``asked_us``: when, in microseconds since 1970; ``form``: of the bytes that keep it."""
+
+    form: int = 1
+    requestor: str
+    transaction_uid: str
+    asked_us: int
+    references: tuple[Reference, ...]
+
+    @property
+    def name(self) -> str:
+        """A hash of requestor and transaction: who asks again replaces."""
+        return blake3(f"{self.requestor}\\{self.transaction_uid}".encode()).hexdigest()[:32]
+
+
+# ``missing``: no such instance; ``conflict``: kept under another SOP class; ``failed``: kept, not as it was written.
+Verdict = Literal["committed", "missing", "conflict", "failed"]
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):

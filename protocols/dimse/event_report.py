@@ -5,7 +5,7 @@ from typing import Literal
 
 import msgspec
 
-from engine.commitment import Reference, Request, Verdict
+from engine.model import CommitmentRequest, Reference, Verdict
 from native import dataset
 from protocols.dimse import classes
 from protocols.dimse.status import Status
@@ -40,7 +40,7 @@ class Report(msgspec.Struct, frozen=True):
         return dataset.project(self.explicit, self.tags, True)
 
 
-def report_of(request: Request, verdicts: Sequence[Verdict], ae_title: str) -> Report:
+def report_of(request: CommitmentRequest, verdicts: Sequence[Verdict], ae_title: str) -> Report:
     """The report that answers ``request``, one verdict for each of its references."""
     committed, failed = [], []
     for reference, verdict in zip(request.references, verdicts, strict=True):

@@ -14,8 +14,8 @@ from typing import Protocol
 
 import trio
 
-from engine.commitment import Request, Verdict
 from engine.errors import Corrupt, FilmroomError, Missing
+from engine.model import CommitmentRequest, Verdict
 from engine.ports import Peers
 from protocols.dimse import classes, commands
 from protocols.dimse.event_report import Report, report_of
@@ -45,7 +45,7 @@ class Asker(Protocol):
 class Open:
     """What is remembered of an open request beside its file."""
 
-    def __init__(self, request: Request) -> None:
+    def __init__(self, request: CommitmentRequest) -> None:
         self.name = request.name
         self.requestor = request.requestor
         self.tries = 0
@@ -71,7 +71,7 @@ class Reporter:
         self._rested = trio.Event()
         self._finishing = False
 
-    def take(self, request: Request, asker: Asker, context_id: int) -> None:
+    def take(self, request: CommitmentRequest, asker: Asker, context_id: int) -> None:
         """A request that is on disk; its report may go to ``asker`` while that lives."""
         known = Open(request)
         known.asker, known.context_id = weakref.ref(asker), context_id

@@ -9,11 +9,11 @@ import trio
 
 import engine
 from bench.data import CT, File, Shape, files
-from engine.commitment import Reference
 from engine.errors import Fenced, Unavailable
 from engine.keep.folder import FolderStore
 from engine.keep.objects import read_pieces
 from engine.limits import LIMITS
+from engine.model import Reference
 
 OTHER_CLASS = "1.2.840.10008.5.1.4.1.1.4"
 NOWHERE = "1.2.3"

@@ -2,9 +2,8 @@
 
 from collections.abc import Callable, Sequence
 
-from engine.commitment import Reference, Request, Verdict
 from engine.errors import Missing, Unavailable
-from engine.model import Instance
+from engine.model import CommitmentRequest, Instance, Reference, Verdict
 
 
 class SmallCommitments:
@@ -14,34 +13,34 @@ class SmallCommitments:
         self.now_seconds = 0.0
         self.full = False
         self.damaged: set[str] = set()
-        self.requests: dict[str, Request] = {}
+        self.requests: dict[str, CommitmentRequest] = {}
         self._rows = rows
 
-    async def open(self, requestor: str, transaction_uid: str, references: Sequence[Reference]) -> Request:
+    async def open(self, requestor: str, transaction_uid: str, references: Sequence[Reference]) -> CommitmentRequest:
         if self.full:
             raise Unavailable("too many requests for commitment are open")
         asked_us = int(self.now_seconds * 1e6)
-        request = Request(
+        request = CommitmentRequest(
             requestor=requestor, transaction_uid=transaction_uid, asked_us=asked_us, references=tuple(references)
         )
         self.requests[request.name] = request
         return request
 
-    async def left(self) -> list[Request]:
+    async def left(self) -> list[CommitmentRequest]:
         return list(self.requests.values())
 
-    async def load(self, name: str) -> Request:
+    async def load(self, name: str) -> CommitmentRequest:
         if name not in self.requests:
             raise Missing("the request is settled")
         return self.requests[name]
 
-    async def settle(self, request: Request) -> bool:
+    async def settle(self, request: CommitmentRequest) -> bool:
         if self.requests.get(request.name) != request:
             return False
         del self.requests[request.name]
         return True
 
-    def age_seconds(self, request: Request) -> float:
+    def age_seconds(self, request: CommitmentRequest) -> float:
         return self.now_seconds - request.asked_us / 1e6
 
     async def lacks(self, references: Sequence[Reference]) -> bool:

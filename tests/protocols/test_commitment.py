@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import trio
 
-from engine.commitment import Reference, Request
+from engine.model import CommitmentRequest, Reference
 from engine.ports import Peer
 from protocols.dimse import classes
 from protocols.dimse.commands import Command, Field
@@ -268,7 +268,7 @@ def test_C19_asking_again_replaces_and_both_are_reported() -> None:
 
 def test_C19_what_was_left_open_is_reported_by_the_next_run() -> None:
     archive = paper_archive(3)
-    request = Request(
+    request = CommitmentRequest(
         requestor="MODALITY", transaction_uid="1.2.9", asked_us=0, references=tuple(Reference(*one) for one in ALL)
     )
     archive.commitments.requests[request.name] = request
@@ -351,7 +351,7 @@ def test_C19_a_report_of_many_instances_is_sound_in_both_syntaxes() -> None:
     from native import dataset
 
     many = tuple(Reference(CT, f"{SERIES}.{number}") for number in range(8000))
-    request = Request(requestor="MODALITY", transaction_uid="1.2.9", asked_us=0, references=many)
+    request = CommitmentRequest(requestor="MODALITY", transaction_uid="1.2.9", asked_us=0, references=many)
     report = report_of(request, ["committed"] * len(many), "FILMROOM")
     for syntax in (IMPLICIT, EXPLICIT):
         walked = dataset.walk(report.encoded(syntax), syntax)

@@ -1,4 +1,4 @@
-"""C-MOVE with real peers (C15, C16; H17), and our own associations."""
+"""C-MOVE with real peers (C15, C16, C18; H17), and our own associations."""
 
 import logging
 from pathlib import Path

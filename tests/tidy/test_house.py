@@ -55,6 +55,7 @@ FLOORS = (
         "status",
         "read_ahead",
         "removal",
+        "commitment",
     },
     {"archive"},
     {"flow", "tenants"},

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import msgspec
 
-from engine.commitment import Reference
 from engine.errors import FilmroomError, Unavailable
+from engine.model import Reference
 from native import dataset
 from protocols.dimse import classes
 from protocols.dimse.commands import Command
