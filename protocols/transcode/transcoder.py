@@ -1,19 +1,23 @@
 """Objects in another transfer syntax: whole, for a sender that wants them so, or as a stream."""
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager
+from functools import partial
 
 import msgspec
 import trio
 
+from engine.errors import Missing
 from engine.model import FileRange
 from protocols.codecs.syntaxes import DEFLATED, Codecs, installed_codecs
 from protocols.transcode.choice import Way, ways, why_not
+from protocols.transcode.frame_cache import FrameCache
 from protocols.transcode.holding import Holding
-from protocols.transcode.pixels import Turner
+from protocols.transcode.pixels import Turner, planned
 from protocols.transcode.pool import Pool
 from protocols.transcode.refusal import Untranscodable
 from protocols.transcode.settings import TranscodeSettings
+from protocols.transcode.source import Source
 from protocols.transcode.work import Order, Work
 
 
@@ -33,6 +37,7 @@ class Transcoder:
         self.codecs = installed_codecs() if codecs is None else codecs
         self._threads = trio.CapacityLimiter(self.settings.rewrites_max)
         self._pool = Pool(self.settings)
+        self._cache = FrameCache(self.settings.cache_bytes_max)
         self._turner = Turner(self._pool, self._threads, self.settings.workers_max)
 
     async def __aenter__(self) -> "Transcoder":
@@ -74,6 +79,29 @@ class Transcoder:
             if behind == "hole":
                 async for part in self._pixels(work):
                     yield part
+
+    async def frames(
+        self,
+        source: FileRange | bytes,
+        dataset_offset: int,
+        stored_uid: str,
+        target_uid: str,
+        numbers: Sequence[int],
+        content: str,
+    ) -> AsyncGenerator[bytes, None]:
+        """Frames by number (from 1) in the order asked, in another syntax, without item headers, padding.
+        ``content`` names the object's bytes: by it frames are cached, and each is made once at a time.
+
+        Raises Untranscodable; Missing when there is no such frame, before the first.
+        """
+        self._way(stored_uid, target_uid)
+        opened = await trio.to_thread.run_sync(Source, source, dataset_offset, stored_uid, limiter=self._threads)
+        plan = await trio.to_thread.run_sync(planned, opened, target_uid, self.settings, limiter=self._threads)
+        if plan is None or not all(0 < number <= len(plan.frames) for number in numbers):
+            raise Missing("there is no such frame")
+        for number in numbers:
+            make = partial(self._turner.frame, plan, opened, plan.frames[number - 1])
+            yield await self._cache.get((content, target_uid, number), make)
 
     async def _pixels(self, work: Work) -> AsyncGenerator[bytes, None]:
         assert work.plan is not None and work.source is not None

@@ -14,7 +14,7 @@ from protocols.codecs import picture
 from protocols.codecs.picture import Picture
 from protocols.codecs.syntaxes import EXPLICIT_LITTLE, J2K_LOSSLESS, JPEG_BASELINE, JPEG_LS, RLE, Codecs
 from protocols.transcode import Transcoder, TranscodeSettings, Untranscodable
-from protocols.transcode.pool import Pool
+from protocols.transcode.pool import Pool, Worker
 from tests.native.real_files import FOLDER
 
 pytest.importorskip("imagecodecs", reason="pip install 'filmroom[codecs]'")
@@ -230,7 +230,7 @@ def test_processor_time_and_memory_of_a_frame_have_an_end() -> None:
     with_pool(TranscodeSettings(memory_factor=0, memory_bytes_min=32 << 20), hungry)
 
 
-def test_an_idle_worker_goes_home_and_the_next_job_starts_another() -> None:
+def test_an_idle_worker_goes_home_and_the_next_job_starts_another(monkeypatch: pytest.MonkeyPatch) -> None:
     async def run(pool: Pool) -> None:
         good = await pool.decode(J2K_LOSSLESS, PICTURE, J2K_FRAME)
         worker = pool.idle[0]
@@ -238,6 +238,9 @@ def test_an_idle_worker_goes_home_and_the_next_job_starts_another() -> None:
         assert await pool.decode(J2K_LOSSLESS, PICTURE, J2K_FRAME) == good
         assert pool.idle[0].pid != worker.pid
 
+    with_pool(TranscodeSettings(idle_seconds=0.05, workers_max=1), run)
+    # one that goes home while the job is on its way: another does it
+    monkeypatch.setattr(Worker, "is_alive", True)
     with_pool(TranscodeSettings(idle_seconds=0.05, workers_max=1), run)
 
 

@@ -20,6 +20,7 @@ from protocols.codecs.syntaxes import (
     BUILT_IN,
     BY_EXTRA,
     DEFLATED,
+    EXPLICIT_BIG,
     EXPLICIT_LITTLE,
     HTJ2K,
     HTJ2K_LOSSLESS,
@@ -147,6 +148,9 @@ def test_unfolded_equals_pydicom(path: Path, unfolded: dict[tuple[str, str], byt
             ours = ours[[0, 1, -1]]
         assert ours.shape == theirs.shape and ours.dtype == theirs.dtype
         assert numpy.abs(ours.astype(int) - theirs.astype(int)).max() <= tolerance
+        if not tolerance and ours.size == theirs.size and len(ours.shape) < 4:
+            # nor does it need a reader that mends the sign: what is written is what is meant
+            assert read(made, target).PixelData[: theirs.nbytes] == theirs.tobytes()
 
 
 # Gray and colour, signed and not, 8 to 32 bits, one frame and several, odd sizes, a palette; folded already and not
@@ -169,7 +173,9 @@ ABOVE = "bits above those stored"  # pydicom takes them away
 TOO_LONG = "rtdose.dcm"  # 32 bits: RLE alone
 
 
-def made_up(samples: numpy.ndarray[Any, Any], photometric: str, bits_stored: int, *, planes: bool = False) -> bytes:
+def made_up(
+    samples: numpy.ndarray[Any, Any], photometric: str, bits_stored: int, *, planes: bool = False, vr: str = ""
+) -> bytes:
     """A native data set of frames x rows x columns (x 3)."""
     dataset = Dataset()
     dataset.SOPClassUID, dataset.SOPInstanceUID = SOP_CLASS, "1.2"
@@ -183,7 +189,7 @@ def made_up(samples: numpy.ndarray[Any, Any], photometric: str, bits_stored: int
     dataset.HighBit = bits_stored - 1
     dataset.PixelRepresentation = int(samples.dtype.kind == "i")
     values = samples.transpose(0, 3, 1, 2).tobytes() if planes else samples.tobytes()
-    dataset.add_new(0x7FE00010, "OB" if samples.itemsize == 1 else "OW", values + b"\0" * (len(values) % 2))
+    dataset.add_new(0x7FE00010, vr or ("OB" if samples.itemsize == 1 else "OW"), values + b"\0" * (len(values) % 2))
     out = DicomBytesIO()
     out.is_implicit_VR, out.is_little_endian = False, True
     write_dataset(out, dataset)
@@ -205,14 +211,18 @@ def to_fold() -> dict[str, tuple[bytes, str]]:
         "one pixel": made_up(chance.integers(0, 256, (1, 1, 1), numpy.uint8), "MONOCHROME2", 8),
         "odd frames": made_up(chance.integers(0, 256, (3, 5, 3), numpy.uint8), "MONOCHROME2", 8),
     }
+    words = made_up(chance.integers(0, 256, (3, 5, 3), numpy.uint8), "MONOCHROME2", 8, vr="OW")
+    found["odd frames in big endian words"] = transcoded(words, EXPLICIT_LITTLE, EXPLICIT_BIG), EXPLICIT_BIG
     return found | {name: (dataset, EXPLICIT_LITTLE) for name, dataset in native.items()}
 
 
 @pytest.mark.parametrize("target", FOLDED)
 def test_folded_is_read_by_others_and_unfolds_to_the_same(target: str) -> None:
+    entries = to_fold()
+
     async def run() -> None:
         async with Transcoder() as transcoder:
-            for name, (dataset, stored) in to_fold().items():
+            for name, (dataset, stored) in entries.items():
                 if name == TOO_LONG and target != RLE:
                     with pytest.raises(Untranscodable, match="bits"):
                         await through(transcoder, dataset, stored, target)
