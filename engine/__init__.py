@@ -7,7 +7,7 @@ import trio
 
 from engine.archive import Archive
 from engine.errors import Conflict, Corrupt, Fenced, FilmroomError, Invalid, Missing, Unavailable
-from engine.fetch import Fetched, Window
+from engine.fetch import Fetched, Window, checked_pieces
 from engine.house import House
 from engine.model import (
     Change,
@@ -50,6 +50,7 @@ __all__ = [
     "Stored",
     "Unavailable",
     "Window",
+    "checked_pieces",
     "open",
     "path_of",
     "query_of",

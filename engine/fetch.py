@@ -98,9 +98,25 @@ def dataset_offset(instance: Instance) -> int:
 
 
 def read_checked(fetched: Fetched) -> bytes:
-    """The whole Part-10 file as it came in, checked against its key. Raises Corrupt."""
-    source, instance = fetched.source, fetched.instance
-    file = source if isinstance(source, bytes) else read_range(source.fd, source.offset, source.length)
-    if xxhash.xxh3_128_hexdigest(file) != instance.key[:32]:
+    """The whole Part-10 file, a preamble given back, checked against its key. Raises Corrupt."""
+    return b"".join(checked_pieces(fetched))
+
+
+def checked_pieces(fetched: Fetched) -> Iterator[bytes]:
+    """The same piece by piece. Raises Corrupt behind the last one: until then nothing may be made of them."""
+    instance, preamble = fetched.instance, fetched.instance.preamble
+    seen = xxhash.xxh3_128()
+    for piece in _pieces(fetched.source):
+        seen.update(piece)
+        yield preamble + piece[len(preamble) :]
+        preamble = b""
+    if seen.hexdigest() != instance.key[:32]:
         raise Corrupt(f"object {instance.key} is not what was written")
-    return instance.preamble + file[len(instance.preamble) :]
+
+
+def _pieces(source: FileRange | bytes) -> Iterator[bytes]:
+    if isinstance(source, bytes):
+        yield source
+        return
+    for at in range(0, source.length, LIMITS.read_bytes):
+        yield read_range(source.fd, source.offset + at, min(LIMITS.read_bytes, source.length - at))

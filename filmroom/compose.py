@@ -1,5 +1,6 @@
 """Plugs the rooms together: an archive, its peers, and what the settings say of both."""
 
+import shlex
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -8,6 +9,7 @@ from urllib.parse import unquote
 import trio
 
 import engine
+from engine import StoreSettings
 from engine.ports import Peer
 from filmroom.peers import PeerBook
 from filmroom.settings import Settings
@@ -22,6 +24,8 @@ class Node:
         self.peers = peers
         self.settings = settings
         self.shutdown = trio.Event()
+        self.dicom = ""  # HOST:PORT while it is served
+        self.http = ""
 
 
 def node_folder(url: str) -> Path | None:
@@ -40,7 +44,13 @@ def dimse_settings(settings: Settings) -> DimseSettings:
         ae_title=serve.ae_title.strip(),
         check_called_ae_title=serve.check_called_ae_title,
         calling=serve.calling,
+        store_flag=store_flag(settings.store.url),
     )
+
+
+def store_flag(url: str) -> str:
+    """What a command must say to mean this store: nothing for the default one."""
+    return "" if url == StoreSettings().url else f" --store {shlex.quote(url)}"
 
 
 @asynccontextmanager

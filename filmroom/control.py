@@ -1,7 +1,7 @@
 """The control socket of a running node, ``node/control.sock`` (0600): one request a connection, JSON line by line.
 
 Request ``{"do": NAME, "with": {...}}``; answers ``{"item": ...}`` any number of times, then ``{"end": true}`` or
-``{"error": KIND, "text": SENTENCE}``.
+``{"error": KIND, "text": SENTENCE}``. A command that hangs up ends what it had asked for.
 """
 
 import logging
@@ -26,7 +26,10 @@ KINDS: dict[str, type[Exception]] = {
     for kind in (engine.Unavailable, engine.Invalid, engine.Missing, engine.Conflict, engine.Corrupt, engine.Fenced)
 }
 KINDS["Unreachable"] = Unreachable
-Answer = Callable[[str, dict[str, Any]], AsyncGenerator[Any, None]]
+# What the node meets when a command has gone, or never asked.
+HUNG_UP = (trio.BrokenResourceError, trio.TooSlowError, StopAsyncIteration)
+Tell = Callable[[Any], Awaitable[None]]
+Answer = Callable[[str, dict[str, Any], Tell], Awaitable[None]]
 log = logging.getLogger("filmroom.control")
 
 
@@ -101,32 +104,38 @@ def _bound(folder: Path) -> trio.socket.SocketType:
 
 
 async def _converse(stream: trio.SocketStream, answer: Answer) -> None:
+    async def tell(item: Any) -> None:
+        await stream.send_all(msgspec.json.encode({"item": item}) + b"\n")
+
     async with stream:
         try:
             with trio.fail_after(REQUEST_SECONDS_MAX):
                 async with aclosing(_lines(stream)) as lines:
                     request = msgspec.json.decode(await anext(lines))
-            async with aclosing(answer(request["do"], request["with"])) as items:
-                await _reply(stream, items)
-        except (trio.BrokenResourceError, trio.TooSlowError, StopAsyncIteration):
-            return  # the command went away; what it had asked for has ended with it
-        except Exception as error:  # noqa: BLE001 - a defect in one command must not end the node
-            cause = leaf_of(error)
-            await _refuse(stream.send_all, cause if isinstance(cause, Exception) else error)
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(_until_hung_up, stream, nursery.cancel_scope)
+                await answer(request["do"], request["with"], tell)
+                await stream.send_all(b'{"end":true}\n')
+                nursery.cancel_scope.cancel()
+        except* Exception as group:  # noqa: BLE001 - a defect in one command must not end the node
+            await _refuse(stream, leaf_of(group))
 
 
-async def _reply(stream: trio.SocketStream, items: AsyncGenerator[Any, None]) -> None:
-    async for item in items:
-        await stream.send_all(msgspec.json.encode({"item": item}) + b"\n")
-    await stream.send_all(b'{"end":true}\n')
+async def _until_hung_up(stream: trio.SocketStream, scope: trio.CancelScope) -> None:
+    with suppress(trio.BrokenResourceError):
+        while await stream.receive_some():
+            pass
+    scope.cancel()
 
 
-async def _refuse(send: Callable[[bytes], Awaitable[None]], error: Exception) -> None:
+async def _refuse(stream: trio.SocketStream, error: BaseException) -> None:
+    if isinstance(error, HUNG_UP):
+        return
     kind = type(error).__name__
     if kind not in KINDS:
         log.error("command failed", exc_info=error)
     with suppress(trio.BrokenResourceError):
-        await send(msgspec.json.encode({"error": kind, "text": str(error)}) + b"\n")
+        await stream.send_all(msgspec.json.encode({"error": kind, "text": str(error)}) + b"\n")
 
 
 async def _lines(stream: trio.SocketStream) -> AsyncGenerator[bytes, None]:

@@ -1,9 +1,9 @@
 """Export: matching instances as Part-10 files, as kept: DIR/STUDY/SERIES/INSTANCE.dcm; TIFF preambles given back."""
 
-import os
 import re
-from collections.abc import AsyncGenerator
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 import trio
@@ -11,40 +11,49 @@ import trio
 import engine
 
 _UID = re.compile(r"[0-9]+(?:\.[0-9]+)*")
-COPY_BYTES = 1 << 20
-PREAMBLE_BYTES = 128
 
 
-class Exported(msgspec.Struct, frozen=True):
-    """How far an export is. ``done`` in the last one."""
+class Exported(msgspec.Struct):
+    """How far an export is. ``done`` in the last one. ``older_versions``: kept beside the current ones, not written."""
 
-    files: int
-    size_bytes: int
-    lost: int
+    files: int = 0
+    size_bytes: int = 0
+    lost: int = 0
+    damaged: int = 0
+    older_versions: int = 0
     done: bool = False
 
 
-class Lost(msgspec.Struct, frozen=True):
-    """An instance whose bytes are not there any more."""
+class Unwritten(msgspec.Struct, frozen=True):
+    """An instance whose bytes are gone (``lost``) or not those that were kept (``damaged``): no file is made of it."""
 
     sop_instance_uid: str
+    why: Literal["lost", "damaged"]
 
 
-async def export(archive: engine.Archive, query: engine.Query, folder: Path) -> AsyncGenerator[Exported | Lost, None]:
-    """Write every instance below what matches. A file is complete under its name or not there."""
+Report = Callable[[Exported | Unwritten], Awaitable[None]]
+
+
+async def export(archive: engine.Archive, query: engine.Query, folder: Path, report: Report) -> None:
+    """Write every instance below what matches. A file is complete and sound under its name or not there."""
     instances = await archive.instances(query)
-    files = size_bytes = lost = 0
+    counts = Exported(older_versions=sum(instance.version_count - 1 for instance in instances))
     async with archive.reader(instances) as windows:
         async for window in windows:
             for instance in window.lost:
-                lost += 1
-                yield Lost(instance.sop_instance_uid)
+                counts.lost += 1
+                await report(Unwritten(instance.sop_instance_uid, "lost"))
             for fetched in window.objects:
                 path = folder / relative_path(fetched.instance)
-                size_bytes += await trio.to_thread.run_sync(_write, path, fetched)
-                files += 1
-            yield Exported(files, size_bytes, lost)
-    yield Exported(files, size_bytes, lost, done=True)
+                try:
+                    counts.size_bytes += await trio.to_thread.run_sync(_write, path, fetched)
+                    counts.files += 1
+                except engine.Corrupt:
+                    counts.damaged += 1
+                    await report(Unwritten(fetched.instance.sop_instance_uid, "damaged"))
+            await report(counts)
+    counts.done = True
+    await report(counts)
 
 
 def relative_path(instance: engine.Instance) -> Path:
@@ -57,23 +66,11 @@ def relative_path(instance: engine.Instance) -> Path:
 def _write(path: Path, fetched: engine.Fetched) -> int:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.part")
-    with temporary.open("wb") as out:
-        source = fetched.source
-        if isinstance(source, bytes):
-            out.write(source)
-        else:
-            _copy(source, out.fileno())
-        if len(fetched.instance.preamble) == PREAMBLE_BYTES:
-            os.pwrite(out.fileno(), fetched.instance.preamble, 0)
-    temporary.replace(path)
-    return path.stat().st_size
-
-
-def _copy(source: engine.FileRange, fd: int) -> None:
-    offset, left = source.offset, source.length
-    while left:
-        piece = os.pread(source.fd, min(left, COPY_BYTES), offset)
-        if not piece:
-            raise engine.Corrupt("an object is shorter than its record says")
-        os.write(fd, piece)
-        offset, left = offset + len(piece), left - len(piece)
+    try:
+        with temporary.open("wb") as out:
+            size_bytes = sum(map(out.write, engine.checked_pieces(fetched)))
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    return size_bytes

@@ -3,8 +3,7 @@ ended: what is kept already is counted as the same."""
 
 import zipfile
 import zlib
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import msgspec
@@ -39,8 +38,11 @@ class Bad(msgspec.Struct, frozen=True):
     reason: str
 
 
-async def import_paths(archive: engine.Archive, paths: list[Path]) -> AsyncGenerator[Counts | Bad, None]:
-    """Store all below the paths; yields bad files as met, and the counts now and then and at the end (``done``)."""
+Report = Callable[[Counts | Bad], Awaitable[None]]
+
+
+async def import_paths(archive: engine.Archive, paths: list[Path], report: Report) -> None:
+    """Store all below the paths; reports bad files as met, and the counts now and then and at the end (``done``)."""
     counts = Counts()
     work_in, work_out = trio.open_memory_channel[Source](WORKERS_COUNT)
     report_in, report_out = trio.open_memory_channel[Counts | Bad](WORKERS_COUNT)
@@ -49,11 +51,11 @@ async def import_paths(archive: engine.Archive, paths: list[Path]) -> AsyncGener
         async with report_in, work_out:
             for _ in range(WORKERS_COUNT):
                 nursery.start_soon(_work, archive, counts, work_out.clone(), report_in.clone())
-        async with aclosing(report_out) as reports:
-            async for report in reports:
-                yield report
+        async with report_out:
+            async for item in report_out:
+                await report(item)
     counts.done = True
-    yield counts
+    await report(counts)
 
 
 async def _list(paths: list[Path], work: trio.MemorySendChannel[Source]) -> None:

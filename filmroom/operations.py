@@ -1,10 +1,10 @@
 """What commands do to an open node, the same whether it was opened for the command or answers on its control socket.
 
-An operation takes the node and plain parameters and yields plain items: all of it fits one JSON line each.
+An operation takes the node, ``tell`` and plain parameters, and tells plain items: all of it fits one JSON line each. It
+yields nothing: who hangs up cancels it, and a nursery inside it ends in order.
 """
 
-from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,93 +14,100 @@ from engine import Invalid, rows
 from engine.ports import Peer
 from filmroom import exporting, importing
 from filmroom.compose import Node, dimse_settings
+from filmroom.control import Answer, Tell
 from filmroom.query_text import parse
 from filmroom.settings import PeerSettings
 from protocols import dimse
 
-Items = AsyncGenerator[dict[str, Any], None]
 
-
-async def find(node: Node, *, words: list[str], limit: int | None, sort: list[str]) -> Items:
+async def find(node: Node, tell: Tell, *, words: list[str], limit: int | None, sort: list[str]) -> None:
     """First ``{"total": n}``, then a row a match: keyword to text, and ``uid`` of its level."""
     found = await node.archive.answer(parse(words, limit=limit, sort=sort))
-    yield {"total": found.total}
+    await tell({"total": found.total})
     for match, texts in zip(found.matches, rows(found), strict=True):
-        yield {"uid": match.sop_instance_uid or match.series_uid or match.study_uid, "row": texts}
+        await tell({"uid": match.sop_instance_uid or match.series_uid or match.study_uid, "row": texts})
 
 
-async def import_(node: Node, *, paths: list[str]) -> Items:
+async def import_(node: Node, tell: Tell, *, paths: list[str]) -> None:
     """Bad files as they are met, counts now and then, counts at the end."""
-    async with aclosing(importing.import_paths(node.archive, [Path(path) for path in paths])) as items:
-        async for item in items:
-            yield msgspec.to_builtins(item)
+
+    async def report(item: importing.Counts | importing.Bad) -> None:
+        await tell(msgspec.to_builtins(item))
+
+    await importing.import_paths(node.archive, [Path(path) for path in paths], report)
 
 
-async def export(node: Node, *, words: list[str], folder: str) -> Items:
-    """Counts now and then, and at the end; lost objects by their UID."""
-    async with aclosing(exporting.export(node.archive, parse(words), Path(folder))) as items:
-        async for item in items:
-            yield msgspec.to_builtins(item)
+async def export(node: Node, tell: Tell, *, words: list[str], folder: str) -> None:
+    """Counts now and then, and at the end; what could not be written by its UID."""
+
+    async def report(item: exporting.Exported | exporting.Unwritten) -> None:
+        await tell(msgspec.to_builtins(item))
+
+    await exporting.export(node.archive, parse(words), Path(folder), report)
 
 
-async def verify(node: Node, *, deep: bool) -> Items:
+async def verify(node: Node, tell: Tell, *, deep: bool) -> None:
     """Each finding, then their number."""
     count = damaged = 0
     async for finding in node.archive.verify(deep=deep):
         count += 1
         damaged += finding.is_damage
-        yield {"kind": finding.kind, "key": finding.key, "sentence": finding.sentence, "damage": finding.is_damage}
-    yield {"findings": count, "damaged": damaged}
+        item = {"kind": finding.kind, "key": finding.key, "sentence": finding.sentence}
+        await tell({**item, "damage": finding.is_damage})
+    await tell({"findings": count, "damaged": damaged})
 
 
-async def reindex(node: Node) -> Items:
+async def reindex(node: Node, tell: Tell) -> None:
     """Records folded."""
-    yield {"records": await node.archive.reindex()}
+    await tell({"records": await node.archive.reindex()})
 
 
-async def status(node: Node) -> Items:
+async def status(node: Node, tell: Tell) -> None:
     """Figures of the node."""
-    yield msgspec.to_builtins(await node.archive.status())
+    await tell(msgspec.to_builtins(await node.archive.status()))
 
 
-async def aet_add(node: Node, *, ae_title: str, host: str, port: int) -> Items:
+async def aet_add(node: Node, tell: Tell, *, ae_title: str, host: str, port: int) -> None:
     """The peer as it is known from now on."""
     try:
         checked = PeerSettings(ae_title=ae_title, host=host, port=port)
     except ValueError as error:
         raise Invalid(str(error)) from error
     node.peers.add(Peer(checked.ae_title, checked.host, checked.port))
-    yield {"ae_title": checked.ae_title.strip(), "host": host, "port": port}
+    await tell({"ae_title": checked.ae_title.strip(), "host": host, "port": port})
 
 
-async def aet_ls(node: Node) -> Items:
+async def aet_ls(node: Node, tell: Tell) -> None:
     """Every known peer."""
     for peer in node.peers.all():
         origin = "configuration" if node.peers.is_configured(peer.ae_title) else "added"
-        yield {"ae_title": peer.ae_title, "host": peer.host, "port": peer.port, "origin": origin}
+        await tell({"ae_title": peer.ae_title, "host": peer.host, "port": peer.port, "origin": origin})
 
 
-async def aet_rm(node: Node, *, ae_title: str) -> Items:
+async def aet_rm(node: Node, tell: Tell, *, ae_title: str) -> None:
     """The title that is forgotten."""
     node.peers.remove(ae_title)
-    yield {"ae_title": ae_title.strip()}
+    await tell({"ae_title": ae_title.strip()})
 
 
-async def aet_test(node: Node, *, ae_title: str) -> Items:
-    """Whether the peer answered a C-ECHO, and if not, why."""
+async def aet_test(node: Node, tell: Tell, *, ae_title: str) -> None:
+    """Whether the peer answered a C-ECHO, and if not, why; where this node itself listens, if it does."""
     peer = node.peers.lookup(ae_title)
+    settings = dimse_settings(node.settings)
     if peer is None:
-        raise Invalid(f"no peer is called {ae_title.strip()!r}: filmroom aet add {ae_title.strip()} HOST:PORT")
+        title = ae_title.strip()
+        raise Invalid(f"no peer is called {title!r}: filmroom aet add {title} HOST:PORT{settings.store_flag}")
     answered, reason = True, ""
     try:
-        status = await dimse.echo(peer, dimse_settings(node.settings))
+        status = await dimse.echo(peer, settings)
         answered, reason = status == 0, "" if status == 0 else f"status {status:04X}"
     except Exception as error:  # noqa: BLE001 - whatever keeps the peer from answering is the answer
         answered, reason = False, str(error) or type(error).__name__
-    yield {"ae_title": peer.ae_title, "host": peer.host, "port": peer.port, "answered": answered, "reason": reason}
+    item = {"ae_title": peer.ae_title, "host": peer.host, "port": peer.port, "answered": answered, "reason": reason}
+    await tell({**item, "own_ae_title": settings.ae_title, "own_address": node.dicom})
 
 
-OPERATIONS: dict[str, Callable[..., Items]] = {
+OPERATIONS: dict[str, Callable[..., Awaitable[None]]] = {
     "find": find,
     "import": import_,
     "export": export,
@@ -114,15 +121,13 @@ OPERATIONS: dict[str, Callable[..., Items]] = {
 }
 
 
-def answer(node: Node) -> Callable[[str, dict[str, Any]], Items]:
+def answer(node: Node) -> Answer:
     """What the control socket of this node answers. Raises Invalid for what it does not know."""
 
-    async def run(do: str, parameters: dict[str, Any]) -> Items:
+    async def run(do: str, parameters: dict[str, Any], tell: Tell) -> None:
         operation = OPERATIONS.get(do)
         if operation is None:
             raise Invalid(f"this node does not know {do[:32]!r}: is it an older version?")
-        async with aclosing(operation(node, **parameters)) as items:
-            async for item in items:
-                yield item
+        await operation(node, tell, **parameters)
 
     return run

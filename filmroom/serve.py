@@ -12,7 +12,7 @@ import trio
 
 import engine
 from filmroom import control
-from filmroom.compose import Node, dimse_settings, node_folder, open_node
+from filmroom.compose import Node, dimse_settings, node_folder, open_node, store_flag
 from filmroom.exits import Unreachable, leaf_of
 from filmroom.operations import answer
 from filmroom.settings import Settings
@@ -58,6 +58,7 @@ async def _serve(node: Node, ready: Ready) -> None:
         if folder is not None:
             await nursery.start(partial(control.serve, folder, answer(node), shutdown=shutdown))
         health.archive_open = True
+        node.dicom, node.http = text_of(dicom), text_of(http)
         nursery.start_soon(ready, node, dicom, http)
         await shutdown.wait()
         health.stopping = True
@@ -100,19 +101,19 @@ async def print_ready(node: Node, dicom: Address, http: Address) -> None:
     """Where the node is, the next useful commands, and the line that scripts wait for, last."""
     serve, (dicom_host, dicom_port) = node.settings.serve, dicom
     place, url = f"{dicom_host} {dicom_port}", f"http://{text_of(http)}"
-    store = node.settings.store.url
+    store = store_flag(node.settings.store.url)
     lines = (
-        f"store    {store}",
+        f"store    {node.settings.store.url}",
         f"dicom    {text_of(dicom)}  AE title {serve.ae_title.strip()}",
         f"health   {url}/health/ready",
         "next     " + f"echoscu -aec {serve.ae_title.strip()} {place}",
-        f"         storescu -aec {serve.ae_title.strip()} {place} FILES",
-        f"         filmroom find --store {store}",
-        f"         filmroom aet add AE_TITLE HOST:PORT --store {store}",
+        f"         dcmsend -aec {serve.ae_title.strip()} {place} FILES",
+        f"         filmroom find{store}",
+        f"         filmroom aet add AE_TITLE HOST:PORT{store}",
         f"ready dicom={text_of(dicom)} http={text_of(http)}",
     )
-    print("\n".join(lines), flush=True)
     log.info("ready", extra={"dicom": text_of(dicom), "http": text_of(http)})
+    print("\n".join(lines), flush=True)
 
 
 def text_of(address: Address) -> str:

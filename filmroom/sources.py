@@ -30,12 +30,14 @@ def sources(paths: list[Path]) -> Iterator[Source]:
     for path in paths:
         if path.is_dir():
             yield from _folder(path)
+        elif not path.exists():
+            yield Source(path, named=True, problem="there is no such file or folder")
+        elif not path.is_file():  # a pipe or a device would never end
+            yield Source(path, named=True, problem="not a regular file")
         elif path.name.upper() == "DICOMDIR":
             yield from _directory_records(path)
-        elif path.exists():
-            yield from _file(path, named=True)
         else:
-            yield Source(path, named=True, problem="there is no such file or folder")
+            yield from _file(path, named=True)
 
 
 def _folder(folder: Path) -> Iterator[Source]:

@@ -1,9 +1,9 @@
 """filmroom aet add, ls, rm, test."""
 
 from engine import Invalid
-from filmroom.access import perform
+from filmroom.access import last, perform
 from filmroom.commands.place import HERE, Place
-from filmroom.commands.screen import last, say, say_json, table
+from filmroom.commands.screen import say, say_json, table
 from filmroom.exits import Exit
 
 _COLUMNS = ("ae_title", "host", "port", "origin")
@@ -12,7 +12,7 @@ _COLUMNS = ("ae_title", "host", "port", "origin")
 async def add(ae_title: str, address: str, /, *, place: Place = HERE) -> int:
     """Make a peer known: filmroom aet add WS1 10.0.0.5:104. It may call us, and C-MOVE may send to it."""
     host, port = host_and_port(address)
-    done = await last(perform(place.load(), "aet add", ae_title=ae_title, host=host, port=port))
+    done = await last(place.load(), "aet add", ae_title=ae_title, host=host, port=port)
     say(f"{done['ae_title']} is {done['host']}:{done['port']}")
     return Exit.OK
 
@@ -25,7 +25,8 @@ async def ls(*, json: bool = False, place: Place = HERE) -> int:
     json
         A JSON array.
     """
-    peers = [item async for item in perform(place.load(), "aet ls")]
+    peers: list[dict[str, object]] = []
+    await perform(place.load(), "aet ls", peers.append)
     if json:
         say_json(peers)
     else:
@@ -35,7 +36,7 @@ async def ls(*, json: bool = False, place: Place = HERE) -> int:
 
 async def rm(ae_title: str, /, *, place: Place = HERE) -> int:
     """Forget a peer."""
-    done = await last(perform(place.load(), "aet rm", ae_title=ae_title))
+    done = await last(place.load(), "aet rm", ae_title=ae_title)
     say(f"{done['ae_title']} is forgotten")
     return Exit.OK
 
@@ -48,15 +49,18 @@ async def test(ae_title: str, /, *, json: bool = False, place: Place = HERE) -> 
     json
         The outcome as JSON.
     """
-    loaded = place.load()
-    outcome = await last(perform(loaded, "aet test", ae_title=ae_title))
+    outcome = await last(place.load(), "aet test", ae_title=ae_title)
     if json:
         say_json(outcome)
         return Exit.OK if outcome["answered"] else Exit.NO
     at = f"{outcome['ae_title']} at {outcome['host']}:{outcome['port']}"
     print(f"{at} answered" if outcome["answered"] else f"{at} did not answer: {outcome['reason']}")
-    serve = loaded.settings.serve
-    say(f"the other way, on the peer: echoscu -aet {outcome['ae_title']} -aec {serve.ae_title} HOST {serve.dimse_port}")
+    if outcome["own_address"]:
+        host, _, port = outcome["own_address"].rpartition(":")
+        titles = f"-aet {outcome['ae_title']} -aec {outcome['own_ae_title']}"
+        say(f"the other way, on the peer: echoscu {titles} {host} {port}")
+    else:
+        say("no node is running here: the other way, from the peer, cannot be tried")
     return Exit.OK if outcome["answered"] else Exit.NO
 
 

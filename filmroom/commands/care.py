@@ -1,15 +1,18 @@
 """filmroom verify, reindex, status."""
 
-from contextlib import aclosing
-from typing import Any
+from typing import Annotated, Any
 
-from filmroom.access import perform
+from cyclopts import Parameter
+
+from filmroom.access import last, perform
 from filmroom.commands.place import HERE, Place
-from filmroom.commands.screen import last, say_json
+from filmroom.commands.screen import say_json
 from filmroom.exits import Exit
 
 
-async def verify(*, deep: bool = True, json: bool = False, place: Place = HERE) -> int:
+async def verify(
+    *, deep: Annotated[bool, Parameter(negative="--no-deep")] = True, json: bool = False, place: Place = HERE
+) -> int:
     """Re-read the store: journal, objects, index against truth. Exit code 1 on damage.
 
     Parameters
@@ -21,14 +24,16 @@ async def verify(*, deep: bool = True, json: bool = False, place: Place = HERE) 
     """
     findings: list[dict[str, Any]] = []
     summary: dict[str, Any] = {}
-    async with aclosing(perform(place.load(), "verify", deep=deep)) as items:
-        async for item in items:
-            if "findings" in item:
-                summary = item
-                continue
-            findings.append(item)
-            if not json:
-                print(f"{'damage' if item['damage'] else 'note'}: {item['key']}: {item['sentence']}")
+
+    def hear(item: dict[str, Any]) -> None:
+        if "findings" in item:
+            summary.update(item)
+            return
+        findings.append(item)
+        if not json:
+            print(f"{'damage' if item['damage'] else 'note'}: {item['sentence']}")
+
+    await perform(place.load(), "verify", hear, deep=deep)
     if json:
         say_json({**summary, "findings": findings})
     elif not summary["damaged"]:
@@ -44,7 +49,7 @@ async def reindex(*, json: bool = False, place: Place = HERE) -> int:
     json
         The count as JSON.
     """
-    done = await last(perform(place.load(), "reindex"))
+    done = await last(place.load(), "reindex")
     if json:
         say_json(done)
     else:
@@ -60,7 +65,7 @@ async def status(*, json: bool = False, place: Place = HERE) -> int:
     json
         All of it as JSON.
     """
-    figures = await last(perform(place.load(), "status"))
+    figures = await last(place.load(), "status")
     if json:
         say_json(figures)
         return Exit.OK

@@ -3,14 +3,15 @@
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import aclosing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
 from engine import Invalid
 from filmroom.access import perform
 from filmroom.commands.place import HERE, Place
-from filmroom.commands.screen import say, say_json
+from filmroom.commands.screen import interrupted, say, say_json
+from filmroom.compose import store_flag
 from filmroom.exits import Exit
 
 
@@ -34,23 +35,32 @@ async def import_(*paths: Path, json: bool = False, place: Place = HERE) -> int:
     if not paths:
         raise Invalid("import what? Name files, folders, zips or a DICOMDIR")
     absolute = [os.path.abspath(path) for path in paths]  # noqa: ASYNC240, PTH100
+    if not any(map(os.path.lexists, absolute)):
+        raise Invalid(f"there is no such file or folder: {paths[0]}")
     bad: list[dict[str, str]] = []
     counts: dict[str, Any] = {}
-    with progress() as show:
-        async with aclosing(perform(place.load(), "import", paths=absolute)) as items:
-            async for item in items:
-                if "reason" in item:
-                    bad.append(item)
-                    say(f"bad: {item['file']}: {item['reason']}")
-                else:
-                    counts = item
-                    show(_counted(counts))
+
+    def hear(item: dict[str, Any]) -> None:
+        if "reason" not in item:
+            counts.update(item)
+            show(_counted(counts))
+            return
+        bad.append(item)
+        if not json:
+            say(f"bad: {item['file']}: {item['reason']}")
+
+    with progress() as show, interrupted(lambda: f"{_kept(counts)} kept; run it again to go on"):
+        await perform(place.load(), "import", hear, paths=absolute)
     counts.pop("done", None)
     if json:
         say_json({**counts, "bad_files": bad})
     else:
         print(_counted(counts))
     return Exit.NO if bad else Exit.OK
+
+
+def _kept(counts: dict[str, Any]) -> int:
+    return sum(int(counts.get(outcome, 0)) for outcome in ("new", "same", "version", "elsewhere"))
 
 
 def _counted(counts: dict[str, Any]) -> str:
@@ -83,22 +93,28 @@ async def export(*words: str, json: bool = False, place: Place = HERE) -> int:
     if not words or "=" in words[-1]:
         raise Invalid("export where to? The last word names a folder: filmroom export PatientID=4711 DIR")
     folder = os.path.abspath(words[-1])  # noqa: ASYNC240, PTH100 - as typed, links kept
-    counts: dict[str, Any] = {"files": 0, "size_bytes": 0, "lost": 0}
-    with progress() as show:
-        answer = perform(place.load(), "export", words=list(words[:-1]), folder=folder)
-        async with aclosing(answer) as items:
-            async for item in items:
-                if "sop_instance_uid" in item:
-                    say(f"lost: {item['sop_instance_uid']}: run `filmroom verify`")
-                else:
-                    counts = item
-                    show(f"{counts['files']} files")
+    counts: dict[str, Any] = {}
+    loaded = place.load()
+
+    def hear(item: dict[str, Any]) -> None:
+        if "why" in item:
+            say(f"{item['why']}: {item['sop_instance_uid']}")
+        else:
+            counts.update(item)
+            show(f"{counts['files']} files")
+
+    with progress() as show, interrupted(lambda: f"{counts.get('files', 0)} files written"):
+        await perform(loaded, "export", hear, words=list(words[:-1]), folder=folder)
     counts.pop("done", None)
     if json:
         say_json(counts)
     else:
-        print(f"{counts['files']} files ({counts['size_bytes'] / 1e6:.1f} MB) in {folder}")
-    return Exit.NO if counts["lost"] else Exit.OK
+        print(f"{counts['files']} files ({counts['size_bytes'] / 1e6:.1f} MB) in {folder}: STUDY/SERIES/INSTANCE.dcm")
+    if counts["older_versions"]:
+        say(f"{counts['older_versions']} older versions not exported")
+    if counts["lost"] or counts["damaged"]:
+        say(f"see what else is damaged: filmroom verify{store_flag(loaded.settings.store.url)}")
+    return Exit.NO if counts["lost"] or counts["damaged"] else Exit.OK
 
 
 @contextmanager

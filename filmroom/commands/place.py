@@ -14,7 +14,9 @@ from filmroom.settings import Loaded, load
 class Place:
     """Which archive."""
 
-    store: Annotated[str | None, Parameter(help="Folder or URL of the store.  [env: FILMROOM_STORE_URL]")] = None
+    store: Annotated[
+        str | None, Parameter(help="Folder of the archive (default: ./filmroom-data).  [env: FILMROOM_STORE_URL]")
+    ] = None
     config: Annotated[Path | None, Parameter(help="Settings file (default: ./filmroom.toml if there is one).")] = None
 
     def load(self, **flags: object) -> Loaded:

@@ -1,10 +1,13 @@
 """Data to standard output, talk to standard error; tables for people, tabs for pipes."""
 
 import sys
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import msgspec
+
+from filmroom.exits import leaf_of
 
 
 def say(text: str) -> None:
@@ -39,9 +42,12 @@ def _printable(text: str) -> str:
     return "".join(letter if letter.isprintable() else " " for letter in text)
 
 
-async def last(items: AsyncIterator[Any]) -> Any:
-    """The last item of an answer."""
-    found = None
-    async for item in items:
-        found = item
-    return found
+@contextmanager
+def interrupted(done: Callable[[], str]) -> Iterator[None]:
+    """Within: Ctrl-C says what is done by then."""
+    try:
+        yield
+    except BaseException as error:
+        if isinstance(leaf_of(error), KeyboardInterrupt):
+            say(f"interrupted: {done()}")
+        raise

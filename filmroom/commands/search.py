@@ -1,7 +1,9 @@
 """filmroom find."""
 
 from collections.abc import Sequence
-from contextlib import aclosing
+from typing import Annotated, Any
+
+from cyclopts import Parameter
 
 from filmroom.access import perform
 from filmroom.commands.place import HERE, Place
@@ -25,7 +27,7 @@ _UID_COLUMN = {"study": "StudyInstanceUID", "series": "SeriesInstanceUID", "inst
 async def find(
     *query: str,
     limit: int | None = None,
-    sort: Sequence[str] = (),
+    sort: Annotated[Sequence[str], Parameter(allow_leading_hyphen=True)] = (),
     json: bool = False,
     uids: bool = False,
     place: Place = HERE,
@@ -45,10 +47,8 @@ async def find(
     uids
         One UID a line.
     """
-    items = []
-    async with aclosing(perform(place.load(), "find", words=list(query), limit=limit, sort=list(sort))) as answer:
-        async for item in answer:
-            items.append(item)
+    items: list[dict[str, Any]] = []
+    await perform(place.load(), "find", items.append, words=list(query), limit=limit, sort=list(sort))
     total, rows = items[0]["total"], items[1:]
     if json:
         say_json([item["row"] for item in rows])

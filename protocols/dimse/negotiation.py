@@ -92,7 +92,7 @@ def negotiate(
             f"called {called}, but this is {settings.ae_title.strip()} (check_called_ae_title)"
         )
     if not titles.may_call(calling, address, settings.calling, known):
-        allow = titles.allow_command(calling, address)
+        allow = titles.allow_command(calling, address, settings.store_flag)
         return calling_not_recognised(f"{calling} is not a known peer; to allow it: {allow}")
     accept_unknown = settings.accept_unknown_sop_classes
     roles = _roles(request.user.roles, accept_unknown)

@@ -22,6 +22,8 @@ class DimseSettings(msgspec.Struct, frozen=True, kw_only=True):
     host: str = "127.0.0.1"
     port: int = 11112
     ae_title: str = "FILMROOM"
+    # What `filmroom` commands that a log line or a refusal names must say to mean this store.
+    store_flag: str = ""
     # Off by default: a first echoscu without -aec should work; with it on, H14.
     check_called_ae_title: bool = False
     calling: CallingRule = "auto"

@@ -43,7 +43,7 @@ def is_loopback(address: str) -> bool:
     return bool((mapped or parsed).is_loopback)
 
 
-def allow_command(title: str, address: str) -> str:
+def allow_command(title: str, address: str, store_flag: str = "") -> str:
     """The command that would make this AE title a known peer."""
     host = f"[{address}]" if ":" in address else address
-    return f"filmroom aet add {shlex.quote(title)} {host}:{DICOM_PORT}"
+    return f"filmroom aet add {shlex.quote(title)} {host}:{DICOM_PORT}{store_flag}"

@@ -2,7 +2,7 @@
 
 import socket
 import stat
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from functools import partial
 from pathlib import Path
@@ -18,15 +18,18 @@ from filmroom.exits import Unreachable
 closed: list[str] = []
 
 
-async def answer(do: str, parameters: dict[str, Any]) -> AsyncGenerator[Any, None]:
-    if do == "forever":
+async def answer(do: str, parameters: dict[str, Any], tell: control.Tell) -> None:
+    if do in ("forever", "silent"):
         try:
-            while True:
-                yield {"more": "x" * 10_000}
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(trio.sleep_forever)
+                await tell({"more": ""})
+                while do != "silent":
+                    await tell({"more": "x" * 10_000})
         finally:
             closed.append(do)
     for number in range(parameters["count"]):
-        yield {"number": number}
+        await tell({"number": number})
     if do == "refuse":
         raise Invalid("not so")
     if do == "break":
@@ -101,15 +104,19 @@ def test_a_long_path_is_no_hindrance(tmp_path: Path) -> None:
     with_socket(folder, body)
 
 
-def test_what_was_asked_ends_with_the_command_that_asked(tmp_path: Path) -> None:
+@pytest.mark.parametrize("do", ["forever", "silent"])
+def test_what_was_asked_ends_with_the_command_that_asked(tmp_path: Path, do: str) -> None:
+    """Told to a socket that nobody reads, or at work without a word: both end, nursery and all, and the node lives."""
+
     async def body() -> None:
         closed.clear()
-        async with aclosing(control.ask(tmp_path, "forever", {})) as answers:
+        async with aclosing(control.ask(tmp_path, do, {})) as answers:
             async for _ in answers:
                 break
         with trio.fail_after(10):
             while not closed:
                 await trio.lowlevel.checkpoint()
+        assert await items(tmp_path, "count", count=1) == [{"number": 0}]
 
     with_socket(tmp_path, body)
-    assert closed == ["forever"]
+    assert closed == [do]

@@ -97,6 +97,18 @@ def test_no_bare_except_and_no_asyncio(path: Path) -> None:
         assert "asyncio" not in {name.split(".")[0] for name in (*names, module)}, f"line {node.lineno}: asyncio"
 
 
+@pytest.mark.parametrize("path", [*PRODUCTION, *TESTS], ids=shown)
+def test_no_generator_yields_inside_a_nursery(path: Path) -> None:
+    """Who stops reading throws GeneratorExit into it, and the nursery wraps it into a group that nobody awaits: one
+    interrupted command ended the node. (A context manager's single ``yield`` is not stopped half-way.)"""
+    for function in ast.walk(tree_of(path)):
+        managers = [ast.unparse(one) for one in getattr(function, "decorator_list", ())]
+        if isinstance(function, ast.AsyncFunctionDef) and "asynccontextmanager" not in managers:
+            for block in ast.walk(function):
+                if isinstance(block, ast.AsyncWith) and "open_nursery" in ast.unparse(block.items[0]):
+                    assert not any(isinstance(one, ast.Yield) for one in ast.walk(block)), f"line {block.lineno}"
+
+
 @pytest.mark.parametrize("path", TESTS, ids=shown)
 def test_no_test_sleeps_for_a_condition(path: Path) -> None:
     """Wait for the thing itself: an event, a line of output, a readable descriptor, an answer."""

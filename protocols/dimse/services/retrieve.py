@@ -23,17 +23,17 @@ async def answer(exchange: Exchange, site: Site) -> None:
     """Pending responses with counters (C15), then the final one."""
     peer = site.peers.lookup(exchange.request.move_destination)
     if peer is None:
-        _log_unknown_destination(exchange)
+        _log_unknown_destination(exchange, site.settings.store_flag)
         exchange.respond(Status.MOVE_DESTINATION_UNKNOWN, comment="move destination is not a known peer")
         await exchange.flush()
     else:
         await suboperations.answer(exchange, site, Move(site, peer).carry)
 
 
-def _log_unknown_destination(exchange: Exchange) -> None:
+def _log_unknown_destination(exchange: Exchange, store_flag: str) -> None:
     title = title_of(exchange.request.move_destination.encode("ascii", "replace")[:16].ljust(16)) or "AET"
     log.warning(
-        f"move destination {title} is not a known peer; to allow it: filmroom aet add {title} HOST:PORT",
+        f"move destination {title} is not a known peer; to allow it: filmroom aet add {title} HOST:PORT{store_flag}",
         extra={"calling": exchange.calling_ae_title, "destination": title},
     )
 
