@@ -1,8 +1,9 @@
 """What an administrator chooses about the store (``[store]`` in the configuration). Values, validated once."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
+from msgspec import Meta
 
 from engine.errors import Invalid
 from engine.limits import GIB, LIMITS
@@ -12,19 +13,29 @@ Checkpoint = Literal["auto", "files", "syncfs"]
 
 
 class StoreSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """``[store]``. Raises ``Invalid`` with a sentence that names the setting.
+    """``[store]``. Raises ``Invalid`` with a sentence that names the setting."""
 
-    ``url``: a folder, ``file://...`` or ``memory://``. ``ack``: what "success" promises: ``disk`` = in the intake,
-    synced; ``object`` = object and journal both stored. ``checkpoint``: how spilled files are made durable: one by
-    one (``files``), or the whole file system at once (``syncfs``: ext4 and xfs, Linux 5.8 or newer); ``auto``
-    chooses.
-    """
-
-    url: str = "./filmroom-data"
-    ack: Acknowledge = "disk"
-    checkpoint: Checkpoint = "auto"
-    intake_bytes_max: int = GIB
-    grace_days: int = 30
+    url: Annotated[
+        str, Meta(description="Where the archive is.", extra={"allowed": "a folder, file://FOLDER or memory://"})
+    ] = "./filmroom-data"
+    ack: Annotated[
+        Acknowledge,
+        Meta(description="What success promises: disk: in the synced intake; object: object and journal are stored."),
+    ] = "disk"
+    checkpoint: Annotated[
+        Checkpoint,
+        Meta(
+            description="How spilled files become durable: one by one, or the file system at once (syncfs: ext4 and "
+            "xfs, Linux 5.8 or newer); auto chooses."
+        ),
+    ] = "auto"
+    intake_bytes_max: Annotated[
+        int,
+        Meta(ge=2 * LIMITS.segment_bytes, description="Bytes that may wait in the intake before senders have to wait."),
+    ] = GIB
+    grace_days: Annotated[int, Meta(ge=0, le=36_500, description="Days for which what is deleted can be restored.")] = (
+        30
+    )
 
     def __post_init__(self) -> None:
         if not self.url:

@@ -79,7 +79,10 @@ def __dir__() -> list[str]:
 
 def __getattr__(name: str) -> object:
     if name == "__version__":
-        return importlib.metadata.version("filmroom")
+        try:
+            return importlib.metadata.version("filmroom")
+        except importlib.metadata.PackageNotFoundError:
+            return "0 (not installed)"
     if name not in __all__:
         raise AttributeError(f"module 'filmroom' has no attribute {name!r}")
     return getattr(importlib.import_module("engine"), name)

@@ -1,13 +1,13 @@
 """The commands, by name. Each module is loaded when its command is called, so that ``--help`` is quick."""
 
-from importlib.metadata import version
-
 from cyclopts import App, Parameter
+
+import filmroom
 
 app = App(
     name="filmroom",
     help="An open cloud PACS: a DICOM archive that runs with one command.",
-    version=lambda: version("filmroom"),
+    version=lambda: str(filmroom.__version__),
     backend="trio",
     suppress_keyboard_interrupt=False,
     default_parameter=Parameter(negative=""),

@@ -15,8 +15,8 @@ from engine.ports import Peer
 from filmroom import exporting, importing
 from filmroom.compose import Node, dimse_settings
 from filmroom.control import Answer, Tell
+from filmroom.loading import peer_of
 from filmroom.query_text import parse
-from filmroom.settings import PeerSettings
 from protocols import dimse
 
 
@@ -69,10 +69,7 @@ async def status(node: Node, tell: Tell) -> None:
 
 async def aet_add(node: Node, tell: Tell, *, ae_title: str, host: str, port: int) -> None:
     """The peer as it is known from now on."""
-    try:
-        checked = PeerSettings(ae_title=ae_title, host=host, port=port)
-    except ValueError as error:
-        raise Invalid(str(error)) from error
+    checked = peer_of({"ae_title": ae_title, "host": host, "port": port}, "aet add")
     node.peers.add(Peer(checked.ae_title, checked.host, checked.port))
     await tell({"ae_title": checked.ae_title.strip(), "host": host, "port": port})
 

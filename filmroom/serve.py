@@ -1,11 +1,11 @@
 """Runs a node: archive, DICOM port, HTTP port, control socket; ends them in order."""
 
+import gc
 import logging
-import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from functools import partial
 
 import trio
@@ -13,7 +13,8 @@ import trio
 import engine
 from filmroom import control
 from filmroom.compose import Node, dimse_settings, node_folder, open_node, store_flag
-from filmroom.exits import Unreachable, leaf_of
+from filmroom.exits import Unreachable
+from filmroom.listening import address_of, listen
 from filmroom.operations import answer
 from filmroom.settings import Settings
 from protocols import dimse, web
@@ -23,43 +24,73 @@ log = logging.getLogger("filmroom.serve")
 SHUTDOWN_SECONDS_MAX = 30.0
 # How long a thread that comes back from a system call waits for a busy one: with 5 ms the spill took 14 ms an object.
 SWITCH_SECONDS = 0.0005
+# What an instance makes dies by its count, not in cycles: the collector's default of 700 took 5-6 % of the drain's CPU.
+COLLECT_AFTER_COUNTS = (50_000, 20, 50)
 Address = tuple[str, int]
-Ready = Callable[[Node, Address, Address], Awaitable[None]]
+Act = Callable[[Node], Awaitable[None]]
 
 
-async def run(settings: Settings, ready: Ready, prepare: Callable[[Node], Awaitable[None]] | None = None) -> None:
+async def run(settings: Settings, ready: Act, prepare: Act | None = None) -> None:
     """Serve until SIGTERM, SIGINT, or until ``ready`` sets ``node.shutdown``. ``prepare`` runs before the ports open.
 
-    Raises Unreachable when a port is taken or the store is held by another process.
+    Raises Unreachable when a port is taken or another process holds the store, Invalid for a host that is not ours.
     """
     sys.setswitchinterval(SWITCH_SECONDS)
+    async with _held(settings) as node, _signals(node.shutdown):
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(*COLLECT_AFTER_COUNTS)
+        if prepare is not None:
+            await _until(node.shutdown, prepare(node))
+        if not node.shutdown.is_set():
+            await _serve(node, ready)
+
+
+@asynccontextmanager
+async def _held(settings: Settings) -> AsyncIterator[Node]:
+    opened = False
     try:
         async with open_node(settings) as node:
-            if prepare is not None:
-                await prepare(node)
-            await _serve(node, ready)
+            opened = True
+            yield node
     except engine.Conflict as error:
+        if opened:
+            raise
         raise Unreachable(f"{error}: is a node serving it already?") from error
 
 
-async def _serve(node: Node, ready: Ready) -> None:
-    settings, shutdown = node.settings, node.shutdown
+async def _until(ended: trio.Event, work: Awaitable[None]) -> None:
+    """Do the work, but no longer than until the event."""
+    async with trio.open_nursery() as nursery:
+
+        async def cut() -> None:
+            await ended.wait()
+            nursery.cancel_scope.cancel()
+
+        nursery.start_soon(cut)
+        await work
+        nursery.cancel_scope.cancel()
+
+
+async def _serve(node: Node, ready: Act) -> None:
+    serve, shutdown = node.settings.serve, node.shutdown
+    dicom = await listen(serve.host, serve.dimse_port, "--dimse-port")
+    http = await listen(serve.host, serve.http_port, "--http-port")
+    node.dicom, node.http = text_of(address_of(dicom)), text_of(address_of(http))
     health = web.Health()
-    async with _signals(shutdown), trio.open_nursery() as nursery:
-        with _listening(settings.serve.host, settings.serve.dimse_port, "--dimse-port"):
-            dicom: Address = await nursery.start(
-                partial(dimse.serve, node.archive, dimse_settings(settings), node.peers, shutdown=shutdown)
+    async with trio.open_nursery() as nursery:
+        await nursery.start(
+            partial(
+                dimse.serve, node.archive, dimse_settings(node.settings), node.peers, listeners=dicom, shutdown=shutdown
             )
+        )
         health.dicom_bound = True
-        site = web.WebSettings(host=settings.serve.host, port=settings.serve.http_port)
-        with _listening(settings.serve.host, settings.serve.http_port, "--http-port"):
-            http: Address = await nursery.start(partial(web.serve, site, health, shutdown=shutdown))
-        folder = node_folder(settings.store.url)
+        await nursery.start(partial(web.serve, http, health, shutdown=shutdown))
+        folder = node_folder(node.settings.store.url)
         if folder is not None:
             await nursery.start(partial(control.serve, folder, answer(node), shutdown=shutdown))
         health.archive_open = True
-        node.dicom, node.http = text_of(dicom), text_of(http)
-        nursery.start_soon(ready, node, dicom, http)
+        nursery.start_soon(ready, node)
         await shutdown.wait()
         health.stopping = True
         log.info("shutting down")
@@ -83,37 +114,28 @@ async def _signals(shutdown: trio.Event) -> AsyncIterator[None]:
             nursery.cancel_scope.cancel()
 
 
-@contextmanager
-def _listening(host: str, port: int, flag: str) -> Iterator[None]:
-    """Turns the failure to bind a port into one clear line."""
-    try:
-        yield
-    except (OSError, engine.Conflict, ExceptionGroup) as error:
-        cause = leaf_of(error)
-        if not isinstance(cause, (OSError, engine.Conflict)):
-            raise
-        reason = os.strerror(cause.errno or 0) if isinstance(cause, OSError) else "the port is taken"
-        hint = f"choose another with {flag} (0 takes a free one)"
-        raise Unreachable(f"cannot listen on {host}:{port} ({reason}): {hint}") from error
-
-
-async def print_ready(node: Node, dicom: Address, http: Address) -> None:
+async def print_ready(node: Node) -> None:
     """Where the node is, the next useful commands, and the line that scripts wait for, last."""
-    serve, (dicom_host, dicom_port) = node.settings.serve, dicom
-    place, url = f"{dicom_host} {dicom_port}", f"http://{text_of(http)}"
-    store = store_flag(node.settings.store.url)
+    title = node.settings.serve.ae_title.strip()
+    host, _, port = node.dicom.rpartition(":")
+    place, store = f"{host.strip('[]')} {port}", store_flag(node.settings.store.url)
+    log.info("ready", extra={"dicom": node.dicom, "http": node.http})
     lines = (
         f"store    {node.settings.store.url}",
-        f"dicom    {text_of(dicom)}  AE title {serve.ae_title.strip()}",
-        f"health   {url}/health/ready",
-        "next     " + f"echoscu -aec {serve.ae_title.strip()} {place}",
-        f"         dcmsend -aec {serve.ae_title.strip()} {place} FILES",
+        f"dicom    {node.dicom}  AE title {title}",
+        f"health   http://{node.http}/health/ready",
+        f"next     echoscu -aec {title} {place}",
+        f"         dcmsend -aec {title} {place} FILES",
         f"         filmroom find{store}",
         f"         filmroom aet add AE_TITLE HOST:PORT{store}",
-        f"ready dicom={text_of(dicom)} http={text_of(http)}",
+        ready_line(node),
     )
-    log.info("ready", extra={"dicom": text_of(dicom), "http": text_of(http)})
     print("\n".join(lines), flush=True)
+
+
+def ready_line(node: Node) -> str:
+    """What scripts wait for."""
+    return f"ready dicom={node.dicom} http={node.http}"
 
 
 def text_of(address: Address) -> str:

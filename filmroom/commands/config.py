@@ -4,7 +4,8 @@ import msgspec
 
 from filmroom.commands.place import HERE, Place
 from filmroom.commands.screen import say_json, table
-from filmroom.settings import SECTIONS, Settings, toml_template
+from filmroom.setting_fields import template
+from filmroom.settings import SECTIONS, Settings
 
 
 def show(*, json: bool = False, place: Place = HERE) -> int:
@@ -40,5 +41,5 @@ def schema() -> int:
 
 def init() -> int:
     """A commented filmroom.toml, to standard output: filmroom config init > filmroom.toml."""
-    print(toml_template(), end="")
+    print(template(), end="")
     return 0

@@ -6,7 +6,8 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from filmroom.settings import Loaded, load
+from filmroom.loading import load
+from filmroom.settings import Loaded
 
 
 @Parameter(name="*")

@@ -9,8 +9,8 @@ from cyclopts import Parameter
 from engine import Invalid
 from filmroom import logs
 from filmroom.commands.aet import host_and_port
+from filmroom.loading import load
 from filmroom.serve import print_ready, run
-from filmroom.settings import load
 
 
 async def serve(

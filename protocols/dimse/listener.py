@@ -3,6 +3,7 @@
 import errno
 import logging
 import os
+from collections.abc import Sequence
 
 import trio
 
@@ -26,14 +27,16 @@ async def serve(
     settings: DimseSettings,
     peers: Peers,
     *,
+    listeners: Sequence[trio.SocketListener] = (),
     shutdown: trio.Event | None = None,
     task_status: trio.TaskStatus[tuple[str, int]] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Serve one port until ``shutdown`` is set and every association has ended, or until cancelled.
 
-    ``task_status.started`` gets (host, port). Raises Conflict when the port is taken.
+    ``listeners``: bound already; else the settings' host and port are bound here. ``task_status.started`` gets
+    (host, port). Raises Conflict when the port is taken.
     """
-    listeners = await _listen(settings)
+    listeners = listeners or await _listen(settings)
     host, port = listeners[0].socket.getsockname()[:2]
     log.info("listening", extra={"host": host, "port": port, "ae_title": settings.ae_title})
     task_status.started((host, port))
@@ -55,7 +58,7 @@ async def _listen(settings: DimseSettings) -> list[trio.SocketListener]:
 class Port:
     """Open listeners and the sessions that came through them."""
 
-    def __init__(self, site: Site, listeners: list[trio.SocketListener]) -> None:
+    def __init__(self, site: Site, listeners: Sequence[trio.SocketListener]) -> None:
         self._site = site
         self._listeners = listeners
         self._sessions: dict[Session, None] = {}

@@ -1,6 +1,6 @@
 """HTTP: quart-trio on hypercorn, in the caller's nursery. The only module that knows either."""
 
-import socket
+from collections.abc import Sequence
 
 import msgspec
 import trio
@@ -8,6 +8,7 @@ from hypercorn.config import Config
 from hypercorn.trio import serve as hypercorn_serve
 from quart import Response
 from quart_trio import QuartTrio
+from werkzeug.exceptions import HTTPException
 
 from protocols.web.health import Health
 
@@ -15,18 +16,10 @@ GRACE_SECONDS = 5.0
 # A request line or header above this is no request (H54); a body has no place here yet.
 HEADER_BYTES_MAX = 64 * 1024
 BODY_BYTES_MAX = 64 * 1024
-BACKLOG_COUNT = 256
 PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Filmroom</title>
 <h1>Filmroom</h1><p>This is a Filmroom archive. It speaks DICOM on its DICOM port;
 <a href="health/ready">health/ready</a> says whether it may be sent work.</p></html>
 """
-
-
-class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """One HTTP port; 0 takes a free one."""
-
-    host: str = "127.0.0.1"
-    port: int = 8080
 
 
 def make_app(health: Health) -> QuartTrio:
@@ -47,6 +40,10 @@ def make_app(health: Health) -> QuartTrio:
         report = health.report()
         return _json(200 if report["ready"] else 503, report)
 
+    @app.errorhandler(HTTPException)
+    async def refuse(error: HTTPException) -> Response:
+        return _problem(error.code or 500, error.name)
+
     @app.after_request
     async def harden(response: Response) -> Response:
         response.headers["X-Content-Type-Options"] = "nosniff"
@@ -56,45 +53,35 @@ def make_app(health: Health) -> QuartTrio:
     return app
 
 
+def _problem(status: int, title: str) -> Response:
+    """What went wrong, for programs too (RFC 9457)."""
+    body = msgspec.json.encode({"title": title, "status": status})
+    return Response(body, status, content_type="application/problem+json")
+
+
 def _json(status: int, body: dict[str, bool]) -> Response:
     headers = {"Cache-Control": "no-store"} | ({"Retry-After": "5"} if status == 503 else {})
     return Response(msgspec.json.encode(body), status, headers, content_type="application/json")
 
 
 async def serve(
-    settings: WebSettings,
+    listeners: Sequence[trio.SocketListener],
     health: Health,
     *,
     shutdown: trio.Event,
-    task_status: trio.TaskStatus[tuple[str, int]] = trio.TASK_STATUS_IGNORED,
+    task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Serve until shutdown; ``started`` with the address that was bound. Raises OSError when the port is taken."""
-    listening = _bound(settings)
+    """Serve the bound listeners until shutdown."""
     config = Config()
-    config.bind = [f"fd://{listening.fileno()}"]
+    config.bind = [f"fd://{listener.socket.detach()}" for listener in listeners]  # hypercorn closes them
     config.accesslog = config.errorlog = None
     config.graceful_timeout = GRACE_SECONDS
     config.h11_max_incomplete_size = HEADER_BYTES_MAX
     config.include_server_header = False
-    host, port = listening.getsockname()[:2]
-    listening.detach()  # hypercorn closes it
     async with trio.open_nursery() as nursery:
         await nursery.start(
             lambda task_status: hypercorn_serve(
                 make_app(health), config, shutdown_trigger=shutdown.wait, task_status=task_status
             )
         )
-        task_status.started((host, port))
-
-
-def _bound(settings: WebSettings) -> socket.socket:
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind((settings.host, settings.port))
-        listening.listen(BACKLOG_COUNT)
-    except OSError:
-        listening.close()
-        raise
-    return listening
+        task_status.started()

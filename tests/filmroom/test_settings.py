@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from engine import Invalid
-from filmroom.settings import load, toml_template
+from filmroom.loading import load
+from filmroom.setting_fields import template
 
 
 def written(folder: Path, text: str) -> Path:
@@ -80,7 +81,7 @@ def test_a_missing_file_is_refused_only_when_named(tmp_path: Path, monkeypatch: 
 
 
 def test_the_template_is_the_defaults(tmp_path: Path) -> None:
-    text = toml_template()
+    text = template()
     assert load(written(tmp_path, text), {}, {}).settings == load(None, {}, {}).settings
     bare = "\n".join(line.removeprefix("# ") for line in text.splitlines()[1:])
     assert set(tomllib.loads(bare)) == {"serve", "store", "peer"}
