@@ -7,7 +7,8 @@ import pytest
 
 from engine import Invalid
 from filmroom.loading import load
-from filmroom.setting_fields import template
+from filmroom.setting_fields import table, template
+from tests.tidy.reading import ROOT
 
 
 def written(folder: Path, text: str) -> Path:
@@ -45,14 +46,20 @@ def test_peers_of_flag_and_file_add_up(tmp_path: Path) -> None:
     ("text", "said"),
     [
         ("[serve]\nhttp_prot = 1\n", "http_prot"),
-        ("[serve]\nhttp_port = '1'\n", "$.serve.http_port"),
-        ("[serve]\nhttp_port = 70000\n", "$.serve"),
+        ("[serve]\nhttp_port = '1'\n", "serve.http_port: '1' is not a whole number from 0 to 65535"),
+        ("[serve]\nhttp_port = 70000\n", "serve.http_port: 70000 is not"),
         ("[server]\n", "server"),
-        ("[store]\nack = 'maybe'\n", "$.store.ack"),
+        ("[store]\nack = 'maybe'\n", "store.ack: 'maybe' is not disk or object"),
         ("[store]\nintake_bytes_max = 1\n", "intake_bytes_max"),
         ("[[peer]]\nae_title = 'A'\n", "host"),
-        ("[[peer]]\nae_title = 'ABCDEFGHIJKLMNOPQ'\nhost = 'a'\n", "$.peer[0]"),
+        (
+            "[[peer]]\nae_title = 'ABCDEFGHIJKLMNOPQ'\nhost = 'a'\n",
+            "number 1: ae_title: 'ABCDEFGHIJKLMNOPQ' is not",
+        ),
         ("[serve\n", "filmroom.toml"),
+        ("serve = 1\n", "[serve]"),
+        ("[peer]\nae_title = 'A'\n", "[[peer]]"),
+        ("[[peer]]\nae_title = 'A'\nhost = 'a'\nprot = 1\n", "prot"),
     ],
 )
 def test_a_wrong_file_is_refused_with_its_place(tmp_path: Path, text: str, said: str) -> None:
@@ -60,6 +67,25 @@ def test_a_wrong_file_is_refused_with_its_place(tmp_path: Path, text: str, said:
         load(written(tmp_path, text), {}, {})
     assert said in str(refused.value)
     assert "filmroom.toml" in str(refused.value)
+
+
+def test_two_peers_of_one_title_are_refused(tmp_path: Path) -> None:
+    file = written(tmp_path, "[[peer]]\nae_title = 'A'\nhost = 'a'\n")
+    with pytest.raises(Invalid, match="two peers are called 'A'"):
+        load(file, {"peer": [{"ae_title": " A", "host": "b", "port": 1}]}, {})
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        ({"serve.dimse_port": 80_000}, "--dimse-port: 80000 is not a whole number from 0 to 65535"),
+        ({"serve.ae_title": "a\\b"}, "--ae-title"),
+        ({"peer": [{"ae_title": "A", "host": "a", "port": 0}]}, "--peer A: port: 0 is not"),
+    ],
+)
+def test_a_wrong_flag_is_named(flags: dict[str, object], said: str) -> None:
+    with pytest.raises(Invalid, match=said):
+        load(None, flags, {})
 
 
 @pytest.mark.parametrize("variable", ["FILMROOM_SERVE_PORT", "FILMROOM_STORE_HTTP_PORT"])
@@ -80,8 +106,15 @@ def test_a_missing_file_is_refused_only_when_named(tmp_path: Path, monkeypatch: 
         load(tmp_path / "gone.toml", {}, {})
 
 
-def test_the_template_is_the_defaults(tmp_path: Path) -> None:
+def test_the_template_is_the_defaults_each_with_a_sentence(tmp_path: Path) -> None:
     text = template()
     assert load(written(tmp_path, text), {}, {}).settings == load(None, {}, {}).settings
-    bare = "\n".join(line.removeprefix("# ") for line in text.splitlines()[1:])
-    assert set(tomllib.loads(bare)) == {"serve", "store", "peer"}
+    assert set(tomllib.loads(text)) == {"serve", "store"}
+    lines = text.splitlines()
+    for number, line in enumerate(lines):
+        if " = " in line and not line.startswith("#"):
+            assert lines[number - 1].startswith("# ") and "(" in lines[number - 1], line
+
+
+def test_the_readme_has_the_table_of_settings() -> None:
+    assert table() in (ROOT / "README.md").read_text("utf-8")
