@@ -42,6 +42,14 @@ class Nothing:
     def reader(self, instances: Sequence[Instance]) -> AbstractAsyncContextManager[object]:
         raise NotImplementedError
 
+    @property
+    def commitments(self) -> "Nothing":
+        """Nobody has asked for any."""
+        return self
+
+    async def left(self) -> list[object]:
+        return []
+
     def lookup(self, ae_title: str) -> Peer | None:
         return None
 

@@ -4,6 +4,7 @@ import errno
 import logging
 import os
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 
 import trio
 
@@ -13,6 +14,7 @@ from protocols.dimse.ports import Archive
 from protocols.dimse.session import Session
 from protocols.dimse.settings import DimseSettings
 from protocols.dimse.site import Site
+from protocols.transcode import Transcoder
 
 log = logging.getLogger("filmroom.dimse")
 
@@ -28,19 +30,25 @@ async def serve(
     peers: Peers,
     *,
     listeners: Sequence[trio.SocketListener] = (),
+    transcoder: Transcoder | None = None,
     shutdown: trio.Event | None = None,
     task_status: trio.TaskStatus[tuple[str, int]] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Serve one port until ``shutdown`` is set and every association has ended, or until cancelled.
 
-    ``listeners``: bound already; else the settings' host and port are bound here. ``task_status.started`` gets
-    (host, port). Raises Conflict when the port is taken.
+    ``listeners``: bound already; else the settings' host and port are bound here. ``transcoder``: what a process
+    shares; without it the port has one of its own. ``task_status.started`` gets (host, port). Raises Conflict when the
+    port is taken.
     """
     listeners = listeners or await _listen(settings)
     host, port = listeners[0].socket.getsockname()[:2]
     log.info("listening", extra={"host": host, "port": port, "ae_title": settings.ae_title})
     task_status.started((host, port))
-    await Port(Site(archive, settings, peers), listeners).run(trio.Event() if shutdown is None else shutdown)
+    async with AsyncExitStack() as held:
+        if transcoder is None:
+            transcoder = await held.enter_async_context(Transcoder())
+        site = Site(archive, settings, peers, transcoder)
+        await Port(site, listeners).run(trio.Event() if shutdown is None else shutdown)
 
 
 async def _listen(settings: DimseSettings) -> list[trio.SocketListener]:

@@ -7,15 +7,17 @@ from protocols.dimse.leases import Interrupts, Leases
 from protocols.dimse.ports import Archive
 from protocols.dimse.reporting import Reporter
 from protocols.dimse.settings import DimseSettings
+from protocols.transcode import Transcoder
 
 
 class Site:
-    """Archive, settings, peers and threads of one port; and how many associations each address has."""
+    """Archive, settings, peers, transcoder and threads of one port; and how many associations each address has."""
 
-    def __init__(self, archive: Archive, settings: DimseSettings, peers: Peers) -> None:
+    def __init__(self, archive: Archive, settings: DimseSettings, peers: Peers, transcoder: Transcoder) -> None:
         self.archive = archive
         self.settings = settings
         self.peers = peers
+        self.transcoder = transcoder
         self.interrupts = Interrupts()
         self.reporter = Reporter(archive.commitments, settings, peers, self.interrupts)
         self.leases = Leases(settings)

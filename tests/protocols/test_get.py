@@ -19,7 +19,7 @@ from tests.protocols.serving import CT, EXPLICIT, STUDY, Served, header, paper_a
 from tests.protocols.small_archive import SmallArchive
 from tests.protocols.test_retrieve import field
 
-JPEG_LOSSLESS = "1.2.840.10008.1.2.4.70"
+MPEG2 = "1.2.840.10008.1.2.4.100"
 SERIES = STUDY + ".1"
 EVERY_LEVEL = [
     ("S", ("8,52=STUDY", f"20,d={STUDY}"), 30),
@@ -66,7 +66,13 @@ def test_C17_getscu_gets_every_level_as_it_was_stored(
 
 
 def pynetdicom_get(
-    port: int, keys: dict[str, object], *, model: str, classes_taken: list[str], status: int = 0
+    port: int,
+    keys: dict[str, object],
+    *,
+    model: str,
+    classes_taken: list[str],
+    status: int = 0,
+    syntax: str = EXPLICIT,
 ) -> tuple[list[int], list[bytes], Any]:
     """Statuses of the responses, the data sets received, the final response and its data set."""
     from pydicom.dataset import Dataset
@@ -81,7 +87,7 @@ def pynetdicom_get(
     application = AE(ae_title="GETTER")
     application.add_requested_context(model)
     for sop_class in classes_taken:
-        application.add_requested_context(sop_class, EXPLICIT)
+        application.add_requested_context(sop_class, syntax)
     roles = [build_role(sop_class, scp_role=True) for sop_class in classes_taken]
     wanted = Dataset()
     for keyword, value in keys.items():
@@ -160,10 +166,10 @@ def test_C17_what_the_peer_is_not_scp_of_fails_alone() -> None:
     serving(check, archive)
 
 
-def test_C16_a_syntax_that_is_not_taken_fails_alone(tmp_path: Path) -> None:
+def test_C16_what_can_only_be_sent_as_it_is_fails_alone(tmp_path: Path) -> None:
     archive = paper_archive(2)
     made = header(PatientID="P1", StudyInstanceUID=STUDY, SeriesInstanceUID=STUDY + ".2", SOPInstanceUID=STUDY + ".2.1")
-    archive.add(made, made, CT, JPEG_LOSSLESS)
+    archive.add(made, made, CT, MPEG2)
 
     async def check(served: Served) -> None:
         output = await getscu(served, tmp_path, "8,52=STUDY", f"20,d={STUDY}")

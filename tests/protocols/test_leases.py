@@ -8,6 +8,7 @@ import trio.testing
 from protocols.dimse.leases import Interrupt, Interrupts, Leases
 from protocols.dimse.settings import DimseSettings
 from protocols.dimse.site import Site
+from protocols.transcode import Transcoder
 from tests.protocols.small_archive import SmallArchive, SmallPeers
 
 CALLED_BACK, DONE = 7, 1
@@ -67,7 +68,9 @@ def test_an_interrupt_that_is_cleared_waits_again() -> None:
 
 
 def test_H08_places_are_counted_in_all_and_for_each_address() -> None:
-    site = Site(SmallArchive(), DimseSettings(associations_max=3, associations_per_peer_max=2), SmallPeers())  # type: ignore[arg-type]
+    site = Site(
+        SmallArchive(), DimseSettings(associations_max=3, associations_per_peer_max=2), SmallPeers(), Transcoder()
+    )  # type: ignore[arg-type]
     assert [site.admit("a"), site.admit("a"), site.admit("a"), site.admit("b"), site.admit("c")] == [
         True, True, False, True, False,
     ]  # fmt: skip

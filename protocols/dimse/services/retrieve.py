@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from engine.errors import FilmroomError
 from engine.model import Instance
 from engine.ports import Peer
+from protocols.dimse import classes
 from protocols.dimse.exchange import Exchange
 from protocols.dimse.negotiation import CONTEXTS_MAX
 from protocols.dimse.requestor import NotAssociated, Requestor, associate
@@ -15,6 +16,7 @@ from protocols.dimse.services.suboperations import Pair, Retrieval
 from protocols.dimse.site import Site
 from protocols.dimse.status import Status
 from protocols.dimse.titles import title_of
+from protocols.transcode import Codecs, ways
 
 log = logging.getLogger("filmroom.dimse")
 
@@ -51,7 +53,7 @@ class Move:
 
     async def carry(self, retrieval: Retrieval) -> None:
         """Send everything, over as many associations in turn as its classes and syntaxes need."""
-        for pairs, part in _parts(retrieval.instances):
+        for pairs, part in _parts(retrieval.instances, self._site.transcoder.codecs):
             if retrieval.cancelled:
                 return
             try:
@@ -67,16 +69,25 @@ class Move:
             retrieval.fail_rest(part)
 
 
-def _parts(instances: Sequence[Instance]) -> list[tuple[list[Pair], list[Instance]]]:
-    """Stretches that one association can carry: at most 128 pairs of class and syntax each, in order."""
-    places: dict[Pair, int] = {}
-    parts: list[tuple[list[Pair], list[Instance]]] = []
+def _parts(instances: Sequence[Instance], codecs: Codecs) -> list[tuple[list[Pair], list[Instance]]]:
+    """Stretches that one association can carry: at most 128 pairs of class and syntax each, in order.
+
+    The stored syntax is proposed, and beside it those that every peer takes, when they can be made of it.
+    """
+    part_of: dict[Pair, int] = {}
+    parts: list[tuple[dict[Pair, None], list[Instance]]] = []
     for instance in instances:
-        pair = (instance.sop_class_uid, instance.transfer_syntax_uid)
-        if pair not in places:
-            places[pair] = len(places) // CONTEXTS_MAX
-            if places[pair] == len(parts):
-                parts.append(([], []))
-            parts[places[pair]][0].append(pair)
-        parts[places[pair]][1].append(instance)
-    return parts
+        stored = (instance.sop_class_uid, instance.transfer_syntax_uid)
+        if stored not in part_of:
+            needed = dict.fromkeys((stored[0], syntax) for syntax in _proposed(stored[1], codecs))
+            if not parts or len(parts[-1][0] | needed) > CONTEXTS_MAX:
+                parts.append(({}, []))
+            parts[-1][0].update(needed)
+            part_of[stored] = len(parts) - 1
+        parts[part_of[stored]][1].append(instance)
+    return [(list(pairs), part) for pairs, part in parts]
+
+
+def _proposed(stored: str, codecs: Codecs) -> list[str]:
+    made = (way.transfer_syntax_uid for way in ways(stored, codecs))
+    return [syntax for syntax in made if syntax == stored or syntax in classes.SERVICE_SYNTAXES]

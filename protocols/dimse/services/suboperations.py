@@ -18,6 +18,7 @@ from protocols.dimse.ports import Fetched
 from protocols.dimse.requestor import Job
 from protocols.dimse.site import Site
 from protocols.dimse.status import Status, is_warning
+from protocols.transcode import Untranscodable, Way, choose, why_not
 
 log = logging.getLogger("filmroom.dimse")
 
@@ -42,6 +43,15 @@ class Carrier(Protocol):
         self, jobs: Sequence[Job], limiter: trio.CapacityLimiter, *, originator: tuple[str, int] | None = None
     ) -> list[int]:
         """C-STORE of each job in turn; their statuses. Fewer than jobs: it is ``lost``, or the retrieval is over."""
+
+
+class Sent(Protocol):
+    """A data set that is sent: it begins ``dataset_offset`` bytes into ``source``."""
+
+    @property
+    def source(self) -> FileRange | bytes: ...
+    @property
+    def dataset_offset(self) -> int: ...
 
 
 async def answer(exchange: Exchange, site: Site, carry: Callable[["Retrieval"], Awaitable[None]]) -> None:
@@ -71,6 +81,8 @@ class Retrieval:
         self._completed = self._warning = 0
         self._failed: list[str] = []
         self._settled: set[Pair] = set()
+        self._ways: dict[Pair, Way | None] = {}
+        self._reasons: set[str] = set()
         self._group_count = 1
         self._message_id = 0
         self._said_at = 0.0
@@ -87,15 +99,11 @@ class Retrieval:
     # -- sending -----------------------------------------------------------------------------------------------------
 
     async def send(self, carrier: Carrier, part: Sequence[Instance]) -> None:
-        """Send those of ``part`` that the peer takes, until it is ``lost`` or the retrieval is cancelled."""
-        accepted = []
-        for instance in part:
-            if (instance.sop_class_uid, instance.transfer_syntax_uid) in carrier.accepted:
-                accepted.append(instance)
-            else:
-                self.fail(instance)
-        if len(accepted) < len(part):
-            log.warning("peer does not take every class and syntax", extra={"count": len(part) - len(accepted)})
+        """Send those of ``part`` that the peer takes in some syntax, until it is ``lost`` or wants no more.
+
+        As stored where the peer takes that; else in another syntax, never with a loss of what is there.
+        """
+        accepted = self._choose(carrier, part)
         if not accepted:
             return
         with ungrouped():
@@ -103,6 +111,31 @@ class Retrieval:
                 async for window in windows:
                     if not await self._send_objects(carrier, window.objects):
                         break
+
+    def _choose(self, carrier: Carrier, part: Sequence[Instance]) -> list[Instance]:
+        """Those that the peer takes; ``_ways`` says how. The others have failed."""
+        offered: dict[str, set[str]] = {}
+        for sop_class, syntax in carrier.accepted:
+            offered.setdefault(sop_class, set()).add(syntax)
+        codecs = self._site.transcoder.codecs
+        for pair in {(instance.sop_class_uid, instance.transfer_syntax_uid) for instance in part}:
+            taken = offered.get(pair[0], set())
+            way = self._ways[pair] = choose(pair[1], taken, codecs)
+            if way is None:
+                self._note_failed(why_not(pair[1], codecs) if taken else "the peer does not take their SOP class")
+        accepted = []
+        for instance in part:
+            if self._ways[instance.sop_class_uid, instance.transfer_syntax_uid] is None:
+                self.fail(instance)
+            else:
+                accepted.append(instance)
+        return accepted
+
+    def _note_failed(self, reason: str) -> None:
+        """One line a reason, not one an instance."""
+        if reason not in self._reasons:
+            self._reasons.add(reason)
+            log.warning(f"instances not sent: {reason}", extra={"calling": self._exchange.calling_ae_title})
 
     def fail(self, instance: Instance) -> None:
         """This sub-operation will not be done."""
@@ -120,13 +153,9 @@ class Retrieval:
         """In groups that take about ``move_group_seconds``: between them progress is told and C-CANCEL seen."""
         at = 0
         while at < len(objects):
-            group = objects[at : at + self._group_count]
+            group = self._next_group(objects, at)
             began = trio.current_time()
-            statuses = await carrier.store(
-                [self._job(carrier, fetched) for fetched in group],
-                self._site.sending,
-                originator=(self._exchange.calling_ae_title, self._exchange.request.message_id),
-            )
+            statuses = await self._store(carrier, group)
             at += len(statuses)
             self._count(group, statuses)
             self._pace(trio.current_time() - began)
@@ -138,12 +167,41 @@ class Retrieval:
                 return False
         return True
 
-    def _job(self, carrier: Carrier, fetched: Fetched) -> Job:
-        instance = fetched.instance
+    def _way(self, instance: Instance) -> Way:
+        way = self._ways[instance.sop_class_uid, instance.transfer_syntax_uid]
+        assert way is not None, "what is sent was chosen"
+        return way
+
+    def _next_group(self, objects: Sequence[Fetched], at: int) -> Sequence[Fetched]:
+        """Some that go as they are, or one that does not: what is made of it is held until it is sent."""
+        end = at
+        while end < min(at + self._group_count, len(objects)) and self._way(objects[end].instance).kind == "stored":
+            end += 1
+        return objects[at : max(end, at + 1)]
+
+    async def _store(self, carrier: Carrier, group: Sequence[Fetched]) -> list[int]:
+        first = group[0]
+        way = self._way(first.instance)
+        if way.kind == "stored":
+            return await self._send_jobs(carrier, [self._job(carrier, one.instance, one, way) for one in group])
+        stored, wanted = first.instance.transfer_syntax_uid, way.transfer_syntax_uid
+        try:
+            async with self._site.transcoder.open(first.source, first.dataset_offset, stored, wanted) as sent:
+                return await self._send_jobs(carrier, [self._job(carrier, first.instance, sent, way)])
+        except Untranscodable as error:
+            self._note_failed(str(error))
+            return [Status.UNABLE_TO_PROCESS]
+
+    async def _send_jobs(self, carrier: Carrier, jobs: Sequence[Job]) -> list[int]:
+        request = self._exchange.request
+        originator = (self._exchange.calling_ae_title, request.message_id)
+        return await carrier.store(jobs, self._site.sending, originator=originator)
+
+    def _job(self, carrier: Carrier, instance: Instance, sent: Sent, way: Way) -> Job:
         self._message_id = self._message_id % 0xFFFF + 1
-        context_id = carrier.accepted[instance.sop_class_uid, instance.transfer_syntax_uid]
+        context_id = carrier.accepted[instance.sop_class_uid, way.transfer_syntax_uid]
         head = (context_id, self._message_id, instance.sop_class_uid, instance.sop_instance_uid)
-        source, skip = fetched.source, fetched.dataset_offset
+        source, skip = sent.source, sent.dataset_offset
         if isinstance(source, FileRange):
             return (*head, source.fd, source.offset + skip, source.length - skip)
         return (*head, source, skip, len(source) - skip)
