@@ -144,6 +144,14 @@ class Archive:
         """Figures of this node, without patient data."""
         return await self._blocking(status_of, self._house)
 
+    def trouble(self) -> str:
+        """Why nothing can be stored now, as one sentence; empty when it can."""
+        return self._house.intake.trouble()
+
+    def failure(self) -> str:
+        """Why this process will never acknowledge anything again: close the archive, open it anew. Empty: it will."""
+        return self._house.intake.log.failure()
+
     async def _blocking(self, work: Callable[..., T], *arguments: object) -> T:
         if self._house.is_closed:
             raise Unavailable("the archive is closed")

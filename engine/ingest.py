@@ -98,6 +98,7 @@ class Ingest:
         """Block until queries would see ``lsn``. Raises Unavailable at the deadline."""
         if self._folded_lsn >= lsn:
             return
+        self._intake.log.hurry()
         with self._changed:
             self._changed.wait_for(lambda: self._folded_lsn >= lsn or self._failure is not None, timeout_seconds)
             if self._folded_lsn < lsn:

@@ -28,7 +28,9 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     ring_entries_max: int = 32_768
     # How long a response is held back while the intake is full, before A700: below the time-outs that peers use (30 s).
     intake_wait_ms_max: int = 20_000
-    # Kept free below the backlog, so that delete and collection can still write when all else is refused.
+    # Stores stop while less than the backlog and this share of the disk is free: what is acknowledged must find room.
+    free_percent_min: float = 5.0
+    # Held ahead, and lent to those who make room: delete and collection can still write when all else is refused.
     reserve_bytes: int = 256 * MIB
 
     # Files written and held open until the checkpoint syncs them on the very descriptor that wrote them.
@@ -53,6 +55,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     # Records described and folded at a time: large enough to share the index's cost, small enough that the oldest of
     # them is found within tens of milliseconds.
     drain_batch_count_max: int = 256
+    # How long the drain waits for more records while nobody asks for them: waking for each costs more than it saves.
+    drain_linger_ms_max: int = 5
     # Folded records that may wait for the spill; above, the drain waits, and the intake fills (back-pressure).
     spill_backlog_count_max: int = 4096
     # Objects and journal records written in one step: large enough to share the journal's syncs.

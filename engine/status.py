@@ -24,6 +24,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     unspilled_bytes: int
     unspilled_count: int
     failure: str
+    trouble: str
     intake: dict[str, int]
 
 
@@ -49,5 +50,6 @@ def status_of(house: House) -> Status:
         unspilled_bytes=unspilled_bytes,
         unspilled_count=unspilled_count,
         failure=log.failure(),
+        trouble=house.intake.trouble(),
         intake=log.statistics(),
     )

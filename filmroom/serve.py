@@ -26,6 +26,7 @@ SHUTDOWN_SECONDS_MAX = 30.0
 SWITCH_SECONDS = 0.0005
 # What an instance makes dies by its count, not in cycles: the collector's default of 700 took 5-6 % of the drain's CPU.
 COLLECT_AFTER_COUNTS = (50_000, 20, 50)
+FAILURE_LOOK_SECONDS = 1.0
 Address = tuple[str, int]
 Act = Callable[[Node], Awaitable[None]]
 
@@ -89,12 +90,24 @@ async def _serve(node: Node, ready: Act) -> None:
         folder = node_folder(node.settings.store.url)
         if folder is not None:
             await nursery.start(partial(control.serve, folder, answer(node), shutdown=shutdown))
+        health.trouble = node.archive.trouble
         health.archive_open = True
+        nursery.start_soon(_end_when_failed, node)
         nursery.start_soon(ready, node)
         await shutdown.wait()
         health.stopping = True
         log.info("shutting down")
         nursery.cancel_scope.deadline = trio.current_time() + SHUTDOWN_SECONDS_MAX
+
+
+async def _end_when_failed(node: Node) -> None:
+    """After a failed write or sync nothing is acknowledged any more: leave, so that the next start recovers."""
+    while not node.shutdown.is_set():
+        if failure := node.archive.failure():
+            log.critical("leaving", extra={"reason": failure})
+            node.shutdown.set()
+        with trio.move_on_after(FAILURE_LOOK_SECONDS):
+            await node.shutdown.wait()
 
 
 @asynccontextmanager

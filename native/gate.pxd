@@ -1,4 +1,4 @@
-"""A mutex with one condition on the monotonic clock, for code without the GIL; and the few system calls around it."""
+"""A mutex with conditions on the monotonic clock, for code without the GIL; and the few system calls around it."""
 
 from libc.stdint cimport int64_t, uint64_t
 
@@ -13,7 +13,8 @@ cdef extern from *:
     #include <fcntl.h>
     #include <sys/mman.h>
     #include <stdlib.h>
-    typedef struct { pthread_mutex_t mutex; pthread_cond_t changed; } fr_gate;
+    #define FR_CONDITIONS 7
+    typedef struct { pthread_mutex_t mutex; pthread_cond_t conditions[FR_CONDITIONS]; } fr_gate;
     static inline fr_gate *fr_gate_make(void) {
         fr_gate *g = (fr_gate *)malloc(sizeof(fr_gate));
         pthread_condattr_t attributes;
@@ -21,7 +22,7 @@ cdef extern from *:
         pthread_mutex_init(&g->mutex, NULL);
         pthread_condattr_init(&attributes);
         pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-        pthread_cond_init(&g->changed, &attributes);
+        for (int i = 0; i < FR_CONDITIONS; i++) pthread_cond_init(&g->conditions[i], &attributes);
         pthread_condattr_destroy(&attributes);
         return g;
     }
@@ -31,9 +32,10 @@ cdef extern from *:
     static inline uint64_t fr_now_us(void) {
         struct timespec t; clock_gettime(CLOCK_REALTIME, &t); return (uint64_t)t.tv_sec * 1000000u + t.tv_nsec / 1000;
     }
-    static inline void fr_gate_wait(fr_gate *g, int64_t until_ns) {
+    static inline void fr_gate_wait(void *gate, int which, int64_t until_ns) {
+        fr_gate *g = (fr_gate *)gate;
         struct timespec t; t.tv_sec = until_ns / 1000000000; t.tv_nsec = until_ns % 1000000000;
-        pthread_cond_timedwait(&g->changed, &g->mutex, &t);
+        pthread_cond_timedwait(&g->conditions[which], &g->mutex, &t);
     }
     static inline int fr_pwrite_all(int fd, const void *data, size_t length, off_t at) {
         const char *p = (const char *)data;
@@ -61,23 +63,24 @@ cdef extern from *:
     }
     #define fr_lock(g) pthread_mutex_lock(&((fr_gate *)(g))->mutex)
     #define fr_unlock(g) pthread_mutex_unlock(&((fr_gate *)(g))->mutex)
-    #define fr_wake(g) pthread_cond_broadcast(&((fr_gate *)(g))->changed)
+    #define fr_wake(g, which) pthread_cond_broadcast(&((fr_gate *)(g))->conditions[which])
+    #define fr_wake_one(g, which) pthread_cond_signal(&((fr_gate *)(g))->conditions[which])
     static inline void fr_gate_free(void *g) {
         if (!g) return;
+        for (int i = 0; i < FR_CONDITIONS; i++) pthread_cond_destroy(&((fr_gate *)g)->conditions[i]);
         pthread_mutex_destroy(&((fr_gate *)g)->mutex);
-        pthread_cond_destroy(&((fr_gate *)g)->changed);
         free(g);
     }
     #endif
     """
-    ctypedef struct fr_gate:
-        pass
-    fr_gate* gate_make "fr_gate_make"() noexcept nogil
+    enum: CONDITIONS "FR_CONDITIONS"
+    void* gate_make "fr_gate_make"() noexcept nogil
     void gate_free "fr_gate_free"(void* gate) noexcept nogil
-    void gate_wait "fr_gate_wait"(fr_gate* gate, int64_t until_ns) noexcept nogil
+    void gate_wait "fr_gate_wait"(void* gate, int which, int64_t until_ns) noexcept nogil
     void lock "fr_lock"(void* gate) noexcept nogil
     void unlock "fr_unlock"(void* gate) noexcept nogil
-    void wake "fr_wake"(void* gate) noexcept nogil
+    void wake "fr_wake"(void* gate, int which) noexcept nogil
+    void wake_one "fr_wake_one"(void* gate, int which) noexcept nogil
     int64_t monotonic_ns "fr_monotonic_ns"() noexcept nogil
     uint64_t now_us "fr_now_us"() noexcept nogil
     int pwrite_all "fr_pwrite_all"(int fd, const void* data, size_t length, int64_t at) noexcept nogil

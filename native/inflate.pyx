@@ -4,7 +4,7 @@ from libc.stdint cimport uint8_t, uint64_t
 from libc.stdlib cimport free, realloc
 from libc.string cimport memset
 
-from native.gate cimport fr_gate, gate_make, gate_wait, lock, monotonic_ns, unlock, wake
+from native.gate cimport gate_make, gate_wait, lock, monotonic_ns, unlock, wake
 from native.walker cimport INFLATE_CEILING, INFLATE_FAILED, NO_MEMORY, SOUND
 
 cdef extern from "zlib.h" nogil:
@@ -47,10 +47,10 @@ cdef void reserve(size_t count) noexcept nogil:
     ticket = tickets
     tickets += 1
     while ticket != serving or reserved_bytes + count > INFLATED_BYTES_MAX_C:
-        gate_wait(<fr_gate*>gate, monotonic_ns() + WAKE_NS)
+        gate_wait(gate, 0, monotonic_ns() + WAKE_NS)
     serving += 1
     reserved_bytes += count
-    wake(gate)
+    wake(gate, 0)
     unlock(gate)
 
 
@@ -58,7 +58,7 @@ cdef void give_back(size_t count) noexcept nogil:
     global reserved_bytes
     lock(gate)
     reserved_bytes -= count
-    wake(gate)
+    wake(gate, 0)
     unlock(gate)
 
 

@@ -1,6 +1,6 @@
 """See lane.pxd."""
 
-from libc.stdint cimport uint8_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint64_t  # no-cython-lint
 from libc.stdio cimport snprintf
 from libc.string cimport memcpy
 
@@ -19,7 +19,7 @@ from native.gate cimport (
     unlinkat,
     write_all,
 )
-from native.ledger cimport ACCEPTED, FAILED, TOO_LARGE, Outcome
+from native.ledger cimport ACCEPTED, FAILED, FULL, TOO_LARGE, Outcome, ledger_await_room, ledger_charge
 from native.record cimport CONTEXT_BYTES_MAX, RECORD_HEAD_BYTES
 from native.segment cimport Log
 from native.xxh cimport (
@@ -68,6 +68,10 @@ cdef class Lane:
         return self.log.wait_for(lsn)
 
     cdef Outcome spool_begin(self, Spool* spool) noexcept nogil:
+        """Waits for room as an append does; once begun, an object may be larger than what is left of it."""
+        cdef Outcome outcome = ledger_await_room(&self.log.ledger)
+        if outcome != ACCEPTED:
+            return outcome
         self.spool_serial += 1
         snprintf(spool.name, sizeof(spool.name), b"%s-%llu", self.prefix_data, <unsigned long long>self.spool_serial)
         spool.length = 0
@@ -83,8 +87,11 @@ cdef class Lane:
     cdef Outcome spool_write(self, Spool* spool, const uint8_t* data, uint64_t length) noexcept nogil:
         if length > self.object_bytes_max - spool.length:
             return TOO_LARGE
+        if self.log.ledger.refusing:
+            return FULL
         if write_all(spool.fd, data, length):
             return FAILED
+        ledger_charge(&self.log.ledger, length)
         XXH3_128bits_update(<XXH3_state_t*>spool.hash128, data, length)
         spool.length += length
         return ACCEPTED
@@ -129,7 +136,8 @@ cdef class Lane:
             raise ValueError("larger than an object may be")
         if total <= self.gather_bytes_max:
             return self.log.append_parts(self.context, INSTANCE, views)
-        outcome = self.spool_begin(&spool)
+        with nogil:
+            outcome = self.spool_begin(&spool)
         for part in views:
             if outcome == ACCEPTED and part.shape[0]:
                 with nogil:
@@ -139,6 +147,8 @@ cdef class Lane:
         if outcome == ACCEPTED:
             with nogil:
                 outcome = self.spool_finish(&spool, &lsn)
+        if outcome == FULL:
+            raise TimeoutError("the intake is full")
         if outcome != ACCEPTED:
             raise OSError(28, "the spool could not be written")
         return lsn

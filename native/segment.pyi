@@ -19,8 +19,14 @@ KIND_NOTE: Final[int]  # payload is the engine's own msgpack (from issue B on: d
 class Log:
     """One node's intake. Thread-safe."""
 
-    def __init__(self, *, first_lsn: int, stamp_floor: int, ring_capacity: int, wait_ms_max: int, external_ack: bool) -> None:
-        """external_ack: True for ack=object; then `acknowledge(lsn)` releases waiters instead of the group sync."""
+    def __init__(
+        self, *, first_lsn: int, stamp_floor: int, ring_capacity: int, wait_ms_max: int, external_ack: bool,
+        backlog_bytes_max: int = 0
+    ) -> None:
+        """external_ack: True for ack=object; then `acknowledge(lsn)` releases waiters instead of the group sync.
+
+        wait_ms_max: how long an append waits for room, and its sync for the disk. backlog_bytes_max: payloads and spool files
+        that may stand between their append and their checkpoint (0: the segments are the limit)."""
     def add_segment(self, fd: int, number: int, generation: int, capacity_bytes: int) -> None:
         """A zero-filled, synced file to append to next. The log does not own fd."""
     def append_parts(self, context: bytes, kind: int, parts: Sequence[Buffer], key: bytes | None = None) -> int:
@@ -32,8 +38,19 @@ class Log:
         """Close the segment that is appended to, so that it can be given back although it is not full."""
     def wait(self, lsn: int) -> None:
         """Blocks without the GIL until acknowledged. Raises TimeoutError (full), ConnectionAbortedError (stopped), OSError (failed)."""
-    def drain(self, count_max: int, timeout_ms: int) -> list[Entry]:
-        """Next records in LSN order whose write is complete (synced or not); waits for the first. One consumer."""
+    def drain(self, count_max: int, timeout_ms: int, linger_ms: int = 0) -> list[Entry]:
+        """Next records in LSN order whose write is complete (synced or not); waits for the first, then up to linger_ms for
+        count_max of them, unless somebody is in a hurry. One consumer."""
+    def hurry(self) -> None:
+        """Somebody waits for what is written to be drained: the drain does not linger."""
+    def await_need(self, timeout_ms: int) -> None:
+        """Blocks until no empty segment is left, or for a while."""
+    def charge(self, bytes_more: int) -> None:
+        """More (or less) backlog than the payloads that were appended."""
+    def refuse(self, refusing: bool) -> None:
+        """The disk is nearly full: appends raise TimeoutError at once."""
+    def suspect(self) -> bool:
+        """A sync runs for longer than anybody waits for it. Appends are refused until it ends."""
     def acknowledge(self, lsn: int) -> None: ...
     def retired(self) -> list[tuple[int, int]]:
         """Segments that are full and closed to appends: (number, highest LSN in it)."""
@@ -45,4 +62,4 @@ class Log:
     def failure(self) -> str: ...
     def stop(self) -> None: ...
     def statistics(self) -> dict[str, int]:
-        """appends, bytes, syncs, sync_ns, segments_free, waiting."""
+        """appends, bytes, syncs, sync_ns, segments_free, waiting, backlog_bytes."""

@@ -18,17 +18,22 @@ from native.ledger cimport (
     Place,
     ledger_acknowledge,
     ledger_add_file,
+    ledger_await_need,
     ledger_await_written,
     ledger_begin,
+    ledger_charge,
     ledger_drained,
     ledger_end,
     ledger_fail,
     ledger_files,
+    ledger_hurry,
     ledger_mark_written,
+    ledger_refuse,
     ledger_remove_file,
     ledger_reserve,
     ledger_rotate,
     ledger_stop,
+    ledger_suspect,
     ledger_sync,
     ledger_wait,
 )
@@ -37,18 +42,24 @@ from native.xxh cimport xxh128
 
 from native.scan import Entry, Scan, scan  # no-cython-lint
 
+cdef enum:
+    KIND_OF_SPOOLED = 2
+
 KIND_INSTANCE = 1
-KIND_SPOOLED = 2
+KIND_SPOOLED = KIND_OF_SPOOLED
 KIND_NOTE = 3
 
 
 cdef class Log:
     def __cinit__(
-        self, *, int64_t first_lsn, int64_t stamp_floor, int64_t ring_capacity, int wait_ms_max, bint external_ack
+        self, *, int64_t first_lsn, int64_t stamp_floor, int64_t ring_capacity, int wait_ms_max, bint external_ack,
+        int64_t backlog_bytes_max=0
     ):
         if not ledger_begin(&self.ledger, first_lsn, stamp_floor, ring_capacity):
             raise MemoryError
         self.ledger.wait_ms_max, self.ledger.external_ack = wait_ms_max, external_ack
+        if backlog_bytes_max:
+            self.ledger.backlog_bytes_max = backlog_bytes_max
         self._failure = ""
 
     def __dealloc__(self):
@@ -72,6 +83,16 @@ cdef class Log:
         """Close the segment that is appended to, so that it can be given back although it is not full."""
         ledger_rotate(&self.ledger)
 
+    def await_need(self, int timeout_ms):
+        with nogil:
+            ledger_await_need(&self.ledger, timeout_ms)
+
+    def charge(self, int64_t bytes_more):
+        ledger_charge(&self.ledger, bytes_more)
+
+    def refuse(self, bint refusing):
+        ledger_refuse(&self.ledger, refusing)
+
     # -- in ---------------------------------------------------------------------------------------------------------
 
     cdef Outcome append(self, uint16_t kind, uint8_t* record, size_t context_length, uint64_t payload_length,
@@ -81,7 +102,8 @@ cdef class Log:
         cdef uint64_t synced_to = 0
         cdef int fd, error
         cdef uint64_t size = RECORD_HEAD_BYTES + context_length + payload_length
-        cdef Outcome outcome = ledger_reserve(&self.ledger, aligned(size), &place, &fd, &synced_to)
+        cdef bint spooled = kind == KIND_OF_SPOOLED
+        cdef Outcome outcome = ledger_reserve(&self.ledger, aligned(size), spooled, &place, &fd, &synced_to)
         if outcome != ACCEPTED:
             return outcome
         seal_record(
@@ -151,16 +173,19 @@ cdef class Log:
 
     # -- out --------------------------------------------------------------------------------------------------------
 
-    def drain(self, int count_max, int timeout_ms):
+    def drain(self, int count_max, int timeout_ms, int linger_ms=0):
         cdef uint64_t first, last, lsn
         with nogil:
-            ledger_await_written(&self.ledger, timeout_ms, &first, &last)
+            ledger_await_written(&self.ledger, timeout_ms, linger_ms, count_max, &first, &last)
         if last >= first + <uint64_t>count_max:
             last = first + count_max - 1
         found = [entry_of(&self.ledger.ring[lsn % self.ledger.ring_capacity]) for lsn in range(first, last + 1)]
         if last >= first:
             ledger_drained(&self.ledger, last)
         return found
+
+    def hurry(self):
+        ledger_hurry(&self.ledger)
 
     def acknowledged_lsn(self):
         return self.ledger.acknowledged_lsn
@@ -179,6 +204,9 @@ cdef class Log:
             return "a write or sync of the intake failed"
         return self._failure
 
+    def suspect(self):
+        return ledger_suspect(&self.ledger)
+
     def stop(self):
         ledger_stop(&self.ledger)
 
@@ -192,6 +220,7 @@ cdef class Log:
             "sync_ns": self.ledger.sync_ns,
             "segments_free": sum([not files[i].closed and i != current for i in range(count)]),
             "waiting": self.ledger.waiting,
+            "backlog_bytes": self.ledger.backlog_bytes,
         }
 
 
@@ -206,7 +235,7 @@ cdef entry_of(const Place* place):
 
 cdef void raise_for(Log log, Outcome outcome) except *:
     if outcome == FULL:
-        raise TimeoutError("the intake is full")
+        raise TimeoutError("the disk does not answer" if log.suspect() else "the intake is full")
     if outcome == STOPPED:
         raise ConnectionAbortedError("the archive is closing")
     if outcome == FAILED:

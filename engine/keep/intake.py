@@ -8,7 +8,8 @@ import logging
 import mmap
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import msgspec
 
@@ -28,7 +29,7 @@ from native.segment import KIND_SPOOLED, Entry, Log
 log = logging.getLogger("filmroom.intake")
 
 CHECKPOINT = "checkpoint"
-PREPARE_WAIT_SECONDS = 0.05
+LOOK_MS = 250  # between two looks at the free space
 # Mapped pages of segments count as our memory until they are let go.
 MAPPED_BYTES_MAX = 8 << 20
 
@@ -61,6 +62,7 @@ class Intake:
         self._entries = {entry.lsn: entry for entry in found.entries}
         self._spooled: dict[int, tuple[Spooled, int, mmap.mmap]] = {}
         self._pinned_spools: dict[int, int] = {}
+        self._refusing = False
         self._forget_lost_spools()
         last = max(found.last_seen, lsn_floor)
         self._note_void(found.entries[-1].lsn if found.entries else self._checkpoint.lsn, last + 1)
@@ -72,12 +74,15 @@ class Intake:
             ring_capacity=limits.ring_entries_max,
             wait_ms_max=limits.intake_wait_ms_max,
             external_ack=settings.ack == "object",
+            backlog_bytes_max=settings.intake_bytes_max,
         )
+        self.log.charge(sum(map(self._size, found.entries)))
         self._first_lsn = last + 1
         self._bytes_since = 0
         self._bytes_mapped = 0
         self._closing = threading.Event()
         self._give_segments(self._segments.idle(self._checkpoint.lsn) or [self._segments.make()])
+        self.watch_space()
         self._preparer = threading.Thread(target=self._prepare, name="filmroom-intake", daemon=True)
         self._preparer.start()
 
@@ -121,7 +126,7 @@ class Intake:
 
     def drain(self, count_max: int, timeout_ms: int) -> list[Entry]:
         """The next written records in LSN order; their bytes stay readable until the checkpoint that covers them."""
-        entries = self.log.drain(count_max, timeout_ms)
+        entries = self.log.drain(count_max, timeout_ms, self._limits.drain_linger_ms_max)
         with self._lock:
             self._entries.update((entry.lsn, entry) for entry in entries)
         return entries
@@ -167,9 +172,9 @@ class Intake:
         """Objects and journal of every record up to ``lsn`` are written."""
         with self._lock:
             for one in range(self._spilled_lsn + 1, lsn + 1):
-                entry = self._entries.get(one)
-                self._bytes_since += entry.payload_length if entry else 0
-                self._bytes_mapped += entry.payload_length if entry else 0
+                size = self._size(self._entries[one]) if one in self._entries else 0
+                self._bytes_since += size
+                self._bytes_mapped += size
             self._spilled_lsn = max(self._spilled_lsn, lsn)
             if self._bytes_mapped >= MAPPED_BYTES_MAX:
                 self._segments.let_go()
@@ -205,8 +210,10 @@ class Intake:
                 self.log.remove_segment(number)
             self._hand_over(numbers)
             self._bytes_since = 0
-            for one in [one for one in self._entries if one <= lsn]:
-                self._forget(self._entries.pop(one))
+            gone = [self._entries.pop(one) for one in [one for one in self._entries if one <= lsn]]
+            self.log.charge(-sum(map(self._size, gone)))
+            for entry in gone:
+                self._forget(entry)
 
     def set_aside(self, entry: Entry) -> None:
         """Keep the bytes of a record that cannot be described where a human finds them (``node/aside``)."""
@@ -216,7 +223,37 @@ class Intake:
         """Bytes and count of what a loss of this disk would take with it."""
         with self._lock:
             waiting = [entry for lsn, entry in self._entries.items() if lsn > self._spilled_lsn]
-            return sum(entry.payload_length for entry in waiting), len(waiting)
+            return sum(map(self._size, waiting)), len(waiting)
+
+    def trouble(self) -> str:
+        """Why nothing can be stored; empty when it can. A full intake is none: it waits, then says so."""
+        if self.log.failure():
+            return "the intake failed: restart the node"
+        if self.log.suspect():
+            return "the disk of the intake does not answer"
+        return "the disk is nearly full" if self._refusing else ""
+
+    def watch_space(self) -> None:
+        """Refuse stores while what is free is needed for what is acknowledged; the intake does so by itself, too."""
+        space = self._node.space()
+        if space is None:
+            return
+        total, free = space
+        wanted = self.log.statistics()["backlog_bytes"] + total * self._limits.free_percent_min / 100
+        with self._lock:
+            if (free < wanted) != self._refusing:
+                self._refusing = free < wanted
+                self.log.refuse(self._refusing)
+                what = "stores are refused" if self._refusing else "stores are taken again"
+                log.warning(what, extra={"free_bytes": free, "wanted_bytes": round(wanted)})
+            if free > wanted + 2 * self._limits.reserve_bytes:
+                self._node.make_reserve(self._limits.reserve_bytes)
+
+    @contextmanager
+    def lend_reserve(self) -> Iterator[None]:
+        """Room for work that makes more of it (delete, collection) on a full disk. The reserve comes back later."""
+        self._node.release_reserve()
+        yield
 
     def close(self) -> None:
         """Stop taking anything. Call ``checkpoint`` before, or the next start recovers."""
@@ -264,9 +301,14 @@ class Intake:
             self._segments.hand_to(self.log, number)
 
     def _prepare(self) -> None:
-        """Make a segment ahead of need, so that nobody waits for zeros to be written."""
-        while not self._closing.wait(PREPARE_WAIT_SECONDS):
-            if self.log.statistics()["segments_free"] or not self._segments.may_grow() or not self._has_room():
+        """Make a segment ahead of need, so that nobody waits for zeros to be written; and watch the disk."""
+        while not self._closing.is_set():
+            self.log.await_need(LOOK_MS)
+            self.watch_space()
+            if self.log.statistics()["segments_free"]:
+                continue
+            if self._refusing or not self._segments.may_grow():
+                self._closing.wait(LOOK_MS / 1000)
                 continue
             try:
                 number = self._segments.make()
@@ -279,9 +321,12 @@ class Intake:
                 self.log.fail(str(error))
                 return
 
-    def _has_room(self) -> bool:
-        free = self._node.free_bytes()
-        return free is None or free > self.unspilled()[0] + self._limits.segment_bytes * 2
+    def _size(self, entry: Entry) -> int:
+        """Bytes that the instance of a record takes in the intake, a spool file included."""
+        if entry.kind != KIND_SPOOLED:
+            return entry.payload_length
+        with self._lock:
+            return entry.payload_length + self._spool(entry)[0].length
 
     def _spool(self, entry: Entry) -> tuple[Spooled, int, mmap.mmap]:
         if entry.lsn not in self._spooled:

@@ -17,6 +17,7 @@ from engine.keep.posix import DIRECTORY_MODE, fsync_directory
 
 ZEROS_BYTES = 1 << 20
 NEW = ".new"  # what is not yet in place
+RESERVE = "reserve"
 PASSING = (errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 
 
@@ -57,8 +58,14 @@ class NodeDirectory(Protocol):
         """Where the settled index of this node stands; None = in memory."""
 
     def control_path(self) -> Path | None: ...
-    def free_bytes(self) -> int | None:
-        """Bytes that may still be written; None where that has no meaning."""
+    def space(self) -> tuple[int, int] | None:
+        """Bytes of the file system, and those that may still be written; None where that has no meaning."""
+
+    def make_reserve(self, length: int) -> None:
+        """Hold so many bytes of the disk, if they are not held; quietly less when they are not there."""
+
+    def release_reserve(self) -> None:
+        """Let others write where the reserve was."""
 
     def close(self) -> None: ...
 
@@ -75,6 +82,7 @@ class DiskNode:
     def __init__(self, path: Path) -> None:
         self._path = path.absolute()
         self._lock_fd = -1
+        self._reserved = 0
         try:
             for name in ("spool", "intake", "aside", "commitment"):
                 (self._path / name).mkdir(DIRECTORY_MODE, parents=True, exist_ok=True)
@@ -167,9 +175,26 @@ class DiskNode:
     def control_path(self) -> Path | None:
         return self._path / "control.sock"
 
-    def free_bytes(self) -> int | None:
+    def space(self) -> tuple[int, int] | None:
         found = os.statvfs(self._path)
-        return found.f_bavail * found.f_frsize
+        return found.f_blocks * found.f_frsize, found.f_bavail * found.f_frsize
+
+    def make_reserve(self, length: int) -> None:
+        if self._reserved == length:
+            return
+        fd = os.open(self._path / RESERVE, os.O_WRONLY | os.O_CREAT, 0o600)
+        try:
+            os.posix_fallocate(fd, 0, length)
+            os.ftruncate(fd, length)
+            self._reserved = length
+        except OSError:
+            os.ftruncate(fd, 0)
+        finally:
+            os.close(fd)
+
+    def release_reserve(self) -> None:
+        self._reserved = 0
+        (self._path / RESERVE).unlink(missing_ok=True)
 
     def close(self) -> None:
         for fd in (self.spool_fd, self._lock_fd):
@@ -230,8 +255,14 @@ class MemoryNode:
     def control_path(self) -> Path | None:
         return None
 
-    def free_bytes(self) -> int | None:
+    def space(self) -> tuple[int, int] | None:
         return None
+
+    def make_reserve(self, length: int) -> None:
+        """There is no disk."""
+
+    def release_reserve(self) -> None:
+        """There is no disk."""
 
     def close(self) -> None:
         os.close(self.spool_fd)

@@ -10,7 +10,13 @@ from native.segment import Entry
 
 
 class Recovered(msgspec.Struct, frozen=True):
-    """``entries``: acknowledged and not durable elsewhere, in LSN order. No LSN up to ``last_seen`` is given again."""
+    """``entries``: acknowledged and not durable elsewhere, in LSN order. No LSN up to ``last_seen`` is given again.
+
+    A record that power loss tore leaves no trace, so its LSN *is* given again, to another instance. That is safe by one
+    rule, kept in ``Spill.run`` and ``Settler``: what is derived from a record (object, journal, settled index) becomes
+    durable only after the record itself was synced. So no torn LSN was ever journalled; the journal's highest LSN is a
+    floor beside this one (``lsn_floor``) for a node directory that was lost.
+    """
 
     entries: list[Entry]
     last_seen: int

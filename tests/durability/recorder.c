@@ -28,7 +28,7 @@ enum call { OPEN, WRITE, PWRITE, WRITEV, PWRITEV, FALLOCATE, FTRUNCATE, FDATASYN
             MKDIR, RMDIR, COPY_FILE_RANGE, SENDFILE, SYMLINK, MARK, CALLS };
 enum change { NOTHING, CREATE, DATA, ZEROS, TRUNCATE, ALLOCATE, LINKED, RENAMED, UNLINKED, MADE, REMOVED, SYNC_BEGIN,
               SYNC_END, MARKED, UNKNOWN };
-enum when { NEVER, KILL_BEFORE, KILL_AFTER, KILL_HALFWAY, FAIL, SHORT };
+enum when { NEVER, KILL_BEFORE, KILL_AFTER, KILL_HALFWAY, FAIL, SHORT, HANG };
 
 struct line {
     uint32_t magic;
@@ -319,8 +319,8 @@ static int synced(int call, int fd, long number) {
     emit(SYNC_BEGIN, call, 0, 0, 0, inode, 0, 0, 0, 0, 0);
     if (when != FAIL) {
         inside = 0; pthread_mutex_unlock(&lock);
-        done = (int)syscall(number, fd);
-        error = errno;
+        while (when == HANG && *(volatile int *)&fault.when == HANG) usleep(1000);
+        if (when != HANG || !error) { done = (int)syscall(number, fd); error = errno; }
         pthread_mutex_lock(&lock); inside = 1;
     }
     emit(SYNC_END, call, done ? error : 0, 0, 0, inode, 0, 0, 0, 0, 0);

@@ -70,7 +70,10 @@ class Change(IntEnum):
 
 
 class When(IntEnum):
-    """What happens to the chosen call. ``halfway``: half of the bytes are written, then the process is killed."""
+    """What happens to the chosen call. ``halfway``: half of the bytes are written, then the process is killed.
+
+    ``hang``, of a sync: until it is aimed at something else; then it fails with ``error`` if there is one.
+    """
 
     never = 0
     kill_before = 1
@@ -78,6 +81,7 @@ class When(IntEnum):
     kill_halfway = 3
     fail = 4
     short = 5
+    hang = 6
 
 
 class Fault(msgspec.Struct, frozen=True):

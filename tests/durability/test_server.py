@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from filmroom.exits import Exit
 from tests.durability import trials
 from tests.durability.facts import examine
 from tests.durability.files import Send
@@ -43,3 +44,16 @@ def test_a_server_with_a_full_disk_ends_in_time_and_loses_nothing(tmp_path: Path
         assert set(statuses.items()) == {(index, 0) for index in range(len(sends))}
         assert server.stop(END_SECONDS_MAX) == 0, server.errors
     assert examine(store, sends, statuses, thorough=False) == []
+
+
+def test_a_server_whose_intake_fails_leaves_and_the_next_start_has_all_that_was_answered(tmp_path: Path) -> None:
+    store, sends = tmp_path / "store", sends_of(2, 60)
+    broken = Fault(call=Call.pwrite, when=When.fail, error=errno.EIO, first=30, last=1 << 30)
+    statuses: dict[int, int] = {}
+    with Server(store, log=tmp_path / "log", fault=broken) as server:
+        send_lean(server.dicom, list(enumerate(sends)), statuses.__setitem__)
+        assert server.process.wait(END_SECONDS_MAX) == Exit.UNREACHABLE
+    told = {index for index, status in statuses.items() if status == 0}
+    assert 0 < len(told) < len(sends)
+    assert b"nothing more is acknowledged" in server.errors or b"intake failed" in server.errors, server.errors
+    assert examine(store, sends, told, thorough=False) == []

@@ -225,7 +225,7 @@ from pathlib import Path
 sys.path.insert(0, sys.argv[3])
 from tests.engine.keep.test_intake import ORIGIN, open_intake, spill_all
 from engine.keep.node_directory import DiskNode
-intake = open_intake(DiskNode(Path(sys.argv[1])), segments=4)
+intake = open_intake(DiskNode(Path(sys.argv[1])), segments=64)
 lock = threading.Lock()
 def send(seed):
     chance = random.Random(seed)

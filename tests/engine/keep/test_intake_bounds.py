@@ -1,0 +1,124 @@
+"""The intake's bounds: its backlog with the spool in it, the space that is kept free, the reserve."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from engine.clock import Clock
+from engine.errors import Unavailable
+from engine.keep.intake import Intake
+from engine.keep.node_directory import DiskNode
+from engine.limits import MIB, Limits
+from tests.engine.keep.test_intake import LIMITS, ORIGIN, small_settings, spill_all, spools
+
+LARGE = bytes(MIB)  # above the gather limit: a spool file
+DISK_BYTES = 100 * MIB
+
+
+class SmallDisk(DiskNode):
+    """As large, and as full, as it is told to be."""
+
+    free = DISK_BYTES
+
+    def space(self) -> tuple[int, int]:
+        return DISK_BYTES, self.free
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> SmallDisk:
+    return SmallDisk(tmp_path)
+
+
+@pytest.fixture
+def intake(disk: SmallDisk) -> Iterator[Intake]:
+    opened = open_intake(disk)
+    yield opened
+    opened.close()
+
+
+def open_intake(disk: DiskNode, limits: Limits = LIMITS) -> Intake:
+    return Intake(disk, small_settings(4), Clock(), sync_objects=lambda: None, limits=limits)
+
+
+def test_spool_files_count_into_the_bound_of_the_intake(intake: Intake) -> None:
+    for _ in range(8):
+        intake.wait(intake.store(ORIGIN, [LARGE]))
+    assert intake.unspilled()[0] == 0  # nothing is drained yet
+    for refused in (LARGE, b"small"):
+        with pytest.raises(Unavailable, match="full"):
+            intake.store(ORIGIN, [refused])
+    spill_all(intake)
+    assert intake.log.statistics()["backlog_bytes"] == 0
+    intake.wait(intake.store(ORIGIN, [LARGE]))
+
+
+def test_a_recovered_backlog_counts_as_well(disk: SmallDisk) -> None:
+    first = open_intake(disk)
+    for part in (LARGE, b"small"):
+        first.wait(first.store(ORIGIN, [part]))
+    backlog = first.log.statistics()["backlog_bytes"]
+    first.close()
+    again = open_intake(disk)
+    assert again.log.statistics()["backlog_bytes"] == backlog > MIB
+    again.spilled(again.recovered[-1].lsn)
+    again.checkpoint()
+    assert again.log.statistics()["backlog_bytes"] == 0
+    again.close()
+
+
+def test_a_spool_that_is_given_up_gives_its_bytes_back(intake: Intake, disk: SmallDisk, tmp_path: Path) -> None:
+    lane = intake.lane(ORIGIN)
+    intake.log.refuse(True)
+    with pytest.raises(TimeoutError):
+        lane.keep([LARGE, LARGE])
+    intake.log.refuse(False)
+    with pytest.raises(ValueError, match="larger"):
+        lane.keep([bytes(9 * MIB)])
+    assert intake.log.statistics()["backlog_bytes"] == 0
+    assert spools(tmp_path) == []
+
+
+def test_stores_stop_while_the_backlog_and_five_percent_do_not_fit(intake: Intake, disk: SmallDisk) -> None:
+    intake.wait(intake.store(ORIGIN, [LARGE]))
+    disk.free = DISK_BYTES // 20 + MIB - 1
+    intake.watch_space()
+    assert intake.trouble() == "the disk is nearly full"
+    for refused in (b"small", LARGE):
+        with pytest.raises(Unavailable):
+            intake.store(ORIGIN, [refused])
+    disk.free = DISK_BYTES // 20 + 2 * MIB
+    intake.watch_space()
+    intake.wait(intake.store(ORIGIN, [b"again"]))
+    assert intake.trouble() == ""
+
+
+def test_a_full_disk_at_the_start_refuses_from_the_first_store_on(disk: SmallDisk) -> None:
+    open_intake(disk).close()
+    disk.free = 0
+    intake = open_intake(disk)
+    with pytest.raises(Unavailable):
+        intake.store(ORIGIN, [b"small"])
+    intake.close()
+
+
+def test_the_reserve_is_lent_to_who_makes_room_and_comes_back(disk: SmallDisk, tmp_path: Path) -> None:
+    limits = Limits(segment_bytes=2 * MIB, gather_bytes_max=MIB // 4, object_bytes_max=8 * MIB, reserve_bytes=3 * MIB)
+    intake = open_intake(disk, limits)
+    reserve = tmp_path / "reserve"
+    assert reserve.stat().st_blocks * 512 >= 3 * MIB
+    disk.free = 0
+    with intake.lend_reserve():
+        assert not reserve.exists()
+    intake.watch_space()
+    assert not reserve.exists()
+    disk.free = DISK_BYTES
+    intake.watch_space()
+    assert reserve.stat().st_blocks * 512 >= 3 * MIB
+    intake.close()
+
+
+def test_a_reserve_for_which_there_is_no_room_takes_none(tmp_path: Path) -> None:
+    node = DiskNode(tmp_path)
+    node.make_reserve(1 << 50)
+    assert (tmp_path / "reserve").stat().st_blocks == 0
