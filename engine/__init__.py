@@ -11,6 +11,7 @@ from engine.fetch import Fetched, Window, checked_pieces
 from engine.house import House
 from engine.model import (
     Change,
+    Decided,
     FileRange,
     Found,
     Instance,
@@ -20,6 +21,7 @@ from engine.model import (
     Origin,
     Query,
     Stored,
+    Version,
 )
 from engine.query import path_of, query_of, values_of
 from engine.settings import StoreSettings
@@ -31,6 +33,7 @@ __all__ = [
     "Change",
     "Conflict",
     "Corrupt",
+    "Decided",
     "Fenced",
     "Fetched",
     "FileRange",
@@ -49,6 +52,7 @@ __all__ = [
     "StoreSettings",
     "Stored",
     "Unavailable",
+    "Version",
     "Window",
     "checked_pieces",
     "open",

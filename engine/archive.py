@@ -3,11 +3,12 @@
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import msgspec
 import trio
 
+from engine import removal
 from engine.commitment import Commitments
 from engine.errors import Corrupt, Unavailable
 from engine.fetch import Fetch, Window, read_checked
@@ -15,7 +16,7 @@ from engine.find import find
 from engine.house import House
 from engine.keep.verify import Finding, verify
 from engine.limits import LIMITS
-from engine.model import Change, Found, Instance, Level, Origin, Query, Stored
+from engine.model import Change, Decided, Found, Instance, Level, Origin, Query, Stored, Version
 from engine.query import query_of
 from engine.read_ahead import ReadAhead
 from engine.status import Status, status_of
@@ -123,6 +124,39 @@ class Archive:
             for change in page:
                 yield change
             after = page[-1].cursor
+
+    # -- removal ---------------------------------------------------------------------------------------------------
+
+    async def delete(self, level: str | Level = Level.STUDY, *, reason: str = "", **keys: object) -> Decided:
+        """Hide every instance below what ``find`` with these keys would answer; ``restore`` brings them back until
+        ``grace_days`` are over. Raises Invalid without a key, Conflict when ``retention_days`` keeps one of them."""
+        return await self.decide("delete", query_of(Level(level), keys), reason=reason)
+
+    async def restore(self, level: str | Level = Level.STUDY, *, reason: str = "", **keys: object) -> Decided:
+        """Bring back what was deleted and matches. Raises Invalid without a key."""
+        return await self.decide("restore", query_of(Level(level), keys), reason=reason)
+
+    async def decide(
+        self, kind: Literal["delete", "restore"], query: Query, *, reason: str = "", origin: Origin = LIBRARY
+    ) -> Decided:
+        """Delete or restore what a query names; acknowledged, and seen by the next query, when this returns."""
+        work = removal.delete if kind == "delete" else removal.restore
+        return await self._blocking(work, self._house, query, reason, origin)
+
+    async def versions(self, study_uid: str, series_uid: str, sop_instance_uid: str) -> list[Version]:
+        """Every version kept under this UID, the current one first. Raises Missing."""
+        return await self._blocking(removal.versions, self._house, (study_uid, series_uid, sop_instance_uid))
+
+    async def promote(
+        self, study_uid: str, series_uid: str, sop_instance_uid: str, key: str, *, reason: str = ""
+    ) -> Decided:
+        """Make the version with this object key the current one. Raises Missing."""
+        wanted = (study_uid, series_uid, sop_instance_uid)
+        return await self._blocking(removal.promote, self._house, wanted, key, reason, LIBRARY)
+
+    async def collect(self) -> int:
+        """Remove the bytes of what was deleted longer ago than ``grace_days``; the number of objects removed."""
+        return await self._blocking(removal.collect, self._house)
 
     # -- care ------------------------------------------------------------------------------------------------------
 

@@ -3,7 +3,7 @@
 import msgspec
 
 from engine.keep.content_digest import prove
-from engine.model import Origin, StoreRecord
+from engine.model import ActRecord, Note, Origin, StoreRecord
 from native import dataset
 from native.segment import Entry
 
@@ -32,5 +32,20 @@ def describe(entry: Entry, file: memoryview, context: bytes, writer: str) -> Sto
         frames=found.frames,
         blake3_root=proof.root,
         blake3_chunks=proof.chunks,
+        origin=msgspec.msgpack.decode(context, type=Origin),
+    )
+
+
+def describe_note(entry: Entry, payload: memoryview, context: bytes, writer: str) -> ActRecord:
+    """The record of one decision: what was noted, with the writer, LSN and stamp that the intake gave it."""
+    note = msgspec.msgpack.decode(payload, type=Note)
+    return ActRecord(
+        kind=note.kind,
+        writer=writer,
+        lsn=entry.lsn,
+        stamp=entry.stamp,
+        study_uid=note.study_uid,
+        targets=note.targets,
+        reason=note.reason,
         origin=msgspec.msgpack.decode(context, type=Origin),
     )

@@ -122,7 +122,7 @@ class House:
         """Fold what the journal holds behind the index's cursor."""
         count = 0
         for position, batch in self.journal.read(index.cursor):
-            index.fold([record for record in batch.records if isinstance(record, StoreRecord)])
+            index.fold(batch.records, placed=True)
             index.note_position(position)
             count += len(batch.records)
             if index.due():

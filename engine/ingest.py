@@ -11,16 +11,16 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
 
 from engine.clock import Clock
-from engine.describe import describe
+from engine.describe import describe, describe_note
 from engine.errors import FilmroomError, Unavailable
 from engine.index import FoldOutcome, Index
 from engine.keep.intake import Intake
 from engine.limits import LIMITS
-from engine.model import StoreRecord
+from engine.model import Record, StoreRecord
 from engine.settling import Settler
 from engine.spill import Job, Spill
 from native.dataset import Malformed
-from native.segment import Entry
+from native.segment import KIND_NOTE, Entry
 
 log = logging.getLogger("filmroom.ingest")
 
@@ -39,7 +39,7 @@ class Ingest:
         self._changed = threading.Condition()
         self._begun_at_lsn = intake.log.acknowledged_lsn()
         self._folded_lsn = 0 if intake.recovered else self._begun_at_lsn
-        self._outcomes: OrderedDict[int, tuple[StoreRecord, FoldOutcome]] = OrderedDict()
+        self._outcomes: OrderedDict[int, FoldOutcome] = OrderedDict()
         self._queue: deque[Job] = deque()
         self._queued_count = 0  # those that are being spilled, too
         self._drained = False
@@ -105,30 +105,21 @@ class Ingest:
                 raise Unavailable("the index has not caught up with what was stored")
 
     def wait_spilled(self, timeout_seconds: float, lsn: int | None = None) -> None:
-        """Block until nothing drained (up to ``lsn``) waits for its spill. Raises Unavailable at the deadline."""
+        """Block until what was folded before this call (or ``lsn``) is in objects and journal, whatever comes
+        meanwhile. Raises Unavailable at the deadline, or when the spill has ended before."""
         with self._changed:
-            if not self._changed.wait_for(lambda: self._is_spilled(lsn), timeout_seconds):
+            wanted = self._folded_lsn if lsn is None else lsn
+            self._changed.wait_for(lambda: self._is_spilled(wanted) or self._ended(), timeout_seconds)
+            if not self._is_spilled(wanted):
                 raise Unavailable("the spill has not caught up with the intake")
 
-    def _is_spilled(self, lsn: int | None) -> bool:
-        return self._queued_count == 0 or (lsn is not None and self._intake.spilled_lsn >= lsn)
+    def _is_spilled(self, lsn: int) -> bool:
+        return self._queued_count == 0 or self._intake.spilled_lsn >= lsn
 
-    def outcome(self, lsn: int) -> tuple[StoreRecord, FoldOutcome] | None:
+    def outcome(self, lsn: int) -> FoldOutcome | None:
         """What the archive made of a store through the library or an import; kept for a while, given once."""
         with self._changed:
             return self._outcomes.pop(lsn, None)
-
-    def quiesced(self, action: Callable[[], None]) -> None:
-        """Run ``action`` while everything drained is spilled and the drain stands between two batches.
-
-        Raises Unavailable when the spill does not come to that point in time.
-        """
-        with self._changed:
-            if not self._changed.wait_for(
-                lambda: self._queued_count == 0 or self._failure is not None, LIMITS.store_wait_seconds_max
-            ):
-                raise Unavailable("the spill has not caught up with the intake")
-            action()
 
     def _guarded(self, body: Callable[[], None]) -> None:
         try:
@@ -165,12 +156,10 @@ class Ingest:
         described = [(entry, record) for entry in entries if (record := self._described(entry)) is not None]
         with self._changed:
             outcomes = self._index.fold([record for _, record in described])
-            jobs = [
-                Job(entry, record, out, recovered) for (entry, record), out in zip(described, outcomes, strict=True)
-            ]
+            jobs = [Job(entry, outcome, recovered) for (entry, _), outcome in zip(described, outcomes, strict=True)]
             for job in jobs:
-                if job.record.origin.how != "dimse":
-                    self._outcomes[job.entry.lsn] = (job.record, job.outcome)
+                if isinstance(job.outcome.record, StoreRecord) and job.outcome.record.origin.how != "dimse":
+                    self._outcomes[job.entry.lsn] = job.outcome
             while len(self._outcomes) > LIMITS.outcomes_kept_count_max:
                 self._outcomes.popitem(last=False)
             self._folded_lsn = entries[-1].lsn
@@ -186,8 +175,10 @@ class Ingest:
         settles = self._stopping or not self._index.due(LIMITS.settle_backlog_times_max)
         return settles and self._queued_count < LIMITS.spill_backlog_count_max
 
-    def _described(self, entry: Entry) -> StoreRecord | None:
+    def _described(self, entry: Entry) -> Record | None:
         try:
+            if entry.kind == KIND_NOTE:
+                return describe_note(entry, self._intake.payload(entry), self._intake.context(entry), self._writer)
             return describe(entry, self._intake.payload(entry), self._intake.context(entry), self._writer)
         except Malformed as error:
             # The same walk let it in; should they ever differ, the bytes are kept where a human finds them.

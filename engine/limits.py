@@ -92,6 +92,9 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     # Threads for blocking work of all requests together.
     blocking_threads_count_max: int = 32
 
+    # Instances named by one note of the intake: below a megabyte, however long the UIDs are.
+    note_targets_count_max: int = 4096
+
     # Instances folded in memory in one pass when verify compares the index with the journal; more are done in passes.
     verify_instances_max: int = 500_000
 

@@ -26,7 +26,7 @@ class Origin(msgspec.Struct, frozen=True, omit_defaults=True):
     """
 
     tenant: str = DEFAULT_TENANT
-    how: Literal["dimse", "stow", "import", "library"] = "library"
+    how: Literal["dimse", "stow", "import", "library", "command"] = "library"
     calling_ae_title: str = ""
     called_ae_title: str = ""
     peer: str = ""
@@ -83,6 +83,34 @@ class ActRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 Record = StoreRecord | ActRecord
+
+
+class Note(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A decision on its way through the intake, which gives it writer, LSN and stamp: then it is an ``ActRecord``."""
+
+    kind: str
+    study_uid: str
+    targets: tuple[Target, ...]
+    reason: str = ""
+
+
+class Decided(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer to a delete, restore or promote: what it reached. ``lsn`` 0: nothing matched, nothing was recorded."""
+
+    kind: str
+    study_count: int
+    instance_count: int
+    lsn: int = 0
+
+
+class Version(msgspec.Struct, frozen=True, kw_only=True):
+    """One living version of an instance: what was stored under its UID, at what moment (microseconds, UTC)."""
+
+    key: str
+    size_bytes: int
+    transfer_syntax_uid: str
+    stamp: int
+    is_current: bool
 
 
 class Instance(msgspec.Struct, frozen=True, kw_only=True):

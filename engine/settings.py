@@ -36,6 +36,9 @@ class StoreSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     grace_days: Annotated[int, Meta(ge=0, le=36_500, description="Days for which what is deleted can be restored.")] = (
         30
     )
+    retention_days: Annotated[
+        int, Meta(ge=0, le=36_500, description="Days for which an instance cannot be deleted at all; 0: none.")
+    ] = 0
 
     def __post_init__(self) -> None:
         if not self.url:
@@ -44,3 +47,5 @@ class StoreSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
             raise Invalid(f"store.intake_bytes_max must be at least {2 * LIMITS.segment_bytes} (two segments)")
         if not 0 <= self.grace_days <= 36_500:
             raise Invalid("store.grace_days must be between 0 and 36500")
+        if not 0 <= self.retention_days <= 36_500:
+            raise Invalid("store.retention_days must be between 0 and 36500")

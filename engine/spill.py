@@ -9,7 +9,7 @@ from engine.keep.intake import Intake
 from engine.keep.journal import Journal
 from engine.keep.objects import ObjectStore, keep_objects
 from engine.limits import LIMITS
-from engine.model import FileRange, StoreRecord
+from engine.model import FileRange, Record, StoreRecord
 from native.segment import Entry
 
 
@@ -17,7 +17,6 @@ class Job(msgspec.Struct, frozen=True):
     """One folded entry on its way out of the intake."""
 
     entry: Entry
-    record: StoreRecord
     outcome: FoldOutcome
     recovered: bool
 
@@ -67,26 +66,28 @@ class Spill:
         """Everything durable: the last checkpoint of an orderly end."""
         self._intake.checkpoint()
 
-    def _kept(self, jobs: Sequence[Job]) -> list[StoreRecord]:
+    def _kept(self, jobs: Sequence[Job]) -> list[Record]:
         """Put the objects in place, in one step; the records with the names that they got."""
-        names = {job.entry.lsn: job.outcome.key for job in jobs}
-        pins: list[tuple[Job, FileRange]] = []
+        pins: list[tuple[StoreRecord, FileRange]] = []
+        names: dict[int, str] = {}
         try:
             for job in jobs:
-                source = self._intake.pin(job.entry.lsn) if job.outcome.key == job.record.key else None
-                if source is not None:
-                    pins.append((job, source))
+                record = job.outcome.record
+                source = self._intake.pin(record.lsn) if job.outcome.carries else None
+                if source is not None and isinstance(record, StoreRecord):
+                    pins.append((record, source))
             rewrite = any(job.recovered for job in jobs)
-            kept = keep_objects(
-                self._store, self._tenant, [(job.record.key, source) for job, source in pins], rewrite=rewrite
-            )
-            names.update((job.entry.lsn, name) for (job, _), name in zip(pins, kept, strict=True))
+            wanted = [(record.key, source) for record, source in pins]
+            kept = keep_objects(self._store, self._tenant, wanted, rewrite=rewrite)
+            names.update((record.lsn, name) for (record, _), name in zip(pins, kept, strict=True))
         finally:
-            for job, source in pins:
-                self._intake.unpin(job.entry.lsn, source)
-        return [named(job.record, names[job.entry.lsn]) for job in jobs]
+            for record, source in pins:
+                self._intake.unpin(record.lsn, source)
+        return [named(job.outcome.record, names.get(job.entry.lsn)) for job in jobs]
 
 
-def named(record: StoreRecord, key: str) -> StoreRecord:
-    """The record with the object that carries its bytes."""
-    return record if record.key == key else msgspec.structs.replace(record, key=key)
+def named(record: Record, key: str | None) -> Record:
+    """The record with the name that its object got."""
+    if key is None or not isinstance(record, StoreRecord) or record.key == key:
+        return record
+    return msgspec.structs.replace(record, key=key)

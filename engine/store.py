@@ -9,7 +9,6 @@ import msgspec
 
 from engine.errors import Invalid, Unavailable
 from engine.house import House
-from engine.index import FoldOutcome
 from engine.keep.copying import Buffer
 from engine.limits import LIMITS
 from engine.model import Instance, Origin, Stored, StoreRecord
@@ -46,21 +45,20 @@ def settle(house: House, lsn: int) -> Stored:
     house.intake.wait(lsn)
     house.ingest.wait_folded(lsn, LIMITS.find_wait_seconds_max)
     known = house.ingest.outcome(lsn)
-    if known is None:
+    if known is None or known.outcome == "act" or not isinstance(known.record, StoreRecord):
         raise Unavailable("stored, but its outcome is no longer at hand")
-    record, outcome = known
-    return Stored(instance_of(record, outcome), outcome.outcome)
+    return Stored(instance_of(known.record), known.outcome)
 
 
-def instance_of(record: StoreRecord, outcome: FoldOutcome) -> Instance:
-    """The instance that a record stands for, with the key that carries its bytes."""
+def instance_of(record: StoreRecord) -> Instance:
+    """The instance that a record stands for."""
     return Instance(
         study_uid=record.study_uid,
         series_uid=record.series_uid,
         sop_instance_uid=record.sop_instance_uid,
         sop_class_uid=record.sop_class_uid,
         transfer_syntax_uid=record.transfer_syntax_uid,
-        key=outcome.key,
+        key=record.key,
         size_bytes=record.size_bytes,
         stamp=record.stamp,
         writer=record.writer,

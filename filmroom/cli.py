@@ -26,6 +26,8 @@ _COMMANDS = (
     ),
     (app, "export", "Write matching studies as files.", "files:export"),
     (app, "find", "Search studies, series or instances.", "search:find"),
+    (app, "rm", "Delete (asks; --yes), restorable for the grace period.", "removal:rm"),
+    (app, "restore", "Bring back what was deleted.", "removal:restore"),
     (app, "verify", "Re-read the store; exit 1 on damage.", "care:verify"),
     (app, "reindex", "Rebuild the index from the store; a running node stays up.", "care:reindex"),
     (app, "status", "Figures of the node.", "care:status"),

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from engine import Invalid, rows
+from engine import Decided, Invalid, Origin, rows
 from engine.ports import Peer
 from filmroom import exporting, importing
 from filmroom.compose import Node, dimse_settings
@@ -18,6 +18,8 @@ from filmroom.control import Answer, Tell
 from filmroom.loading import peer_of
 from filmroom.query_text import parse
 from protocols import dimse
+
+COMMAND = Origin(how="command")
 
 
 async def find(node: Node, tell: Tell, *, words: list[str], limit: int | None, sort: list[str]) -> None:
@@ -44,6 +46,25 @@ async def export(node: Node, tell: Tell, *, words: list[str], folder: str) -> No
         await tell(msgspec.to_builtins(item))
 
     await exporting.export(node.archive, parse(words), Path(folder), report)
+
+
+async def delete(node: Node, tell: Tell, *, words: list[str], reason: str, dry_run: bool) -> None:
+    """What was hidden, or would be."""
+    query = parse(words)
+    if dry_run:
+        found = await node.archive.instances(query)
+        await tell({"study_count": len({one.study_uid for one in found}), "instance_count": len(found)})
+        return
+    await tell(_counts(await node.archive.decide("delete", query, reason=reason, origin=COMMAND)))
+
+
+async def restore(node: Node, tell: Tell, *, words: list[str], reason: str) -> None:
+    """What came back."""
+    await tell(_counts(await node.archive.decide("restore", parse(words), reason=reason, origin=COMMAND)))
+
+
+def _counts(decided: Decided) -> dict[str, int]:
+    return {"study_count": decided.study_count, "instance_count": decided.instance_count}
 
 
 async def verify(node: Node, tell: Tell, *, deep: bool) -> None:
@@ -108,6 +129,8 @@ OPERATIONS: dict[str, Callable[..., Awaitable[None]]] = {
     "find": find,
     "import": import_,
     "export": export,
+    "delete": delete,
+    "restore": restore,
     "verify": verify,
     "reindex": reindex,
     "status": status,

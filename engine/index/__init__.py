@@ -2,6 +2,7 @@
 
 from engine.index.indexer import FoldOutcome, Index
 from engine.index.pages import Answer
+from engine.index.schema import Row
 from engine.index.view import View
 
-__all__ = ["Answer", "FoldOutcome", "Index", "View"]
+__all__ = ["Answer", "FoldOutcome", "Index", "Row", "View"]

@@ -13,15 +13,16 @@ from engine.errors import Conflict, Corrupt
 from engine.index.generations import Generations
 from engine.index.hot import HotStudies
 from engine.index.matching import Terms
-from engine.index.members import rank_of
-from engine.index.memtable import Memtable, Snapshot
+from engine.index.members import StudyMembers
+from engine.index.memtable import Memtable, Snapshot, slot_of
 from engine.index.pages import Pages
-from engine.index.schema import Row, instance_row, key_of
+from engine.index.schema import VERSION, Row, instance_row, key_of, shown_digest, version_key, version_row
 from engine.index.shard import Settled, Shard
 from engine.index.view import View
 from engine.keep import fold
-from engine.keep.state import EMPTY, decode
-from engine.model import Level, StoreRecord
+from engine.keep.fold import Placed
+from engine.keep.state import EMPTY, InstanceState
+from engine.model import ActRecord, Level, Record, StoreRecord
 
 log = logging.getLogger("filmroom.index")
 
@@ -44,10 +45,14 @@ class Position(Protocol):
 
 
 class FoldOutcome(msgspec.Struct, frozen=True):
-    """What a store was to what is kept (see ``model.Stored``), and the key of the object that carries its bytes."""
+    """What a store was to what is kept (see ``model.Stored``), and the record as the journal shall have it.
 
-    outcome: Literal["new", "same", "version", "elsewhere"]
-    key: str
+    ``carries``: its own bytes are to be kept under the record's key. Of an act: ``act``, as it came.
+    """
+
+    outcome: Literal["new", "same", "version", "elsewhere", "act"]
+    record: Record
+    carries: bool
 
 
 class Index:
@@ -98,13 +103,22 @@ class Index:
             generations.use(generations.begin())
             return cls(generations, Shard(generations.current), clock, pages)
 
-    def fold(self, records: Sequence[StoreRecord]) -> list[FoldOutcome]:
-        """Take in store records; the next view shows them. Folding a record twice is folding it once."""
+    def fold(self, records: Sequence[Record], *, placed: bool = False) -> list[FoldOutcome]:
+        """Take in records; the next view shows them. Folding a record twice is folding it once.
+
+        ``placed``: they are as the journal has them, and come in any order; else each store is new, and is placed
+        among what is there (``fold.place``).
+        """
         with self._lock:
             known = self._known(records)
-            outcomes = [self._fold_one(record, known) for record in records]
+            outcomes = [
+                self._fold_act(record, known)
+                if isinstance(record, ActRecord)
+                else self._fold_store(record, known, placed)
+                for record in records
+            ]
             if self._successor is not None:
-                self._successor.fold(records)
+                self._successor.fold([outcome.record for outcome in outcomes], placed=True)
             return outcomes
 
     def note_position(self, position: Position) -> None:
@@ -212,7 +226,7 @@ class Index:
                 self._start_empty()
 
     def _start_empty(self) -> None:
-        self._active, self._hot, self._superseded = Memtable(), HotStudies(), set()
+        self._active, self._hot, self._superseded = Memtable(), HotStudies(self._gathered), set()
         self._flushing = self._flushing_snapshot = self._view = self._fresh_since = None
         self._positions, self.cursor = {}, {}
 
@@ -221,7 +235,7 @@ class Index:
         with self._settling, self._lock, successor._settling, successor._lock:
             old, self._shard = self._shard, successor._shard
             self._settled = successor._settled
-            self._active, self._hot = successor._active, successor._hot
+            self._active, self._hot = successor._active, HotStudies(self._gathered)
             self._flushing = self._flushing_snapshot = self._view = None
             self._superseded = successor._superseded
             # All that this index had folded is in the successor: journalled before its replay, or folded into both.
@@ -245,61 +259,110 @@ class Index:
         if self._fresh_since is None:
             self._fresh_since = self._clock.monotonic()
 
-    def _known(self, records: Sequence[StoreRecord]) -> dict[str, list[Row]]:
-        """Settled instances under the SOP Instance UIDs of a batch: one search."""
-        uids = tuple({record.sop_instance_uid for record in records})
-        known: dict[str, list[Row]] = {}
+    def _known(self, records: Sequence[Record]) -> dict[str, dict[str, Row]]:
+        """Settled instances, living and gone, by key, under the SOP Instance UIDs of a batch: one search."""
+        uids = {uid for record in records for uid in _sops_of(record)}
+        known: dict[str, dict[str, Row]] = {}
         if uids:
-            for row in self._settled.select(Level.INSTANCE, Terms("sop", uids)):
-                known.setdefault(row.facts.sop_instance_uid, []).append(row)
+            for row in self._settled.select("", Terms("sop", tuple(uids))):
+                known.setdefault(row.facts.sop_instance_uid, {})[row.key] = row
         return known
 
-    def _fold_one(self, record: StoreRecord, known: dict[str, list[Row]]) -> FoldOutcome:
-        study, series, sop = record.study_uid, record.series_uid, record.sop_instance_uid
-        key = key_of(study, series, sop)
-        settled = known.get(sop, [])
-        below = next((row for row in settled if row.key == key), None)
-        before = self._fresh(Level.INSTANCE, study, key) or below
-        state = decode(before.facts.state) if before else EMPTY
-        placed = fold.place(state, record)
+    def _fold_store(self, record: StoreRecord, known: dict[str, dict[str, Row]], is_placed: bool) -> FoldOutcome:
+        place = (record.study_uid, record.series_uid, sop := record.sop_instance_uid)
+        key = key_of(*place)
+        settled = known.get(sop, {})
+        before = self._fresh(Level.INSTANCE, record.study_uid, key) or settled.get(key)
+        state = before.state if before else EMPTY
+        placed = Placed("same", record, False) if is_placed else fold.place(state, record)
         after = fold.add(state, placed.record)
         if before is None or after != state:
-            current = after.current
-            is_shown = before is None or (current and current.first.identity == (record.writer, record.lsn))
-            row = instance_row(
-                study, series, sop, after, record.header if is_shown or before is None else before.header
-            )
-            self._hot.put(row, rank_of(after), lambda: self._all_instances(study))
-            self._put(row, below is not None)
-            self._view = None
-            self._note_fresh()
-        places = {row.key for row in settled} | self._active.places(sop)
+            own = after.version_of(record.content_digest)
+            is_first = own is not None and own.first.identity == (record.writer, record.lsn)
+            sent = {record.content_digest: record.header} if is_first else {}
+            self._put_instance(place, before, after, sent, key in settled)
+        elsewhere = self._lives_elsewhere(key, sop, settled)
+        outcome = "elsewhere" if placed.outcome == "new" and elsewhere else placed.outcome
+        return FoldOutcome(outcome, placed.record, placed.carries)
+
+    def _fold_act(self, record: ActRecord, known: dict[str, dict[str, Row]]) -> FoldOutcome:
+        for (series, sop), act in fold.acts_of(record).items():
+            place = (record.study_uid, series, sop)
+            key = key_of(*place)
+            settled = known.get(sop, {})
+            before = self._fresh(Level.INSTANCE, record.study_uid, key) or settled.get(key)
+            state = before.state if before else EMPTY
+            after = fold.act_on(state, act)
+            if after != state:
+                self._put_instance(place, before, after, {}, key in settled)
+        return FoldOutcome("act", record, False)
+
+    def _put_instance(
+        self,
+        place: tuple[str, str, str],
+        before: Row | None,
+        after: InstanceState,
+        sent: dict[bytes, bytes],
+        is_settled: bool,
+    ) -> None:
+        """The new row of an instance. ``sent``: the header of a version (by content digest) that this record brings.
+
+        The header of a version is that of its very first store; those that are not shown have rows of their own.
+        """
+        was, shown = shown_digest(before.state) if before else b"", shown_digest(after)
+        header = sent.pop(shown, None)
+        if header is None:
+            header = before.header if before and was == shown else self._version_header(place, shown)
+        row = instance_row(*place, after, header)
+        if before is not None and was not in (b"", shown):
+            sent.setdefault(was, before.header)
+        for digest, other in sent.items():
+            self._put(version_row(row, digest, other), True)
+        self._put(row, is_settled)
+        self._hot.note(row)
+        self._view = None
+        self._note_fresh()
+
+    def _version_header(self, place: tuple[str, str, str], digest: bytes) -> bytes:
+        key = version_key(key_of(*place), digest)
+        row = self._fresh(VERSION, place[0], key)
+        row = row or next(iter(self._settled.select(VERSION, Terms("key", (key,)))), None)
+        return row.header if row else b""
+
+    def _lives_elsewhere(self, key: str, sop: str, settled: Mapping[str, Row]) -> bool:
+        """Whether there is a living instance of this UID in another study or series."""
+        places = {other: row.facts.level == Level.INSTANCE for other, row in settled.items()}
         if self._flushing:
-            places |= self._flushing.places(sop)
-        outcome = "elsewhere" if placed.outcome == "new" and places - {key} else placed.outcome
-        return FoldOutcome(outcome, placed.record.key)
+            places.update(self._flushing.places(sop))
+        places.update(self._active.places(sop))
+        return any(lives for other, lives in places.items() if other != key)
 
     def _put(self, row: Row, is_settled: bool) -> None:
-        level = Level(row.facts.level)
-        if is_settled or (self._flushing and self._flushing.get(level, row.facts.study_uid, row.key)):
+        if is_settled or (self._flushing and self._flushing.get(slot_of(row), row.facts.study_uid, row.key)):
             self._superseded.add(row.key)
         self._active.put(row)
 
-    def _fresh(self, level: Level, study_uid: str, key: str) -> Row | None:
-        row = self._active.get(level, study_uid, key)
-        return row or (self._flushing.get(level, study_uid, key) if self._flushing else None)
+    def _fresh(self, slot: str, study_uid: str, key: str) -> Row | None:
+        row = self._active.get(slot, study_uid, key)
+        return row or (self._flushing.get(slot, study_uid, key) if self._flushing else None)
 
-    def _all_instances(self, study_uid: str) -> tuple[list[Row], list[Row]]:
-        """A study's instances that are settled or about to be, and those that are fresh."""
-        settled = {row.key: row for row in self._settled.select(Level.INSTANCE, Terms("study", (study_uid,)))}
-        if self._flushing:
-            settled.update((row.key, row) for row in self._flushing.instances(study_uid))
-        return list(settled.values()), self._active.instances(study_uid)
+    def _gathered(self, study_uid: str) -> StudyMembers:
+        """A study's members from all its rows."""
+        settled = self._settled.select(Level.INSTANCE, Terms("study", (study_uid,)))
+        flushing = self._flushing.instances(study_uid) if self._flushing else []
+        rows = {row.key: row for row in (*settled, *flushing, *self._active.instances(study_uid))}
+        return StudyMembers(rows.values(), {row.facts.series_uid for row in (*settled, *flushing)})
 
     def _refresh(self) -> None:
         """Recompute the rows of studies and series that changed."""
         for row, is_settled in self._hot.changed_rows():
             self._put(row, is_settled)
+
+
+def _sops_of(record: Record) -> tuple[str, ...]:
+    if isinstance(record, StoreRecord):
+        return (record.sop_instance_uid,)
+    return tuple(target.sop_instance_uid for target in record.targets)
 
 
 def _cursor_of(settled: Settled) -> dict[str, Mark]:

@@ -3,59 +3,72 @@
 from collections.abc import Iterator, Mapping
 
 from engine.index.matching import AllOf, Predicate, Terms, matches
-from engine.index.schema import Row
+from engine.index.schema import GONE, VERSION, Row
 from engine.model import Level
 
 Studies = Mapping[str, Mapping[str, Row]]  # study UID -> key -> row
+
+# Rows of one slot replace each other under one key: a gone instance hides a living one, an absent study a settled one.
+SLOTS = (Level.STUDY, Level.SERIES, Level.INSTANCE, VERSION)
+_SLOT_OF = {Level.STUDY: Level.STUDY, Level.SERIES: Level.SERIES, Level.INSTANCE: Level.INSTANCE,
+            GONE: Level.INSTANCE, VERSION: VERSION}  # fmt: skip
+
+
+def slot_of(row: Row) -> str:
+    """Where a row stands."""
+    level = row.facts.level
+    return _SLOT_OF.get(level) or (Level.SERIES if row.facts.series_uid else Level.STUDY)
 
 
 class Snapshot:
     """What a memtable held at one moment."""
 
-    def __init__(self, levels: Mapping[Level, Studies], held_bytes: int) -> None:
-        self._levels = levels
+    def __init__(self, slots: Mapping[str, Studies], held_bytes: int) -> None:
+        self._slots = slots
         self.held_bytes = held_bytes
 
-    def get(self, level: Level, study_uid: str, key: str) -> Row | None:
-        """One row by its key."""
-        group = self._levels[level].get(study_uid)
+    def get(self, level: str, study_uid: str, key: str) -> Row | None:
+        """The row under a key, whether it is of this level or hides what is."""
+        group = self._slots[_SLOT_OF[level]].get(study_uid)
         return group.get(key) if group else None
 
-    def rows(self, level: Level) -> Iterator[Row]:
-        """All rows of a level."""
-        for study in self._levels[level].values():
-            yield from study.values()
+    def hides(self, row: Row) -> bool:
+        """Whether there is a row here in the place of this one."""
+        group = self._slots[slot_of(row)].get(row.facts.study_uid)
+        return group is not None and row.key in group
 
-    def keys(self, level: Level) -> set[str]:
-        """The keys of all rows of a level: what they supersede below."""
-        return {key for study in self._levels[level].values() for key in study}
+    def keys(self, level: str) -> set[str]:
+        """All keys that hide rows of a level below."""
+        return {key for study in self._slots[_SLOT_OF[level]].values() for key in study}
 
-    def select(self, level: Level, predicate: Predicate) -> list[Row]:
+    def select(self, level: str, predicate: Predicate) -> list[Row]:
         """The rows that match; a study UID among the terms is looked up, not searched."""
-        studies = self._levels[level]
+        studies = self._slots[_SLOT_OF[level]]
         if not studies:
             return []
         wanted = _studies_named(predicate)
         groups = (
             studies.values() if wanted is None else (studies[uid] for uid in dict.fromkeys(wanted) if uid in studies)
         )
-        return [row for group in groups for row in group.values() if matches(predicate, row)]
+        return [
+            row for group in groups for row in group.values() if row.facts.level == level and matches(predicate, row)
+        ]
 
 
 class Memtable:
-    """Collects rows; later ones replace earlier ones of the same key. Guarded by its owner's lock."""
+    """Collects rows; later ones replace earlier ones of the same place. Guarded by its owner's lock."""
 
     def __init__(self) -> None:
-        self._levels: dict[Level, dict[str, dict[str, Row]]] = {level: {} for level in Level}
-        self._frozen: dict[tuple[Level, str], dict[str, Row]] = {}
-        self._sops: dict[str, set[str]] = {}
+        self._slots: dict[str, dict[str, dict[str, Row]]] = {slot: {} for slot in SLOTS}
+        self._frozen: dict[tuple[str, str], dict[str, Row]] = {}
+        self._sops: dict[str, dict[str, bool]] = {}
         self.count = 0
         self.held_bytes = 0
 
     def put(self, row: Row) -> None:
         """Add or replace."""
-        level = Level(row.facts.level)
-        group = self._levels[level].setdefault(row.facts.study_uid, {})
+        slot = slot_of(row)
+        group = self._slots[slot].setdefault(row.facts.study_uid, {})
         before = group.get(row.key)
         if before is None:
             self.count += 1
@@ -63,42 +76,42 @@ class Memtable:
             self.held_bytes -= before.held_bytes
         group[row.key] = row
         self.held_bytes += row.held_bytes
-        self._frozen.pop((level, row.facts.study_uid), None)
-        if level == Level.INSTANCE:
-            self._sops.setdefault(row.facts.sop_instance_uid, set()).add(row.key)
+        self._frozen.pop((slot, row.facts.study_uid), None)
+        if slot == Level.INSTANCE:
+            self._sops.setdefault(row.facts.sop_instance_uid, {})[row.key] = row.facts.level == Level.INSTANCE
 
-    def get(self, level: Level, study_uid: str, key: str) -> Row | None:
-        """One row by its key."""
-        return self._levels[level].get(study_uid, {}).get(key)
+    def get(self, slot: str, study_uid: str, key: str) -> Row | None:
+        """The row of a place."""
+        return self._slots[slot].get(study_uid, {}).get(key)
 
-    def places(self, sop_instance_uid: str) -> set[str]:
-        """Keys of the instances with this SOP Instance UID."""
-        return self._sops.get(sop_instance_uid, set())
+    def places(self, sop_instance_uid: str) -> Mapping[str, bool]:
+        """Keys of the instances with this SOP Instance UID, and whether each lives."""
+        return self._sops.get(sop_instance_uid, {})
 
     def instances(self, study_uid: str) -> list[Row]:
-        """The instances of one study."""
-        return list(self._levels[Level.INSTANCE].get(study_uid, {}).values())
+        """The instances of one study, gone ones too."""
+        return list(self._slots[Level.INSTANCE].get(study_uid, {}).values())
 
     def series(self) -> Iterator[tuple[str, str]]:
         """Study and series UID of every series row."""
-        for group in self._levels[Level.SERIES].values():
+        for group in self._slots[Level.SERIES].values():
             for row in group.values():
                 yield row.facts.study_uid, row.facts.series_uid
 
     def rows(self) -> Iterator[Row]:
         """All rows."""
-        for studies in self._levels.values():
+        for studies in self._slots.values():
             for group in studies.values():
                 yield from group.values()
 
     def snapshot(self) -> Snapshot:
         """The rows as they are now; only studies touched since the last snapshot are copied."""
-        frozen: dict[Level, dict[str, dict[str, Row]]] = {}
-        for level, studies in self._levels.items():
+        frozen: dict[str, dict[str, dict[str, Row]]] = {}
+        for slot, studies in self._slots.items():
             for uid, group in studies.items():
-                if (level, uid) not in self._frozen:
-                    self._frozen[level, uid] = dict(group)
-            frozen[level] = {uid: self._frozen[level, uid] for uid in studies}
+                if (slot, uid) not in self._frozen:
+                    self._frozen[slot, uid] = dict(group)
+            frozen[slot] = {uid: self._frozen[slot, uid] for uid in studies}
         return Snapshot(frozen, self.held_bytes)
 
 

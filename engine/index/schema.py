@@ -15,9 +15,12 @@ DATES: Final = ("00080020", "00080021", "00080022", "00080023", "00100030")
 TIMES: Final = ("00080030", "00080031", "00080032", "00080033")
 NUMBERS: Final = (*DATES, *TIMES)
 COLUMNS: Final = frozenset(("level", "key", "study", "series", "sop"))  # what a row knows beside its attributes
+NUMERIC_COLUMNS: Final = frozenset(("order", "went"))
 OWN_TAGS: Final = frozenset((0x00080018, 0x0020000D, 0x0020000E))  # these are columns, never terms
 _OWN_FIELDS: Final = frozenset(f"{tag:08X}" for tag in OWN_TAGS)
-Rank = tuple[int, str, int]  # stamp, writer, lsn of the first store
+GONE: Final = "gone"  # level of an instance that was deleted: kept to be restored
+VERSION: Final = "version"  # level of the header of a version that is not shown
+ABSENT: Final = "absent"  # level of a fresh row that says: what is settled under this key is no more
 
 
 class Facts(msgspec.Struct, frozen=True, array_like=True):
@@ -31,6 +34,7 @@ class Facts(msgspec.Struct, frozen=True, array_like=True):
     state: bytes = b""
     modality: str = ""
     sop_class_uid: str = ""
+    went: int = 0  # second since 1970-01-01 UTC in which the first of its stores was deleted that still is; 0: none
 
 
 Load = Callable[[], tuple[bytes, bytes]]
@@ -84,7 +88,9 @@ class Row:
         return (self.key,) if field == "key" else (facts.level,)
 
     def numbers(self, field: str) -> Collection[int]:
-        """The sound dates or times of an attribute."""
+        """The sound dates or times of an attribute; or a number of the row's own."""
+        if field in NUMERIC_COLUMNS:
+            return (self.facts.order,) if field == "order" else (self.facts.went,) if self.facts.went else ()
         numbers = (number_of(field, text) for text in self.values(field))
         return [number for number in numbers if number is not None]
 
@@ -93,12 +99,17 @@ class Row:
         header = dataset.merge((self.header, self.source)) if self.source else self.header
         return searchable(header, character_set_of(header))
 
+    @property
+    def state(self) -> state.InstanceState:
+        """What the records of an instance amount to."""
+        return state.decode(self.facts.state)
+
     def instance(self) -> Instance | None:
         """The current version; None for rows of other levels."""
         facts = self.facts
         if facts.level != Level.INSTANCE:
             return None
-        return fold.instance(state.decode(facts.state), facts.study_uid, facts.series_uid, facts.sop_instance_uid)
+        return fold.instance(self.state, facts.study_uid, facts.series_uid, facts.sop_instance_uid)
 
 
 def searchable(header: bytes, character_set: str) -> Iterator[tuple[str, tuple[str, ...]]]:
@@ -116,14 +127,26 @@ def key_of(study_uid: str, series_uid: str = "", sop_instance_uid: str = "") -> 
     return f"{study_uid}/{series_uid}/{sop_instance_uid}"
 
 
+def shown_digest(kept: state.InstanceState) -> bytes:
+    """Whose header the row of an instance has: of the current version; when none lives, of the first one."""
+    version = kept.current or next(iter(kept.versions), None)
+    return version.content_digest if version else b""
+
+
+def version_key(key: str, content_digest: bytes) -> str:
+    """The name of the row that keeps the header of a version that is not shown."""
+    return f"{key}#{content_digest.hex()}"
+
+
 def instance_row(
     study_uid: str, series_uid: str, sop_instance_uid: str, kept: state.InstanceState, header: bytes
 ) -> Row:
-    """The row of an instance's current version."""
+    """The row of an instance: living with its current version, or gone."""
     current = kept.current
+    went_us = min((act.stamp for act in kept.deleted.values()), default=0) if kept.acts else 0
     return Row(
         Facts(
-            Level.INSTANCE,
+            Level.INSTANCE if current else GONE,
             study_uid,
             series_uid,
             sop_instance_uid,
@@ -131,9 +154,22 @@ def instance_row(
             state.encode(kept),
             short_text(header, 0x00080060),
             current.object.sop_class_uid if current else "",
+            went_us // 10**6,
         ),
         header,
     )
+
+
+def version_row(instance: Row, content_digest: bytes, header: bytes) -> Row:
+    """Keeps the header of a version that is not shown; no query sees it."""
+    facts = instance.facts
+    name = f"{facts.sop_instance_uid}#{content_digest.hex()}"
+    return Row(Facts(VERSION, facts.study_uid, facts.series_uid, name), header)
+
+
+def absent_row(study_uid: str, series_uid: str = "") -> Row:
+    """Hides the settled row of a study or series whose last instance went."""
+    return Row(Facts(ABSENT, study_uid, series_uid, ""), b"")
 
 
 def series_row(study_uid: str, series_uid: str, header: bytes, instance_count: int) -> Row:

@@ -19,11 +19,22 @@ from tantivy import Query as Asked
 from engine.errors import Corrupt
 from engine.index.blocks import Block, blocks_of
 from engine.index.matching import AllOf, AnyOf, Between, Predicate, Terms, Wildcard, matches
-from engine.index.schema import COLUMNS, NUMBERS, Facts, Row, number_of, searchable
+from engine.index.schema import (
+    ABSENT,
+    COLUMNS,
+    GONE,
+    NUMBERS,
+    NUMERIC_COLUMNS,
+    VERSION,
+    Facts,
+    Row,
+    number_of,
+    searchable,
+)
 from engine.index.texts import character_set_of
 from engine.model import Level
 
-FORM: Final = "filmroom index 2"
+FORM: Final = "filmroom index 3"
 WRITER_BYTES: Final = 32 << 20
 HEADERS_AT_HAND_COUNT_MAX: Final = 2048  # answers above this size hold no headers: they are read again, page by page
 SEARCHED_STRETCHES_COUNT_MAX: Final = 4  # of a wildcard value; with the next one they bound the automaton's states
@@ -48,7 +59,7 @@ class Settled:
         return guarded(lambda: self._count(level, predicate))
 
     def select(self, level: str, predicate: Predicate) -> list[Row]:
-        """The rows that match, in no order."""
+        """The rows that match, in no order. Level empty: instances, living and gone."""
         return guarded(lambda: self._select(level, predicate))
 
     def reach(self, level: str, predicate: Predicate) -> int:
@@ -113,9 +124,9 @@ class Settled:
         """The query, and whether it is exact: else its rows are more than match, and must be looked at."""
         lowering = _Lowering(self._schema, self._searcher, level == Level.INSTANCE)
         asked = lowering.lower(predicate)
-        return Asked.boolean_query([(Occur.Must, _term(self._schema, "level", level)), (Occur.Must, asked)]), (
-            lowering.is_exact
-        )
+        levels = [_term(self._schema, "level", one) for one in ((level,) if level else (Level.INSTANCE, GONE))]
+        at_level = levels[0] if level else Asked.boolean_query([(Occur.Should, one) for one in levels])
+        return Asked.boolean_query([(Occur.Must, at_level), (Occur.Must, asked)]), lowering.is_exact
 
 
 class _Lowering:
@@ -137,7 +148,7 @@ class _Lowering:
                 return Asked.empty_query()
             return Asked.boolean_query([(Occur.Should, self.lower(part)) for part in predicate.parts])
         leaf = self._leaf(predicate)
-        if not self._in_blocks or predicate.field in COLUMNS or predicate.field == "order":
+        if not self._in_blocks or predicate.field in COLUMNS or predicate.field in NUMERIC_COLUMNS:
             return leaf
         blocks = self._blocks(leaf)
         if not blocks:
@@ -156,7 +167,7 @@ class _Lowering:
 
     def _leaf(self, predicate: Terms | Wildcard | Between) -> Any:
         if isinstance(predicate, Between):
-            name = predicate.field if predicate.field == "order" else f"n{predicate.field}"
+            name = predicate.field if predicate.field in NUMERIC_COLUMNS else f"n{predicate.field}"
             return Asked.range_query(self._schema, name, FieldType.Unsigned, predicate.low, predicate.high)
         field, prefix = (predicate.field, "") if predicate.field in COLUMNS else ("kv", f"{predicate.field}=")
         if isinstance(predicate, Wildcard):
@@ -261,7 +272,10 @@ class Shard:
     def _write_block(self, writer: Any, block: Block) -> None:
         if not block.shared:
             for row in block.rows:
-                writer.add_document(_document(row, row.texts()))
+                if row.facts.level == VERSION:
+                    writer.add_document(_version_document(row))
+                elif row.facts.level != ABSENT:
+                    writer.add_document(_document(row, row.texts()))
             return
         self._last_block += 1
         character_set = character_set_of(block.shared)
@@ -284,8 +298,8 @@ def _schema() -> Any:
         builder.add_text_field(name, tokenizer_name="raw", index_option="basic")
     for path in NUMBERS:
         builder.add_unsigned_field(f"n{path}", indexed=True)
-    for name in ("order", "block"):
-        builder.add_unsigned_field(name, indexed=True, fast=True)
+    for name in ("order", "went", "block"):
+        builder.add_unsigned_field(name, indexed=True, fast=name != "went")
     for name in ("facts", "header", "source"):
         builder.add_bytes_field(name, stored=True)
     return builder.build()
@@ -302,11 +316,22 @@ def _document(row: Row, texts: Iterable[tuple[str, tuple[str, ...]]]) -> Any:
     if facts.sop_instance_uid:
         text("sop", facts.sop_instance_uid)
     document.add_unsigned("order", facts.order)
+    if facts.went:
+        document.add_unsigned("went", facts.went)
     document.add_bytes("facts", _ENCODER.encode(facts))
     document.add_bytes("header", row.header)
     if row.source:
         document.add_bytes("source", row.source)
     _add(document, texts)
+    return document
+
+
+def _version_document(row: Row) -> Any:
+    document = Document()
+    document.add_text("level", VERSION)
+    document.add_text("key", row.key)
+    document.add_bytes("facts", _ENCODER.encode(row.facts))
+    document.add_bytes("header", row.header)
     return document
 
 

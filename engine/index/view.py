@@ -7,10 +7,10 @@ import msgspec
 
 from engine.errors import Invalid, Missing
 from engine.index.compile import computed_above, level_of_computed, predicate_of
-from engine.index.matching import AllOf, AnyOf, Predicate, Terms
+from engine.index.matching import AllOf, AnyOf, Between, Predicate, Terms
 from engine.index.memtable import Snapshot
 from engine.index.pages import Pages
-from engine.index.schema import Row, key_of
+from engine.index.schema import GONE, Row, key_of
 from engine.index.shard import Settled
 from engine.model import Instance, Level, Query
 
@@ -30,7 +30,7 @@ class View:
         self._layers = tuple(layers)
         self._hidden: dict[Level, set[str]] = {}
 
-    def select(self, level: Level, predicate: Predicate, most: int | None = None) -> list[Row]:
+    def select(self, level: str, predicate: Predicate, most: int | None = None) -> list[Row]:
         """All live rows of a level that match, in no order. Raises Invalid for more than ``most``."""
         rows = self._fresh(level, predicate)
         if most is not None and len(rows) + self._settled.reach(level, predicate) > most:
@@ -54,8 +54,25 @@ class View:
         key = key_of(study_uid, series_uid, sop_instance_uid)
         for layer in self._layers:
             if (row := layer.get(level, study_uid, key)) is not None:
-                return row
+                return row if row.facts.level == level else None
         return next(iter(self._settled.select(level, Terms("key", (key,)))), None)
+
+    def row_of(self, study_uid: str, series_uid: str, sop_instance_uid: str) -> Row | None:
+        """The row of a living instance."""
+        return self.row(Level.INSTANCE, study_uid, series_uid, sop_instance_uid)
+
+    def gone(self, query: Query) -> list[Row]:
+        """Deleted instances that match; keys of a study or series are compared with the instance's own header.
+
+        Raises Invalid for keys on what is computed."""
+        if computed_above(msgspec.structs.replace(query, level=Level.INSTANCE)):
+            raise Invalid("what is deleted has no computed attributes")
+        return self.select(GONE, predicate_of(query, Level.INSTANCE))
+
+    def gone_until(self, second: int) -> list[Row]:
+        """Instances of which something was deleted in or before a second since 1970-01-01 UTC; some live with more."""
+        went = Between("went", 0, second)
+        return self.select(GONE, went) + self.select(Level.INSTANCE, went)
 
     def locate(self, study_uid: str, series_uid: str, sop_instance_uid: str) -> Instance:
         """One instance. Raises Missing."""
@@ -84,7 +101,7 @@ class View:
 
     def instances(self, query: Query) -> list[Instance]:
         """All instances below what the query's keys match, in series order: what a retrieve sends."""
-        rows = self.rows_of(query, Level.INSTANCE) if _is_plain(query) else self._rows_below(query)
+        rows = self.rows_below(query)
         if not rows:
             return []
         series = {row.facts.series_uid for row in rows}
@@ -94,33 +111,33 @@ class View:
         rows.sort(key=lambda row: (row.facts.study_uid, numbers.get(row.facts.series_uid, 0), *_place(row)))
         return [instance for row in rows if (instance := row.instance()) is not None]
 
-    def counts(self) -> tuple[int, int, int]:
-        """Live studies, series and instances."""
-        return (self._count(Level.STUDY), self._count(Level.SERIES), self._count(Level.INSTANCE))
-
-    def _rows_below(self, query: Query) -> list[Row]:
-        """Instance rows below matching rows of the query's own level."""
+    def rows_below(self, query: Query) -> list[Row]:
+        """Instance rows below all that the query's keys match at its own level."""
+        if _is_plain(query):
+            return self.rows_of(query, Level.INSTANCE)
         level = Level.STUDY if query.level == Level.PATIENT else query.level
         above = self.rows_of(query, level)
         return above if level == Level.INSTANCE or not above else self.select(Level.INSTANCE, _below(level, above))
 
+    def counts(self) -> tuple[int, int, int]:
+        """Live studies, series and instances."""
+        return (self._count(Level.STUDY), self._count(Level.SERIES), self._count(Level.INSTANCE))
+
     def _count(self, level: Level) -> int:
         hidden = self._hidden_keys(level)
-        below = self._settled.count(level, AllOf(()))
-        if hidden:
-            below += len(hidden) - self._settled.count(level, Terms("key", tuple(hidden)))
-        return below
+        count = len(self._fresh(level, AllOf(()))) + self._settled.count(level, AllOf(()))
+        return count - self._settled.count(level, Terms("key", tuple(hidden))) if hidden else count
 
-    def _fresh(self, level: Level, predicate: Predicate) -> list[Row]:
+    def _fresh(self, level: str, predicate: Predicate) -> list[Row]:
         rows: list[Row] = []
         for depth, layer in enumerate(self._layers):
             above = self._layers[:depth]
-            rows += [row for row in layer.select(level, predicate) if not _is_in(above, row)]
+            rows += [row for row in layer.select(level, predicate) if not any(one.hides(row) for one in above)]
         return rows
 
     def is_fresh(self, row: Row) -> bool:
         """Whether the row, or one that hides it, is among those that have not settled."""
-        return _is_in(self._layers, row)
+        return any(layer.hides(row) for layer in self._layers)
 
     def _hidden_keys(self, level: Level) -> set[str]:
         """Keys of fresh rows; found when first asked for, and equal whoever asks."""
@@ -128,11 +145,6 @@ class View:
         if known is None:
             known = self._hidden[level] = set().union(*(layer.keys(level) for layer in self._layers))
         return known
-
-
-def _is_in(layers: Sequence[Snapshot], row: Row) -> bool:
-    level, study_uid, key = Level(row.facts.level), row.facts.study_uid, row.key
-    return any(layer.get(level, study_uid, key) is not None for layer in layers)
 
 
 def _below(level: Level, above: Sequence[Row]) -> Predicate:

@@ -24,7 +24,7 @@ from engine.limits import LIMITS, Limits
 from engine.model import FileRange, Origin
 from engine.settings import StoreSettings
 from native.lane import Lane
-from native.segment import KIND_SPOOLED, Entry, Log
+from native.segment import KIND_NOTE, KIND_SPOOLED, Entry, Log
 
 log = logging.getLogger("filmroom.intake")
 
@@ -105,6 +105,13 @@ class Intake:
             return self.lane(origin).keep(list(parts))
         except ValueError as error:
             raise Invalid(str(error)) from None
+        except OSError as error:
+            raise self._refused(error) from error
+
+    def note(self, origin: Origin, payload: bytes) -> int:
+        """Append one decision (msgpack of ``model.Note``); its LSN. Does not wait. Raises Unavailable, Fenced."""
+        try:
+            return self.log.append_parts(msgspec.msgpack.encode(origin), KIND_NOTE, [payload])
         except OSError as error:
             raise self._refused(error) from error
 

@@ -153,8 +153,8 @@ def test_outcomes_and_replay(index: Index) -> None:
             record(9, 1, 1, 202, sop="1.2.1.1.1"),
         ]
     )
-    assert (same.outcome, same.key) == ("same", "k1-1-1")
-    assert (version.outcome, version.key) == ("version", "second")
+    assert (same.outcome, same.record.key, same.carries) == ("same", "k1-1-1", False)  # type: ignore[union-attr]
+    assert (version.outcome, version.record.key, version.carries) == ("version", "second", True)  # type: ignore[union-attr]
     assert elsewhere.outcome == "elsewhere"
     assert index.view().counts() == (6, 11, 31)
     located = index.view().locate("1.2.1", "1.2.1.1", "1.2.1.1.1")

@@ -1,0 +1,133 @@
+"""Removal and its ways back: delete, restore, promote, collect. Nothing is changed in place: each is a record.
+
+A decision is kept as a store is: a note of the intake, acknowledged with its group sync, folded into the index before
+the caller hears of it, journalled behind. It names stores, never studies: what it did not see, it does not touch.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+
+import msgspec
+
+from engine.errors import Conflict, Invalid, Missing
+from engine.house import House
+from engine.index import Row
+from engine.keep.paths import object_key
+from engine.keep.state import Identity, InstanceState
+from engine.limits import LIMITS
+from engine.model import Decided, Note, Origin, Query, Target, Version
+
+DAY_US = 86_400_000_000
+
+
+def delete(house: House, query: Query, reason: str, origin: Origin) -> Decided:
+    """Hide all that lives below what the query matches, every version. Raises Conflict when retention keeps it."""
+    _check_named(query)
+    rows = house.view().rows_below(query)
+    _check_retention(house, rows)
+    targets = [(row, _living(row.state)) for row in rows]
+    return _decide(house, "delete", targets, reason, origin)
+
+
+def restore(house: House, query: Query, reason: str, origin: Origin) -> Decided:
+    """Bring back what was deleted and matches, as far as its bytes were not collected."""
+    _check_named(query)
+    rows = house.view().gone(query)
+    targets = [(row, _undoable(row.state)) for row in rows]
+    return _decide(house, "restore", [(row, named) for row, named in targets if named], reason, origin)
+
+
+def promote(house: House, wanted: tuple[str, str, str], key: str, reason: str, origin: Origin) -> Decided:
+    """Make the version whose object is ``key`` the current one of an instance. Raises Missing."""
+    row = house.view().row_of(*wanted)
+    for version in row.state.living if row else ():
+        if key in {version.object_of(store).key for store in version.stores}:
+            assert row is not None
+            return _decide(house, "promote", [(row, (version.first.identity,))], reason, origin)
+    raise Missing("no living version of this instance has that object")
+
+
+def versions(house: House, wanted: tuple[str, str, str]) -> list[Version]:
+    """Every living version of an instance, the current one first. Raises Missing."""
+    row = house.view().row_of(*wanted)
+    if row is None:
+        raise Missing("there is no such instance")
+    return [
+        Version(
+            key=version.object.key,
+            size_bytes=version.object.size_bytes,
+            transfer_syntax_uid=version.object.transfer_syntax_uid,
+            stamp=version.first.stamp,
+            is_current=number == 0,
+        )
+        for number, version in enumerate(row.state.living)
+    ]
+
+
+def collect(house: House) -> int:
+    """Remove the bytes of what was deleted longer ago than the grace; the number of objects removed.
+
+    First the record, durable in journal and store; then the bytes that no other store names. A crash between the two
+    leaves objects that the next call removes.
+    """
+    until_us = house.clock.now_us() - house.settings.grace_days * DAY_US
+    rows = house.view().gone_until(until_us // 1_000_000)
+    targets = [(row, named) for row in rows if (named := row.state.collectable(until_us))]
+    if targets:
+        _decide(house, "collect", targets, "grace is over", Origin())
+        house.ingest.wait_spilled(LIMITS.store_wait_seconds_max)
+    removed = 0
+    for row in house.view().gone_until(until_us // 1_000_000):
+        for key in row.state.removable_keys():
+            name = object_key(house.tenant, key)
+            if house.store.exists(name):
+                house.store.delete(name)
+                removed += 1
+    return removed
+
+
+def _decide(
+    house: House, kind: str, targets: Iterable[tuple[Row, tuple[Identity, ...]]], reason: str, origin: Origin
+) -> Decided:
+    """Acknowledged and folded when this returns. Raises Unavailable, Fenced."""
+    instance_count, lsn, studies = 0, 0, set()
+    for note in _notes(kind, targets, reason):
+        lsn = house.intake.note(origin, msgspec.msgpack.encode(note))
+        instance_count += len(note.targets)
+        studies.add(note.study_uid)
+    if lsn:
+        house.intake.wait(lsn)
+        house.ingest.wait_folded(lsn, LIMITS.find_wait_seconds_max)
+    return Decided(kind=kind, study_count=len(studies), instance_count=instance_count, lsn=lsn)
+
+
+def _notes(kind: str, targets: Iterable[tuple[Row, tuple[Identity, ...]]], reason: str) -> Iterator[Note]:
+    ordered = sorted(targets, key=lambda one: one[0].key)
+    for study, rows in groupby(ordered, key=lambda one: one[0].facts.study_uid):
+        named = [Target(row.facts.series_uid, row.facts.sop_instance_uid, stores) for row, stores in rows]
+        for first in range(0, len(named), LIMITS.note_targets_count_max):
+            group = tuple(named[first : first + LIMITS.note_targets_count_max])
+            yield Note(kind=kind, study_uid=study, targets=group, reason=reason)
+
+
+def _living(state: InstanceState) -> tuple[Identity, ...]:
+    return tuple(store.identity for version in state.living for store in version.stores)
+
+
+def _undoable(state: InstanceState) -> tuple[Identity, ...]:
+    """The deletes that hide what can still come back."""
+    deletes = {act.identity for store, act in state.deleted.items() if store not in state.collected}
+    return tuple(sorted(deletes))
+
+
+def _check_named(query: Query) -> None:
+    if not any(key.values for key in query.keys):
+        raise Invalid("name what is meant: at least one key with a value")
+
+
+def _check_retention(house: House, rows: Sequence[Row]) -> None:
+    since_us = house.clock.now_us() - house.settings.retention_days * DAY_US
+    kept = sum(any(version.first.stamp > since_us for version in row.state.living) for row in rows)
+    if house.settings.retention_days and kept:
+        days = house.settings.retention_days
+        raise Conflict(f"{kept} of {len(rows)} instances are younger than store.retention_days = {days}: none deleted")
