@@ -3,12 +3,13 @@
 #   make test            everything: system packages when it may, build, all tests   (TESTS=tests/native, ARGS='-k C07')
 #   make bench           every measurement, small  make campaign   the long fault and crash campaigns
 #   make lint            ruff, cython-lint, mypy   make wheel      dist/filmroom-*.whl
+#   make sanitize        the native tests under AddressSanitizer and UndefinedBehaviorSanitizer, in a copy of the tree
 #   make build           native code in place      make clean      away with everything that was made
 # PYTHON=/path/to/python3.11+ chooses the interpreter.
 
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
-.PHONY: demo test bench campaign lint wheel build clean system
+.PHONY: demo test bench campaign sanitize lint wheel build clean system
 
 MAKE_VENV := .venv/.made
 INSTALLED := .venv/.installed
@@ -33,6 +34,9 @@ test: build
 
 campaign: build
 	FILMROOM_CAMPAIGN=1 $(BIN)/python -m pytest -m campaign $(TESTS) $(ARGS)
+
+sanitize: $(INSTALLED)
+	PYTHON=$(BIN)/python .ci/sanitize $(ARGS)
 
 bench: build
 	$(BIN)/python -m bench quick $(ARGS)

@@ -6,9 +6,8 @@ from pathlib import Path
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 
-SANITIZE = (
-    ["-fsanitize=address,undefined", "-fno-omit-frame-pointer", "-g"] if os.environ.get("FILMROOM_SANITIZE") else []
-)
+SANITIZE = ["-fsanitize=address,undefined"] if os.environ.get("FILMROOM_SANITIZE") else []
+OPTIMIZE = ["-O1", "-fno-omit-frame-pointer", "-g1"] if SANITIZE else ["-O3"]
 
 NATIVE = [
     Extension(
@@ -16,7 +15,7 @@ NATIVE = [
         [str(path)],
         include_dirs=["native", "native/vendor"],
         define_macros=[("_GNU_SOURCE", "1")],
-        extra_compile_args=["-O3", "-fvisibility=hidden", *SANITIZE],
+        extra_compile_args=[*OPTIMIZE, "-fvisibility=hidden", *SANITIZE],
         extra_link_args=["-lpthread", "-lz", *SANITIZE],
         depends=[str(p) for p in [*Path("native").glob("*.pxd"), *Path("native").glob("*.h")]],
     )

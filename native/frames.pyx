@@ -22,6 +22,7 @@ from native.cursor cimport bytes_of, le32_at, le64_at, left, skip, unpadded
 from native.output cimport Output, output_free, room, write, write_le32
 from native.walker cimport STEP_ELEMENT, STEP_FRAGMENT, STEP_FRAGMENTS, STEP_FRAGMENTS_END, Step, Walker
 
+from struct import error as StructError
 from struct import iter_unpack, pack, unpack_from
 
 FRAMES_MAX = FRAMES_MAX_C
@@ -250,14 +251,24 @@ def frame_table(bytes frames not None):
     """See dataset.pyi."""
     if not frames:
         return 0, []
-    form, kind, _, count = unpack_from("<BBHI", frames)
-    if form != 1 or kind not in (NATIVE, NATIVE_BITS, ENCAPSULATED):
-        raise ValueError(f"frame table of form {form}, kind {kind}")
-    if kind == ENCAPSULATED:
-        counts = unpack_from(f"<{count}I", frames, 8)
-        spans = iter_unpack("<QI", memoryview(frames)[8 + 4 * count :])
-        return 0, [[next(spans) for _ in range(one)] for one in counts]
-    begin, size = unpack_from("<QQ", frames, 8)
+    try:
+        form, kind, _, count = unpack_from("<BBHI", frames)
+        if form != 1 or kind not in (NATIVE, NATIVE_BITS, ENCAPSULATED):
+            raise ValueError(f"frame table of form {form}, kind {kind}")
+        if kind == ENCAPSULATED:
+            return 0, encapsulated_spans(frames, count)
+        begin, size = unpack_from("<QQ", frames, 8)
+    except StructError as cut:
+        raise ValueError("frame table is cut") from cut
     if kind == NATIVE:
         return 0, [[(begin + n * size, size)] for n in range(count)]
     return size, [[(begin + n * size // 8, ((n + 1) * size + 7) // 8 - n * size // 8)] for n in range(count)]
+
+
+cdef list encapsulated_spans(bytes frames, size_t count):
+    counts = unpack_from(f"<{count}I", frames, 8)
+    behind = 8 + 4 * count
+    if len(frames) != behind + 12 * sum(counts):
+        raise ValueError("frame table is cut")
+    spans = iter_unpack("<QI", memoryview(frames)[behind:])
+    return [[next(spans) for _ in range(one)] for one in counts]

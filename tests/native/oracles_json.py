@@ -7,6 +7,8 @@ from typing import Any
 import data_store
 import pydicom
 
+from native import dataset
+
 FOLDERS = (Path(pydicom.__file__).parent / "data", Path(data_store.__file__).parent / "data")
 NOT_DICOM = {".gz", ".icc", ".json", ".md", ".py", ".pyc", ".txt", ".zip", ".html", ".csv", ".sh"}
 
@@ -15,6 +17,19 @@ def carried_files() -> list[Path]:
     """Every file that pydicom and pydicom-data carry."""
     found = (path for folder in FOLDERS for path in folder.rglob("*") if path.is_file())
     return sorted(path for path in found if path.suffix not in NOT_DICOM)
+
+
+def kept_files() -> list[Path]:
+    """Those that are not refused (what pydicom carries is refused by name in real_files.py)."""
+    return [path for path in carried_files() if _is_kept(path)]
+
+
+def _is_kept(path: Path) -> bool:
+    try:
+        dataset.describe(path.read_bytes())
+    except dataset.Malformed:
+        return False
+    return True
 
 
 def differences(mine: dict[str, Any], theirs: pydicom.Dataset, path: str = "") -> list[str]:
@@ -27,8 +42,8 @@ def differences(mine: dict[str, Any], theirs: pydicom.Dataset, path: str = "") -
             if said["vr"] != "SQ" or len(items) != len(element.value):
                 wrong.append(path + key)
                 continue
-            for item, dataset in zip(items, element.value, strict=True):
-                wrong += differences(item, dataset, f"{path}{key}.")
+            for item, said_item in zip(items, element.value, strict=True):
+                wrong += differences(item, said_item, f"{path}{key}.")
         elif not _agrees(said, element, theirs.original_encoding[1]):
             wrong.append(path + key)
     return wrong

@@ -197,6 +197,14 @@ def test_every_cut_of_a_table_and_garbage_never_lead_outside() -> None:
         assert all(one[0] + one[1] <= other[0] for one, other in pairwise(spans))
 
 
+@pytest.mark.parametrize("file", [encapsulated(FRAGMENTS, frames=b"6"), native(4, 4, 16, bytes(32))])
+def test_every_cut_of_a_packed_table_is_refused(file: bytes) -> None:
+    packed = dataset.describe(file).frames
+    for end in range(1, len(packed)):
+        with pytest.raises(ValueError, match="cut"):
+            dataset.frame_table(packed[:end])
+
+
 def test_a_table_of_another_form_is_refused() -> None:
     assert dataset.frame_table(b"") == (0, [])
     for head in (b"\2\1", b"\1\3", b"\1\x09"):

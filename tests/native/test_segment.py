@@ -13,6 +13,7 @@ import xxhash
 from engine.keep.intake_format import Spooled
 from native.lane import Lane
 from native.segment import KIND_INSTANCE, KIND_SPOOLED, Log, scan
+from tests.native import oracles
 
 CAPACITY = 1 << 20
 HEAD_BYTES = 80
@@ -80,6 +81,43 @@ def test_a_record_cut_anywhere_does_not_pass_and_those_behind_it_are_seen(segmen
     size = (HEAD_BYTES + 5 + 1000 + 7) // 8 * 8
     os.pwrite(segments[0], bytes(HEAD_BYTES + 5 + 1000 - cut), size + cut)
     assert [e.lsn for e in scan(segments[0], 0, 7, CAPACITY).entries] == [1, 3]
+
+
+def test_the_scan_finds_what_the_slow_oracle_finds_after_any_damage(segments: list[int]) -> None:
+    chance = random.Random(5)
+    log = log_over(segments[:1])
+    for one in payloads(12, seed=5):
+        log.append_parts(one[:9], KIND_INSTANCE, [one])
+    used = oracles.slow_scan(os.pread(segments[0], CAPACITY, 0), 7).end
+    whole, seen = os.pread(segments[0], used + 4096, 0), set()
+    for _ in range(300):
+        damaged = bytearray(whole)
+        for _ in range(chance.randrange(1, 4)):
+            at = chance.randrange(used)
+            size = chance.choice((1, 8, 80, 1000))
+            damaged[at : at + size] = chance.choice((bytes(size), chance.randbytes(size), damaged[:size]))
+        damaged = damaged[: len(whole)]
+        os.pwrite(segments[0], damaged, 0)
+        expected = oracles.slow_scan(bytes(damaged), 7)
+        found = scan(segments[0], 0, 7, len(whole))
+        assert [entry.lsn for entry in found.entries] == expected.lsns
+        assert [entry.context for entry in found.entries] == expected.contexts
+        assert (found.end, found.torn) == (expected.end, expected.torn)
+        seen.add((len(expected.lsns), expected.torn))
+    assert len(seen) > 5
+
+
+def test_every_cut_of_a_record_does_not_pass(segments: list[int]) -> None:
+    log = log_over(segments[:1])
+    log.append_parts(b"context", KIND_INSTANCE, [b"payload" * 3])
+    size = HEAD_BYTES + 28
+    whole = os.pread(segments[0], size, 0)
+    for end in range(size):
+        os.pwrite(segments[0], whole[:end].ljust(size, b"\0"), 0)
+        assert scan(segments[0], 0, 7, CAPACITY).entries == [], end
+        assert scan(segments[0], 0, 7, HEAD_BYTES + end if end < 28 else CAPACITY).entries == []
+    os.pwrite(segments[0], whole, 0)
+    assert len(scan(segments[0], 0, 7, CAPACITY).entries) == 1
 
 
 def test_garbage_is_no_record(segments: list[int]) -> None:

@@ -90,5 +90,5 @@ def closure(requirements: list[str]) -> set[str]:
 def test_makefile_names_its_targets() -> None:
     """Both commands of the README exist, and all that CONTRIBUTING names."""
     text = Path(ROOT / "Makefile").read_text("utf-8")
-    for target in ("demo", "test", "bench", "lint", "wheel", "campaign", "build", "clean"):
+    for target in ("demo", "test", "bench", "lint", "wheel", "campaign", "sanitize", "build", "clean"):
         assert re.search(rf"^{target}:", text, re.MULTILINE), target
