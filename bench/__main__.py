@@ -42,12 +42,15 @@ def measure(asked: argparse.Namespace, suites: Sequence[str]) -> int:
     report = Report(asked.folder)
     bench = Bench(asked.folder.resolve(), asked.scale, asked.rounds, report)
     failed = 0
-    for name in suites:
-        try:
-            SUITES[name](bench)
-        except (RuntimeError, OSError) as failure:
-            failed += 1
-            print(f"  {name}: {failure}", file=sys.stderr)
+    try:
+        for name in suites:
+            try:
+                SUITES[name](bench)
+            except (RuntimeError, OSError) as failure:
+                failed += 1
+                print(f"  {name}: {failure}", file=sys.stderr)
+    finally:
+        bench.clean()
     report.write(asked.out)
     print(f"\nwritten: {asked.out}")
     return 1 if failed else 0

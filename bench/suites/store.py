@@ -20,7 +20,8 @@ BURST_STUDIES = 2
 SUSTAINED_INTAKE_BYTES = 128 << 20  # the least that is allowed: two segments
 SUSTAINED_STUDIES = 5  # 532 MB: four times that
 STORESCU_SECONDS_MAX = 600
-WARM = Shape(series=1, instances=8, stub=True, seed=999)
+# Makes the folders that a new archive lacks: a running one has them.
+WARM = Shape(stub=True, seed=999)
 
 Send = Callable[[Target], None]
 Start = Callable[[Path], AbstractContextManager[Server]]
