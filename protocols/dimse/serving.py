@@ -51,6 +51,7 @@ class Stream(Protocol):
     def take_rest(self) -> bytes: ...
     async def wait_readable(self) -> bool: ...
     def nudge(self) -> None: ...
+    async def receive(self) -> bytes: ...
     async def send(self, data: bytes) -> None: ...
     async def end(self, event: Event) -> None: ...
     async def abort(self, why: str) -> None: ...
@@ -65,6 +66,7 @@ class Serving:
         self._accepted = accepted
         self.receiver = store.receiver_for(accepted, session.site, session.address)
         self.interrupt = session.site.interrupts.new()
+        self._stores = any(is_storage for _, _, is_storage in accepted.contexts.values())
         self._inbox: deque[Message] = deque()
         self._outbox: deque[Outgoing] = deque()
         self._unanswered: dict[int, Outgoing] = {}
@@ -97,7 +99,7 @@ class Serving:
             elif not await self._session.wait_readable():
                 return await self._session.abort("idle for too long, or shutting down")
             else:
-                await self._lease()
+                await self._receive()
 
     async def send(self, data: bytes) -> None:
         await self._session.send(data)
@@ -105,7 +107,7 @@ class Serving:
     async def is_over(self, message_id: int) -> bool:
         """See ``exchange.Line``."""
         if not self._ended and not self._inbox and self._poll.poll(0):
-            await self._lease()
+            await self._receive()
         return bool(self._ended) or (self._cancelled and self._current == message_id)
 
     # -- for a service that sends on this association (``get.Bearer``) ----------------------------------------------
@@ -176,6 +178,16 @@ class Serving:
             outgoing.done.set()
 
     # -- inside ------------------------------------------------------------------------------------------------------
+
+    async def _receive(self) -> None:
+        """In a leased thread where stores may come: they wait for the disk. Questions are short, and are read here."""
+        if self._stores:
+            return await self._lease()
+        received = await self._session.receive()
+        if received:
+            await self._feed(received)
+        else:
+            self._ended = wire.EVENT_EOF
 
     async def _lease(self) -> None:
         event = wire.EVENT_NEED

@@ -141,6 +141,12 @@ class Session:
         self._nudged = True
         self._waiting.cancel()
 
+    async def receive(self) -> bytes:
+        """What has come; nothing at the end. The kernel's promptness has to be asked for each time (see native.wire)."""
+        data = await self._socket.recv(RECEIVE_BYTES)
+        self._socket.setsockopt(trio.socket.IPPROTO_TCP, trio.socket.TCP_QUICKACK, 1)
+        return data
+
     @property
     def sending(self) -> trio.Lock:
         """Held by who writes to the socket."""
