@@ -97,20 +97,28 @@ class Requestor:
     async def store(
         self, jobs: Sequence[Job], limiter: trio.CapacityLimiter, *, originator: tuple[str, int] | None = None
     ) -> list[int]:
-        """C-STORE of each job in turn; their statuses. Fewer than jobs: the association is gone (``lost``)."""
+        """C-STORE of each job in turn; their statuses. Fewer than jobs: the association is gone (``lost``), or
+        ``move_turn_seconds`` have passed: call again with the rest."""
         if self._sender is None:
             self._sender = wire.Sender(pdu_bytes_max=self._peer_pdu_bytes_max, window=self._window)
         send = partial(
             self._sender.store,
             self._socket.fileno(),
             self._interrupt.fd,
-            jobs,
             originator=originator,
             timeout_ms=int(self._settings.store_seconds * 1000),
+            patience_ms=int(self._settings.move_turn_seconds * 1000),
         )
-        statuses = await trio.to_thread.run_sync(send, limiter=limiter)
-        if len(statuses) < len(jobs):
-            self.lost = self._sender.reason or "connection lost"
+        statuses: list[int] = await trio.to_thread.run_sync(send, jobs, limiter=limiter)
+        deadline = trio.current_time() + self._settings.store_seconds
+        while self._sender.unanswered and not self._sender.reason:
+            resume = partial(send, resume=self._sender.unanswered)
+            more: list[int] = await trio.to_thread.run_sync(resume, jobs[len(statuses) :], limiter=limiter)
+            if not more and trio.current_time() > deadline:
+                self.fail("no answer in time")
+                break
+            statuses += more
+        self.lost = self.lost or self._sender.reason
         return statuses
 
     async def finish(self) -> None:

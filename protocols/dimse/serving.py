@@ -182,9 +182,8 @@ class Serving:
     async def _receive(self) -> None:
         """In a leased thread where stores may come: they wait for the disk. Questions are short, and are read here."""
         if self._stores:
-            return await self._lease()
-        received = await self._session.receive()
-        if received:
+            await self._lease()
+        elif received := await self._session.receive():
             await self._feed(received)
         else:
             self._ended = wire.EVENT_EOF

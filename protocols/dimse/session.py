@@ -142,7 +142,7 @@ class Session:
         self._waiting.cancel()
 
     async def receive(self) -> bytes:
-        """What has come; nothing at the end. The kernel's promptness has to be asked for each time (see native.wire)."""
+        """What has come; nothing at the end. Prompt ACKs have to be asked for each time (see native.socket_io)."""
         data = await self._socket.recv(RECEIVE_BYTES)
         self._socket.setsockopt(trio.socket.IPPROTO_TCP, trio.socket.TCP_QUICKACK, 1)
         return data

@@ -82,9 +82,8 @@ class DimseSettings(msgspec.Struct, frozen=True, kw_only=True):
     find_send_bytes: int = 64 * KIB
     # PS3.4 C.4.2: how often a retrieval says how far it is, at least.
     pending_seconds: float = 5.0
-    # Sub-operations handed to the sending thread at once, at most; also how long such a group should take.
-    move_group_count_max: int = 64
-    move_group_seconds: float = 0.5
+    # How long a sending thread goes on by itself: then C-CANCEL is seen.
+    move_turn_seconds: float = 0.5
 
     # Between the answer to a request for commitment and its report: a peer that releases at once is gone by then, and
     # does not meet the report on its way out.

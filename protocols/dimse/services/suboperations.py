@@ -42,7 +42,7 @@ class Carrier(Protocol):
     async def store(
         self, jobs: Sequence[Job], limiter: trio.CapacityLimiter, *, originator: tuple[str, int] | None = None
     ) -> list[int]:
-        """C-STORE of each job in turn; their statuses. Fewer than jobs: it is ``lost``, or the retrieval is over."""
+        """C-STORE of each job in turn; their statuses. Fewer than jobs: it is ``lost``, or gives others their turn."""
 
 
 class Sent(Protocol):
@@ -83,7 +83,6 @@ class Retrieval:
         self._settled: set[Pair] = set()
         self._ways: dict[Pair, Way | None] = {}
         self._reasons: set[str] = set()
-        self._group_count = 1
         self._message_id = 0
         self._said_at = 0.0
 
@@ -150,15 +149,13 @@ class Retrieval:
                     self.fail(instance)
 
     async def _send_objects(self, carrier: Carrier, objects: Sequence[Fetched]) -> bool:
-        """In groups that take about ``move_group_seconds``: between them progress is told and C-CANCEL seen."""
+        """The carrier comes back now and then with a part of them: then progress is told and C-CANCEL seen."""
         at = 0
         while at < len(objects):
             group = self._next_group(objects, at)
-            began = trio.current_time()
             statuses = await self._store(carrier, group)
             at += len(statuses)
             self._count(group, statuses)
-            self._pace(trio.current_time() - began)
             if carrier.lost:
                 return False
             await self._say_when_due()
@@ -175,7 +172,7 @@ class Retrieval:
     def _next_group(self, objects: Sequence[Fetched], at: int) -> Sequence[Fetched]:
         """Some that go as they are, or one that does not: what is made of it is held until it is sent."""
         end = at
-        while end < min(at + self._group_count, len(objects)) and self._way(objects[end].instance).kind == "stored":
+        while end < len(objects) and self._way(objects[end].instance).kind == "stored":
             end += 1
         return objects[at : max(end, at + 1)]
 
@@ -205,13 +202,6 @@ class Retrieval:
         if isinstance(source, FileRange):
             return (*head, source.fd, source.offset + skip, source.length - skip)
         return (*head, source, skip, len(source) - skip)
-
-    def _pace(self, seconds: float) -> None:
-        settings = self._site.settings
-        if seconds < settings.move_group_seconds / 2:
-            self._group_count = min(self._group_count * 2, settings.move_group_count_max)
-        elif seconds > settings.move_group_seconds:
-            self._group_count = max(self._group_count // 2, 1)
 
     # -- counting and telling ------------------------------------------------------------------------------------------
 
