@@ -183,10 +183,11 @@ class Serving:
         """In a leased thread where stores may come: they wait for the disk. Questions are short, and are read here."""
         if self._stores:
             await self._lease()
-        elif received := await self._session.receive():
-            await self._feed(received)
-        else:
-            self._ended = wire.EVENT_EOF
+        elif self._poll.poll(0):  # else we were nudged
+            if received := await self._session.receive():
+                await self._feed(received)
+            else:
+                self._ended = wire.EVENT_EOF
 
     async def _lease(self) -> None:
         event = wire.EVENT_NEED
