@@ -224,7 +224,7 @@ def test_C19_reports_are_tried_again_until_they_are_taken() -> None:
 
 def test_C19_a_report_that_nobody_takes_is_given_up_at_its_deadline(caplog: pytest.LogCaptureFixture) -> None:
     archive = paper_archive(3)
-    modality = Modality()
+    modality = Modality(statuses=(0x0110,))  # should the report come before the release
     modality.port = 1
 
     def work(served: Served, modality: Modality) -> None:
