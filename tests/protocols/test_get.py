@@ -14,6 +14,7 @@ from protocols.dimse import classes
 from protocols.dimse.commands import Element, Field
 from protocols.dimse.negotiation import propose
 from protocols.dimse.requestor import echo
+from protocols.dimse.services.suboperations import Retrieval
 from tests.protocols.hostile_peer import element, receive_pdu
 from tests.protocols.serving import CT, EXPLICIT, STUDY, Served, header, paper_archive, serving
 from tests.protocols.small_archive import SmallArchive
@@ -196,7 +197,8 @@ class Getter:
         self.received = bytearray()
 
     @classmethod
-    async def ask(cls, served: Served) -> "Getter":
+    async def ask(cls, served: Served, *, behind: bytes = b"") -> "Getter":
+        """``behind``: bytes sent together with the request."""
         stream = await served.connect()
         pairs = [(classes.STUDY_ROOT_GET, classes.IMPLICIT_LITTLE), (CT, EXPLICIT)]
         request = propose("PEER", "FILMROOM", pairs, 16384, roles=[(CT, False, True)])
@@ -215,9 +217,8 @@ class Getter:
             Element.PRIORITY: 0,
             Element.DATASET_TYPE: 1,
         }
-        await stream.send_all(
-            pdu.encode_message(1, pdu.encode_command({int(k): v for k, v in command.items()}), identifier, 16384)
-        )
+        message = pdu.encode_message(1, pdu.encode_command({int(k): v for k, v in command.items()}), identifier, 16384)
+        await stream.send_all(message + behind)
         return getter
 
     async def next(self) -> dict[int, int | str | bytes | list[int]]:
@@ -245,7 +246,8 @@ class Getter:
         answer = {0x2: CT, 0x100: 0x8001, 0x120: store[0x110], 0x800: 0x101, 0x900: status, 0x1000: store[0x1000]}
         return bytes(pdu.encode_message(3, pdu.encode_command(answer), None, 16384))
 
-    def cancel(self) -> bytes:
+    @staticmethod
+    def cancel() -> bytes:
         return bytes(pdu.encode_message(1, pdu.encode_command({0x100: 0x0FFF, 0x120: 7, 0x800: 0x101}), None, 16384))
 
 
@@ -289,6 +291,53 @@ def test_C17_a_pending_response_comes_while_an_answer_is_waited_for() -> None:
         assert (command[0x900], command[0x1021]) == (0, 2)
 
     serving(check, paper_archive(2), pending_seconds=0.04)
+
+
+def test_C17_nothing_is_sent_while_half_a_command_is_there() -> None:
+    """It belongs to who receives: the sender would take its other half for something of its own."""
+
+    async def check(served: Served) -> None:
+        half = len(Getter.cancel()) // 2
+        getter = await Getter.ask(served, behind=Getter.cancel()[:half])
+        assert (await getter.next())[0x900] == 0xFF00
+        await getter.stream.send_all(Getter.cancel()[half:])
+        command = await getter.next()
+        while command[0x100] == Field.C_STORE_RQ or command[0x900] == 0xFF00:
+            if command[0x100] == Field.C_STORE_RQ:
+                await getter.confirm(command)
+            command = await getter.next()
+        assert command[0x900] == 0xFE00
+
+    serving(check, paper_archive(100), pending_seconds=0.04)
+
+
+def test_C17_pending_responses_never_come_into_the_middle_of_an_instance(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The peer reads nothing while a large instance fills the socket and pending responses fall due."""
+    archive = paper_archive(1)
+    uid = archive.rows[0].instance.sop_instance_uid
+    archive.datasets[uid] += b"\0" * (32 << 20)
+    waiting, say = set[int](), Retrieval._say
+
+    async def saying(retrieval: Retrieval) -> None:
+        waiting.add(id(retrieval))
+        await say(retrieval)
+        waiting.clear()
+
+    monkeypatch.setattr(Retrieval, "_say", saying)
+
+    async def check(served: Served) -> None:
+        getter = await Getter.ask(served)
+        while (await getter.next())[0x100] != Field.C_STORE_RQ:
+            pass
+        while not waiting:
+            await trio.lowlevel.checkpoint()
+        controls = [0]
+        while controls[-1] != 2:
+            controls.append((await getter.pdu())[11])
+        assert set(controls) == {0, 2}, "fragments of the data set, and nothing else"
+        await getter.stream.aclose()
+
+    serving(check, archive, pending_seconds=0.02)
 
 
 def test_a_peer_that_does_not_answer_is_given_up(caplog: pytest.LogCaptureFixture) -> None:

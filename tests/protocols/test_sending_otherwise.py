@@ -115,19 +115,43 @@ def test_C16_pynetdicom_that_takes_only_implicit_gets_every_pixel() -> None:
     serving(check, archive)
 
 
+def add_another(archive: SmallArchive, name: str, number: int, *, cut_bytes: int = 0) -> str:
+    """One more instance of the same series: a file's bytes with another UID, which is returned."""
+    other = archive_of(name, cut_bytes=cut_bytes)
+    [row], [data] = other.rows, other.datasets.values()
+    known = row.instance.sop_instance_uid
+    uid = known[:-2] + str(10 + number)
+    instance = msgspec.structs.replace(row.instance, sop_instance_uid=uid)
+    archive.rows.append(msgspec.structs.replace(row, instance=instance))
+    archive.datasets[uid] = data.replace(known.encode(), uid.encode())
+    return uid
+
+
+def test_C16_each_goes_its_own_way(tmp_path: Path) -> None:
+    """What is sent as it is goes in groups; what is not, never among them."""
+    archive = archive_of(PLAIN)
+    for number, name in enumerate((PLAIN, RLE, PLAIN, PLAIN, JPEG_2000, PLAIN)):
+        add_another(archive, name, number)
+
+    async def check(served: Served) -> None:
+        output, arrived = await moved(served, archive, tmp_path, "+xe")
+        assert field(output, "Completed Suboperations")[-1] == "7", output
+        assert [one.pixel_array.tobytes() == pixels_of(PLAIN) for one in arrived] == [True] * 7
+
+    serving(check, archive)
+
+
 def test_C16_what_cannot_be_read_fails_alone(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """A compressed object whose end is lost, beside a sound one of the same study."""
-    archive, damaged = archive_of(PLAIN), archive_of(RLE, cut_bytes=3000)
-    [row], [data] = damaged.rows, damaged.datasets.values()
-    other = msgspec.structs.replace(row.instance, sop_instance_uid="1.2.3")
-    archive.rows.append(msgspec.structs.replace(row, instance=other))
-    archive.datasets["1.2.3"] = data
+    """A compressed object whose end is lost, between sound ones of the same study."""
+    archive = archive_of(PLAIN)
+    uid = add_another(archive, RLE, 1, cut_bytes=3000)
+    add_another(archive, PLAIN, 2)
 
     async def check(served: Served) -> None:
         output, arrived = await moved(served, archive, tmp_path, "+xe")
         assert field(output, "DIMSE Status")[-1].lower().startswith("0xb000"), output
-        assert len(arrived) == 1
-        assert "1.2.3" in output
+        assert len(arrived) == 2
+        assert uid in output
 
     serving(check, archive)
     assert "instances not sent" in caplog.text
