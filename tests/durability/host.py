@@ -5,6 +5,7 @@ While ``load`` runs, ``("acknowledged", index)`` goes out for each promise, as s
 """
 
 import contextlib
+import ctypes
 import threading
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -20,10 +21,14 @@ from tests.durability.recorder import Fault
 
 SENDERS = 4
 INTAKE_BYTES_MAX = 16 << 20
+PR_SET_PTRACER = 0x59616D61  # linux/prctl.h; has no effect where the Yama module is not there
 
 
 class Order(msgspec.Struct, frozen=True):
-    """How to boot. ``log`` empty: nothing is recorded and no fault happens. ``disk``: what is recorded, above root."""
+    """How to boot. ``log`` empty: nothing is recorded and no fault happens. ``disk``: what is recorded, above root.
+
+    ``traced``: the child waits for ``go`` before it opens anything, and lets any process trace it.
+    """
 
     root: str
     disk: str = ""
@@ -32,12 +37,16 @@ class Order(msgspec.Struct, frozen=True):
     ack: str = "disk"
     checkpoint: str = "auto"
     keeper: str = "whole"
+    traced: bool = False
 
 
 def run(connection: Connection, order: Order) -> None:
     """The child's main function."""
     if order.log:
         recorder.start(Path(order.disk or order.root), Path(order.log), order.fault)
+    if order.traced:
+        ctypes.CDLL(None).prctl(PR_SET_PTRACER, ctypes.c_ulong(-1))
+        assert connection.recv() == ("go",)
     host = Host(connection)
     try:
         host.serve(order)

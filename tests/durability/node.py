@@ -52,6 +52,10 @@ class Node:
     def __exit__(self, *_: object) -> None:
         self.kill()
 
+    @property
+    def pid(self) -> int:
+        return int(self._process.pid)
+
     def opened(self) -> "Node":
         """Waits until the archive is open. Raises ``Died``, ``Refused``."""
         assert self._answer() == "opened"
