@@ -29,6 +29,7 @@ from native.segment import KIND_NOTE, KIND_SPOOLED, Entry, Log
 log = logging.getLogger("filmroom.intake")
 
 CHECKPOINT = "checkpoint"
+ROOMY_TIMES = 2
 LOOK_MS = 250  # between two looks at the free space
 # Mapped pages of segments count as our memory until they are let go.
 MAPPED_BYTES_MAX = 8 << 20
@@ -246,15 +247,18 @@ class Intake:
         if space is None:
             return
         total, free = space
-        wanted = self.log.statistics()["backlog_bytes"] + total * self._limits.free_percent_min / 100
+        wanted = self._wanted_bytes(total)
         with self._lock:
             if (free < wanted) != self._refusing:
                 self._refusing = free < wanted
                 self.log.refuse(self._refusing)
                 what = "stores are refused" if self._refusing else "stores are taken again"
-                log.warning(what, extra={"free_bytes": free, "wanted_bytes": round(wanted)})
+                log.warning(what, extra={"free_bytes": free, "wanted_bytes": wanted})
             if free > wanted + 2 * self._limits.reserve_bytes:
                 self._node.make_reserve(self._limits.reserve_bytes)
+
+    def _wanted_bytes(self, total: int) -> int:
+        return int(self.log.statistics()["backlog_bytes"] + total * self._limits.free_percent_min / 100)
 
     @contextmanager
     def lend_reserve(self) -> Iterator[None]:
@@ -269,6 +273,9 @@ class Intake:
         self._preparer.join(self._limits.close_stalled_seconds_max)
         if self._preparer.is_alive():
             raise Unavailable("the disk of the intake does not answer")
+        space = self._node.space()
+        if space is not None and space[1] > ROOMY_TIMES * self._wanted_bytes(space[0]):
+            self._node.release_reserve()  # an archive that rests need not weigh so much; where room is scarce it stays
         with self._lock:
             for _, fd, _ in self._spooled.values():
                 os.close(fd)

@@ -14,6 +14,9 @@ from tests.engine.keep.test_intake import LIMITS, ORIGIN, small_settings, spill_
 
 LARGE = bytes(MIB)  # above the gather limit: a spool file
 DISK_BYTES = 100 * MIB
+SMALL_RESERVE = Limits(
+    segment_bytes=2 * MIB, gather_bytes_max=MIB // 4, object_bytes_max=8 * MIB, reserve_bytes=3 * MIB
+)
 
 
 class SmallDisk(DiskNode):
@@ -103,8 +106,7 @@ def test_a_full_disk_at_the_start_refuses_from_the_first_store_on(disk: SmallDis
 
 
 def test_the_reserve_is_lent_to_who_makes_room_and_comes_back(disk: SmallDisk, tmp_path: Path) -> None:
-    limits = Limits(segment_bytes=2 * MIB, gather_bytes_max=MIB // 4, object_bytes_max=8 * MIB, reserve_bytes=3 * MIB)
-    intake = open_intake(disk, limits)
+    intake = open_intake(disk, SMALL_RESERVE)
     reserve = tmp_path / "reserve"
     assert reserve.stat().st_blocks * 512 >= 3 * MIB
     disk.free = 0
@@ -116,6 +118,16 @@ def test_the_reserve_is_lent_to_who_makes_room_and_comes_back(disk: SmallDisk, t
     intake.watch_space()
     assert reserve.stat().st_blocks * 512 >= 3 * MIB
     intake.close()
+
+
+@pytest.mark.parametrize(("free", "stays"), [(DISK_BYTES, False), (DISK_BYTES // 20 + MIB, True)])
+def test_the_reserve_of_an_archive_at_rest_stays_where_room_is_scarce(
+    free: int, stays: bool, disk: SmallDisk, tmp_path: Path
+) -> None:
+    intake = open_intake(disk, SMALL_RESERVE)
+    disk.free = free
+    intake.close()
+    assert (tmp_path / "reserve").exists() == stays
 
 
 def test_a_reserve_for_which_there_is_no_room_takes_none(tmp_path: Path) -> None:
