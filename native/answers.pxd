@@ -11,7 +11,7 @@ from native.lane cimport Lane
 
 cdef enum:
     PENDING_MAX = 64             # stores that share one wait and one send
-    REFUSED_MAX = 64
+    KINDS_MAX = 32               # of refusals: status and reason
     STATUS_SUCCESS = 0x0000
     STATUS_NOT_SUPPORTED = 0x0122
     STATUS_OUT_OF_RESOURCES = 0xA700
@@ -30,11 +30,12 @@ cdef class Answers:
     cdef int pending_count
     cdef uint64_t pending_lsn
     cdef uint64_t pending_bytes
-    cdef int refusals[REFUSED_MAX][2]
-    cdef int refusal_count
+    # status, reason and how often, since they were last taken
+    cdef int refusals[KINDS_MAX][3]
+    cdef int kinds_count
 
-    # Adds a response to the output; where its status stands in it.
-    cdef size_t respond(self, const Command* request, uint8_t context_id, uint16_t status) noexcept nogil
+    # Adds a response to the output; where its status stands in it. ``reason``: of native.faults, or 0.
+    cdef size_t respond(self, const Command* request, uint8_t context_id, uint16_t status, int reason) noexcept nogil
     cdef void note(self, uint16_t status, int reason) noexcept nogil
     cdef void refuse(self, const Command* request, uint8_t context_id, uint16_t status, int reason) noexcept nogil
     # Success, once ``lsn`` is acknowledged.

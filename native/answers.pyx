@@ -7,9 +7,18 @@ from native.cursor cimport put_le16
 from native.growing cimport grow, place_at, release
 from native.lane cimport Lane
 from native.ledger cimport ACCEPTED
+from native.walker cimport FAULTS_MAX, NO_ROOM
+
+from native.faults import REASONS
 
 cdef enum:
     OUTPUT_BYTES_MIN = 4096
+
+cdef list KEPT = [REASONS.get(reason, "").encode("ascii") for reason in range(FAULTS_MAX)]
+cdef const char* comments[FAULTS_MAX]
+cdef int number
+for number in range(FAULTS_MAX):
+    comments[number] = KEPT[number]
 
 
 cdef class Answers:
@@ -19,30 +28,35 @@ cdef class Answers:
     def __dealloc__(self):
         release(&self.output)
 
-    cdef size_t respond(self, const Command* request, uint8_t context_id, uint16_t status) noexcept nogil:
+    cdef size_t respond(self, const Command* request, uint8_t context_id, uint16_t status, int reason) noexcept nogil:
         cdef size_t status_at = 0, begin = self.output.end
         if not grow(&self.output, begin + FRAME_BYTES_MAX, OUTPUT_BYTES_MIN):
             self.lost = True
             return 0
         self.output.end += write_response(
-            place_at(&self.output, begin), context_id, request, status, &status_at
+            place_at(&self.output, begin), context_id, request, status, comments[reason], &status_at
         )
         return begin + status_at
 
     cdef void refuse(self, const Command* request, uint8_t context_id, uint16_t status, int reason) noexcept nogil:
         self.note(status, reason)
-        self.respond(request, context_id, status)
+        self.respond(request, context_id, status, reason)
 
     cdef void note(self, uint16_t status, int reason) noexcept nogil:
-        if self.refusal_count < REFUSED_MAX:
-            self.refusals[self.refusal_count][0] = status
-            self.refusals[self.refusal_count][1] = reason
-            self.refusal_count += 1
+        cdef int kind = 0
+        while kind < self.kinds_count and (self.refusals[kind][0] != status or self.refusals[kind][1] != reason):
+            kind += 1
+        if kind == KINDS_MAX:
+            return
+        if kind == self.kinds_count:
+            self.refusals[kind][0], self.refusals[kind][1], self.refusals[kind][2] = status, reason, 0
+            self.kinds_count += 1
+        self.refusals[kind][2] += 1
 
     cdef void keep(
         self, const Command* request, uint8_t context_id, uint64_t lsn, uint64_t dataset_bytes
     ) noexcept nogil:
-        cdef size_t status_at = self.respond(request, context_id, STATUS_SUCCESS)
+        cdef size_t status_at = self.respond(request, context_id, STATUS_SUCCESS, 0)
         if self.lost:
             return
         self.pending_lsn = lsn
@@ -62,10 +76,10 @@ cdef class Answers:
         else:
             for index in range(self.pending_count):
                 put_le16(place_at(&self.output, self.pending[index]), STATUS_OUT_OF_RESOURCES)
-                self.note(STATUS_OUT_OF_RESOURCES, 0)
+                self.note(STATUS_OUT_OF_RESOURCES, NO_ROOM)
         self.pending_count, self.pending_bytes = 0, 0
 
     cdef list take_refusals(self):
-        found = [(self.refusals[index][0], self.refusals[index][1]) for index in range(self.refusal_count)]
-        self.refusal_count = 0
+        found = [(kind[0], kind[1], kind[2]) for kind in self.refusals[:self.kinds_count]]
+        self.kinds_count = 0
         return found

@@ -114,14 +114,19 @@ cdef inline void end_command(uint8_t* begin, uint8_t* end, uint8_t context_id) n
 
 
 cdef inline size_t write_response(
-    uint8_t* out, uint8_t context_id, const Command* request, uint16_t status, size_t* status_at
+    uint8_t* out, uint8_t context_id, const Command* request, uint16_t status, const char* comment, size_t* status_at
 ) noexcept nogil:
-    """A response PDU without a data set; its length. ``status_at``: where its status stands."""
+    """A response PDU without a data set; its length.
+
+    ``comment``: at most 64 characters. ``status_at``: where its status stands.
+    """
     cdef uint8_t* at = begin_command(out, request.sop_class_uid, request.field | 0x8000)
     at = put_number(at, 0x0120, request.message_id)
     at = put_number(at, 0x0800, NO_DATASET)
     at = put_number(at, 0x0900, status)
     status_at[0] = at - out - 2
+    if comment[0]:
+        at = put_element(at, 0x0902, comment, strlen(comment), 0x20)
     if request.sop_instance_uid[0]:
         at = put_element(at, 0x1000, request.sop_instance_uid, strlen(request.sop_instance_uid), 0)
     end_command(out, at, context_id)

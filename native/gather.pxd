@@ -39,9 +39,11 @@ cdef class Gather:
     # Where bytes may be received to, and how many; then ``landed`` says how many came.
     cdef uint8_t* place(self, size_t* length) noexcept nogil
     cdef void landed(self, size_t length) noexcept nogil
-    # The first ``length`` of the ``coming`` bytes. False when the data set does not end.
+    # The first ``length`` of the ``coming`` bytes. False when the data set is longer than an object may be.
     cdef bint add(self, const uint8_t* data, size_t length, size_t coming) noexcept nogil
     cdef Verdict finish(self, const Command* request, Syntax syntax) noexcept nogil
+    # A store that is not finished never will be.
+    cdef void give_up(self) noexcept nogil
     # Gives back what an idle association does not need.
     cdef void trim(self) noexcept nogil
 

@@ -17,11 +17,10 @@ from native.growing cimport free_bytes, grow, held, held_bytes, place_at, releas
 from native.identity cimport Checked, check_dataset
 from native.lane cimport Lane
 from native.ledger cimport ACCEPTED, Outcome
-from native.walker cimport BAD_UID, NO_MEMORY, NO_UID, Syntax
+from native.walker cimport BAD_UID, NO_MEMORY, NO_ROOM, NO_UID, OTHER_INSTANCE, Syntax
 
 cdef enum:
     GATHER_BYTES_MIN = 1 << 18
-    DRAIN_OBJECTS = 2    # a refused data set is read to its end, but no further than this many times the largest object
 
 
 # The lane must be there when a spool is given up, also when the collector takes us with a cycle.
@@ -43,7 +42,7 @@ cdef class Gather:
             self.begin_refused(STATUS_SUCCESS, 0)
             return
         if not grow(&self.gathered, self.headroom + HEAD_BYTES_MAX, GATHER_BYTES_MIN):
-            self.begin_refused(STATUS_OUT_OF_RESOURCES, 0)
+            self.begin_refused(STATUS_OUT_OF_RESOURCES, NO_ROOM)
             return
         self.way, self.dataset_bytes = GATHERED, 0
         self.head_bytes = write_head(
@@ -70,17 +69,17 @@ cdef class Gather:
             if self.lane.spool_begin(&self.spool) == ACCEPTED:
                 self.way = SPOOLED
             else:
-                self.refuse(STATUS_OUT_OF_RESOURCES, 0)
+                self.refuse(STATUS_OUT_OF_RESOURCES, NO_ROOM)
         if self.way == SPOOLED and (needed > self.gathered.capacity or free_bytes(&self.gathered) == 0):
             self.write_spool()
         if self.way == GATHERED and not grow(&self.gathered, needed, GATHER_BYTES_MIN):
-            self.refuse(STATUS_OUT_OF_RESOURCES, 0)
+            self.refuse(STATUS_OUT_OF_RESOURCES, NO_ROOM)
 
     cdef void write_spool(self) noexcept nogil:
         cdef Cursor gathered = held(&self.gathered)
         cdef size_t length = left(&gathered)
         if length and self.lane.spool_write(&self.spool, peek(&gathered, length), length) != ACCEPTED:
-            self.refuse(STATUS_OUT_OF_RESOURCES, 0)
+            self.refuse(STATUS_OUT_OF_RESOURCES, NO_ROOM)
         self.gathered.end = self.gathered.begin
 
     cdef uint8_t* place(self, size_t* length) noexcept nogil:
@@ -102,9 +101,14 @@ cdef class Gather:
             memcpy(place_at(&self.gathered, self.gathered.end), take(&cursor, now), now)
             self.landed(now)
         self.dataset_bytes += left(&cursor)
-        return self.way != REFUSED or not self.has_lane or (
-            self.dataset_bytes <= DRAIN_OBJECTS * self.lane.object_bytes_max
-        )
+        if self.has_lane and self.dataset_bytes > self.lane.object_bytes_max:
+            self.refuse(STATUS_OUT_OF_RESOURCES, NO_ROOM)
+            return False
+        return True
+
+    cdef void give_up(self) noexcept nogil:
+        self.refuse(STATUS_OUT_OF_RESOURCES, NO_ROOM)
+        release(&self.gathered)
 
     cdef void trim(self) noexcept nogil:
         release(&self.gathered)
@@ -122,7 +126,7 @@ cdef class Gather:
         else:
             whole = held(&self.gathered)
         if whole.data == NULL or not skip(&whole, self.head_bytes):
-            self.refuse(STATUS_OUT_OF_RESOURCES, 0)
+            self.refuse(STATUS_OUT_OF_RESOURCES, NO_ROOM)
         else:
             self.check(peek(&whole, left(&whole)), left(&whole), request, syntax)
         if self.way != REFUSED:
@@ -142,7 +146,7 @@ cdef class Gather:
         elif strcmp(found.sop_class_uid, request.sop_class_uid) or strcmp(
             found.sop_instance_uid, request.sop_instance_uid
         ):
-            self.refuse(STATUS_MISMATCH, 0)
+            self.refuse(STATUS_MISMATCH, OTHER_INSTANCE)
 
     cdef void append(self) noexcept nogil:
         cdef uint64_t lsn = 0
@@ -153,6 +157,6 @@ cdef class Gather:
         else:
             outcome = self.lane.append(place_at(&self.gathered, self.headroom), held_bytes(&self.gathered), &lsn)
         if outcome != ACCEPTED:
-            self.refuse(STATUS_OUT_OF_RESOURCES, 0)
+            self.refuse(STATUS_OUT_OF_RESOURCES, NO_ROOM)
         else:
             self.verdict.status, self.verdict.reason, self.verdict.lsn = STATUS_SUCCESS, 0, lsn

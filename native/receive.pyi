@@ -16,7 +16,7 @@ class Receiver:
     at_rest: bool  # nothing of a message has come that is not taken or answered
     stored_count: int
     stored_bytes: int
-    refused: list[tuple[int, int]]  # (status, reason code) of stores refused since last read; bounded
+    refused: list[tuple[int, int, int]]  # (status, reason code, how often) of stores refused since last read
 
     def __init__(
         self,
@@ -35,5 +35,7 @@ class Receiver:
     def take_output(self) -> bytes: ...
     def trim(self) -> None:
         """Gives back the buffers that an idle association does not need."""
+    def close(self) -> None:
+        """The association is over: a store that is not finished leaves nothing. Nothing else may be called after it."""
     def take_message(self) -> tuple[int, bytes, bytes | None]:
         """(context id, command set, data set or None)."""

@@ -57,7 +57,7 @@ from native.stream cimport (
     read_head,
 )
 from native.uid cimport copy_uid, is_uid
-from native.walker cimport BAD_UID, Syntax
+from native.walker cimport BAD_UID, NOT_FOR_STORAGE, OTHER_CLASS, Syntax
 
 EVENT_NEED, EVENT_MESSAGE, EVENT_RELEASE, EVENT_RELEASED, EVENT_ABORT = NEED, MESSAGE, RELEASE, RELEASED, ABORT
 EVENT_EOF, EVENT_IDLE, EVENT_CANCEL, EVENT_ERROR = END, IDLE, CANCEL, ERROR
@@ -190,6 +190,13 @@ cdef class Receiver:
         if held_bytes(&self.staging) == 0:
             release(&self.staging)
 
+    def close(self):
+        """Give back everything: the association is over. A store that is not finished leaves no file."""
+        self.store.give_up()
+        release(&self.staging)
+        release(&self.command)
+        release(&self.dataset)
+
     cdef int told(self, Event event) except -1:
         self.reason = self.stream.fault.decode("ascii") if event == ERROR else ""
         return event
@@ -295,7 +302,7 @@ cdef class Receiver:
         cdef const uint8_t* at = peek(&staged, now)
         if self.mode == STORE:
             if not self.store.add(at, now, stream.fragment_left):
-                return failed(stream, b"data set that does not end")
+                return failed(stream, b"data set longer than an object may be")
         elif not self.add_to_message(at, now):
             return ERROR
         self.staging.begin += now
@@ -338,7 +345,7 @@ cdef class Receiver:
         if self.request.field == C_ECHO_REQUEST and not has_dataset:
             self.command.end = 0
             self.request.sop_instance_uid[0] = 0
-            self.answers.respond(&self.request, self.context_id, STATUS_SUCCESS)
+            self.answers.respond(&self.request, self.context_id, STATUS_SUCCESS, 0)
             return failed(&self.stream, b"no memory") if self.answers.lost else GO_ON
         if self.request.field == C_STORE_REQUEST and has_dataset:
             self.mode = STORE
@@ -354,11 +361,11 @@ cdef class Receiver:
     cdef void begin_store(self) noexcept nogil:
         cdef Context* context = &self.contexts[self.context_id]
         if not context.is_storage:
-            self.store.begin_refused(STATUS_NOT_SUPPORTED, 0)
+            self.store.begin_refused(STATUS_NOT_SUPPORTED, NOT_FOR_STORAGE)
         elif not has_sound_uids(&self.request):
             self.store.begin_refused(STATUS_MISMATCH, BAD_UID)
         elif strcmp(self.request.sop_class_uid, context.abstract_syntax):
-            self.store.begin_refused(STATUS_MISMATCH, 0)
+            self.store.begin_refused(STATUS_MISMATCH, OTHER_CLASS)
         else:
             self.store.begin(&self.request, context.transfer_syntax)
 

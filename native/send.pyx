@@ -1,24 +1,36 @@
-"""The sending half of native.wire: files straight into a buffer with gaps for PDV headers, then one send."""
+"""The sending half of native.wire: files straight into a buffer with gaps for PDV headers, then one send.
 
-from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
+What is sent is hashed where it lies in that buffer: an object that is not what its key says is not sent, or, when it is
+longer than one send, never sent to its end.
+"""
+
 from libc.stdint cimport int64_t, uint8_t, uint16_t
 from libc.stdlib cimport calloc, free, malloc
-from libc.string cimport memcpy, memset
+from libc.string cimport memcmp, memcpy, memset
 
-from native.command cimport FRAME_BYTES_MAX, Command, put_fragment_head, write_store_request
-from native.cursor cimport Cursor, cursor_over, data_of, skip, take
+from native.command cimport FRAME_BYTES_MAX, put_fragment_head, write_store_request
+from native.cursor cimport Cursor, be32, data_of, peek
 from native.gate cimport monotonic_ns
 from native.growing cimport Growing, free_bytes, place_at
+from native.job cimport KEY_BYTES, SEALED_HEAD_BYTES_MAX, Held, Job, fill, prepare, put_seal
 from native.replies cimport Replies, Reply
 from native.socket_io cimport POLLIN, await_ready, iovec, no_delay, read_gapped, receive, send_whole
 from native.stream cimport ABORT, MESSAGE, NEED, RELEASE, Event
-from native.uid cimport copy_uid
+from native.xxh cimport (
+    XXH3_128bits_reset,
+    XXH3_128bits_update,
+    XXH3_createState,
+    XXH3_freeState,
+    XXH3_state_t,
+    xxh128_digest,
+)
 
 cdef enum:
     OUR_PDU_BYTES = 1 << 17
     WINDOW_BYTES = 1 << 20   # of data set in one send
     PARTS_MAX = 512          # fragments in one send
-    NOT_SENT = 0xC000        # status of a job of which nothing could be read, and nothing was sent
+    FRAGMENT_BYTES = 12      # before a fragment that has a PDU of its own
+    STATUS_UNSOUND = 1 << 16  # no status of DIMSE: what we say of an object that is not what it was and was not sent
 
 cdef enum Failure:
     SOUND = 0
@@ -29,8 +41,10 @@ cdef enum Failure:
     ABORTED = 5
     RELEASE_ASKED = 6
     PROTOCOL = 7
-    UNREADABLE = 8
+    SPOILED = 8
     UNANSWERED = 9
+
+UNSOUND_OBJECT = STATUS_UNSOUND
 
 REASONS = {
     0: "",
@@ -41,19 +55,9 @@ REASONS = {
     5: "peer aborted the association",
     6: "peer asked for release",
     7: "peer broke the protocol",
-    8: "the object could not be read to its end",
+    8: "an object is not what was written",
     9: "",
 }
-
-cdef struct Job:
-    Command command
-    uint8_t context_id
-    int fd
-    Cursor held              # of an object in memory: what is still to be sent
-    int64_t offset
-    size_t length
-    int status
-
 
 cdef inline int64_t now_ms() noexcept nogil:
     return monotonic_ns() // 1000000
@@ -66,6 +70,7 @@ cdef class Sender:
     cdef int window
     cdef uint8_t* out
     cdef size_t out_bytes
+    cdef XXH3_state_t* hashed
     cdef Replies replies
     cdef char originator[17]
     cdef uint16_t originator_message_id
@@ -77,16 +82,19 @@ cdef class Sender:
         self.window = max(window, 1)
         self.replies = Replies(shared)
         self.reason = ""
-        self.out_bytes = FRAME_BYTES_MAX + WINDOW_BYTES + 12 * (PARTS_MAX + 1)
+        self.out_bytes = FRAME_BYTES_MAX + WINDOW_BYTES + FRAGMENT_BYTES * (PARTS_MAX + 1)
         self.out = <uint8_t*>malloc(self.out_bytes)
-        if self.out == NULL:
+        self.hashed = XXH3_createState()
+        if self.out == NULL or self.hashed == NULL:
             raise MemoryError
 
     def __dealloc__(self):
         free(self.out)
+        if self.hashed != NULL:
+            XXH3_freeState(self.hashed)
 
     def store(
-        self, int fd, int cancel_fd, jobs, *, originator=None, int timeout_ms, int patience_ms=0, int resume=0
+        self, int fd, int cancel_fd, jobs, *, seals=(), originator=None, int timeout_ms, int patience_ms=0, int resume=0
     ):
         cdef int count = len(jobs), index, failure
         cdef list views = []
@@ -98,6 +106,8 @@ cdef class Sender:
         try:
             for index, job in enumerate(jobs):
                 prepare(&work[index], job, views)
+            for index, seal in enumerate(seals[:count]):
+                put_seal(&work[index], seal)
             with nogil:
                 no_delay(fd)
                 failure = self.send_all(fd, cancel_fd, work, count, resume, timeout_ms, patience_ms)
@@ -111,7 +121,7 @@ cdef class Sender:
         finally:
             free(work)
             for view in views:
-                (<_Held>view).close()
+                (<Held>view).close()
 
     def take_rest(self):
         """What came beside the answers: whole commands, one that is not whole yet, and bytes that are no PDU yet."""
@@ -155,38 +165,86 @@ cdef class Sender:
         return SOUND
 
     cdef Failure send_one(self, int fd, int cancel_fd, Job* job, int timeout_ms) noexcept nogil:
-        cdef size_t done = 0, now, sent
-        cdef iovec parts[PARTS_MAX]
-        cdef int count
-        cdef bint begun = False
-        cdef uint8_t* start
+        cdef size_t done = 0, before, sent
         cdef uint8_t* at = self.out
+        cdef uint8_t* end
+        cdef int state
         at += write_store_request(at, job.context_id, &job.command, self.originator, self.originator_message_id)
+        if not self.hash_head(job):
+            job.status = STATUS_UNSOUND
+            return SOUND
         while True:
-            count, start = 0, at
-            while True:
-                now = min(self.fragment, job.length - done)
-                if count == PARTS_MAX or (count and <size_t>(at - start) + now + 12 > WINDOW_BYTES):
-                    break
-                done += now
-                at = put_fragment_head(at, now, job.context_id, 2 if done == job.length else 0)
-                parts[count].iov_base, parts[count].iov_len = at, now
-                at += now
-                count += 1
-                if done == job.length:
-                    break
-            if not fill(job, parts, count):
-                if begun:
-                    return UNREADABLE
-                job.status = NOT_SENT
-                return SOUND
-            sent, begun = 0, True
-            count = send_whole(fd, self.out, at - self.out, cancel_fd, timeout_ms, &sent)
-            if count:
-                return <Failure>count
+            before = done
+            end = self.lay_out(job, at, &done)
+            if end == NULL or (done == job.length and not self.is_sound(job)):
+                job.status = STATUS_UNSOUND
+                return SPOILED if before else SOUND
+            sent = 0
+            state = send_whole(fd, self.out, end - self.out, cancel_fd, timeout_ms, &sent)
+            if state:
+                return <Failure>state
             if done == job.length:
                 return SOUND
             at = self.out
+
+    cdef uint8_t* lay_out(self, Job* job, uint8_t* start, size_t* done) noexcept nogil:
+        """The next fragments of the data set, each behind its head; where they end, NULL when they cannot be read."""
+        cdef iovec parts[PARTS_MAX]
+        cdef size_t now
+        cdef int count = 0
+        cdef uint8_t* at = start
+        while count < PARTS_MAX:
+            now = min(self.fragment, job.length - done[0])
+            if count and <size_t>(at - start) + now + FRAGMENT_BYTES > WINDOW_BYTES:
+                break
+            done[0] += now
+            at = put_fragment_head(at, now, job.context_id, 2 if done[0] == job.length else 0)
+            parts[count].iov_base, parts[count].iov_len = at, now
+            at += now
+            count += 1
+            if done[0] == job.length:
+                break
+        if not fill(job, parts, count):
+            return NULL
+        if job.head_length:
+            self.hash_fragments(start, at)
+        return at
+
+    cdef bint hash_head(self, Job* job) noexcept nogil:
+        """What stands before the data set belongs to the object that its key names."""
+        cdef uint8_t head[SEALED_HEAD_BYTES_MAX]
+        cdef Cursor before
+        cdef iovec part
+        cdef int64_t got
+        if job.head_length == 0:
+            return True
+        XXH3_128bits_reset(self.hashed)
+        if job.fd < 0:
+            before = job.held
+            before.at -= job.head_length
+            XXH3_128bits_update(self.hashed, peek(&before, job.head_length), job.head_length)
+            return True
+        part.iov_base, part.iov_len = head, job.head_length
+        got = read_gapped(job.fd, &part, 1, job.offset - <int64_t>job.head_length)
+        if got < 0 or <size_t>got != job.head_length:
+            return False
+        XXH3_128bits_update(self.hashed, head, job.head_length)
+        return True
+
+    cdef void hash_fragments(self, const uint8_t* at, const uint8_t* end) noexcept nogil:
+        cdef size_t length
+        while at < end:
+            length = be32(at + 2) - 6
+            at += FRAGMENT_BYTES
+            XXH3_128bits_update(self.hashed, at, length)
+            at += length
+
+    cdef bint is_sound(self, const Job* job) noexcept nogil:
+        cdef uint8_t found[KEY_BYTES]
+        if job.head_length == 0:
+            return True
+        xxh128_digest(self.hashed, found)
+        return memcmp(found, job.key, KEY_BYTES) == 0
 
     cdef Failure take_answers(
         self, int fd, int cancel_fd, Job* work, int count, int timeout_ms, int* answered
@@ -233,78 +291,3 @@ cdef bint give(const Reply* reply, Job* work, int count) noexcept nogil:
             return True
         index -= 1
     return False
-
-
-cdef class _Held:
-    cdef Py_buffer buffer
-    cdef bint is_open
-
-    cdef int open(self, object source) except -1:
-        PyObject_GetBuffer(source, &self.buffer, PyBUF_SIMPLE)
-        self.is_open = True
-        return 0
-
-    cdef int close(self) except -1:
-        if self.is_open:
-            self.is_open = False
-            PyBuffer_Release(&self.buffer)
-        return 0
-
-    def __dealloc__(self):
-        self.close()
-
-
-cdef int prepare(Job* job, tuple source, list views) except -1:
-    cdef _Held view
-    cdef bytes raw
-    context_id, message_id, sop_class_uid, sop_instance_uid, place, offset, length = source
-    if offset < 0 or length < 0:
-        raise ValueError("offset or length below zero")
-    job.context_id = context_id
-    job.command.message_id = message_id
-    job.offset, job.length, job.status = offset, length, -1
-    raw = sop_class_uid.encode("ascii")
-    if not copy_uid(job.command.sop_class_uid, data_of(raw), len(raw)):
-        raise ValueError("SOP class UID is too long")
-    raw = sop_instance_uid.encode("ascii")
-    if not copy_uid(job.command.sop_instance_uid, data_of(raw), len(raw)):
-        raise ValueError("SOP instance UID is too long")
-    if isinstance(place, int):
-        job.fd = place
-        return 0
-    view = _Held()
-    view.open(place)
-    views.append(view)
-    if offset + length > view.buffer.len:
-        raise ValueError("buffer is shorter than offset and length say")
-    job.fd = -1
-    job.held = cursor_over(<const uint8_t*>view.buffer.buf, view.buffer.len)
-    skip(&job.held, offset)
-    return 0
-
-
-cdef bint fill(Job* job, iovec* parts, int count) noexcept nogil:
-    """The next bytes of the object into the gaps."""
-    cdef int first = 0
-    cdef size_t size
-    cdef int64_t got
-    if job.fd < 0:
-        for first in range(count):
-            size = parts[first].iov_len
-            memcpy(parts[first].iov_base, take(&job.held, size), size)
-        return True
-    while first < count:
-        if parts[first].iov_len == 0:
-            first += 1
-            continue
-        got = read_gapped(job.fd, &parts[first], count - first, job.offset)
-        if got <= 0:
-            return False
-        job.offset += got
-        while first < count and <size_t>got >= parts[first].iov_len:
-            got -= parts[first].iov_len
-            first += 1
-        if got:
-            parts[first].iov_base = <uint8_t*>parts[first].iov_base + got
-            parts[first].iov_len -= got
-    return True

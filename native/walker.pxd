@@ -44,6 +44,11 @@ cdef enum Fault:
     NO_MEMORY = 13
     NOT_DICOM = 14
     BAD_META = 15
+    OTHER_INSTANCE = 16      # from here on not of the walk: why a store is refused
+    OTHER_CLASS = 17
+    NOT_FOR_STORAGE = 18
+    NO_ROOM = 19
+    FAULTS_MAX = 20
 
 cdef enum LevelKind:
     LEVEL_ITEM = 0           # the root is one too

@@ -3,6 +3,7 @@
 from typing import Final
 
 from native.receive import Receiver as Receiver
+from native.send import UNSOUND_OBJECT as UNSOUND_OBJECT
 from native.send import Sender as Sender
 
 EVENT_NEED: Final[int]  # budget used up, more may come at once

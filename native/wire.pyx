@@ -12,7 +12,7 @@ from native.receive import (
     EVENT_RELEASED,
     Receiver,
 )
-from native.send import Sender
+from native.send import UNSOUND_OBJECT, Sender
 
 __all__ = [
     "EVENT_ABORT",
@@ -24,6 +24,7 @@ __all__ = [
     "EVENT_NEED",
     "EVENT_RELEASE",
     "EVENT_RELEASED",
+    "UNSOUND_OBJECT",
     "Receiver",
     "Sender",
 ]

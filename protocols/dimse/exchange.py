@@ -1,10 +1,14 @@
 """One request and its responses, as the services see it."""
 
+import logging
 from typing import Protocol
 
 from native import pdu
 from protocols.dimse import commands
 from protocols.dimse.commands import Command, Counters
+from protocols.dimse.status import name_of
+
+log = logging.getLogger("filmroom.dimse")
 
 
 class Gone(Exception):
@@ -52,6 +56,12 @@ class Exchange:
         has_dataset = dataset is not None
         command = commands.response(self.request, status, has_dataset=has_dataset, comment=comment, counters=counters)
         self.add(command, dataset)
+
+    def refuse(self, status: int, why: str) -> None:
+        """Queue a response that says no, and log it. ``why`` names no value that was sent."""
+        extra = {"calling": self.calling_ae_title, "status": f"{status:04X}", "reason": why}
+        log.warning("request refused", extra={**extra, "status_name": name_of(status), "field": self.request.field})
+        self.respond(status, comment=why)
 
     def add(self, command: bytes, dataset: bytes | None) -> bool:
         """Queue one response whose command set is built already. True when the queue should be flushed."""

@@ -24,6 +24,8 @@ RECEIVE_BYTES = 65_536
 
 # context id, message id, SOP class, SOP instance, file descriptor or buffer, offset and length of the data set
 Job = tuple[int, int, str, str, "int | bytes | memoryview", int, int]
+# XXH3-128 of the object that ends with the data set, and the length of what stands before the data set
+Seal = tuple[bytes, int]
 
 
 class NotAssociated(Exception):
@@ -95,10 +97,18 @@ class Requestor:
                     )
 
     async def store(
-        self, jobs: Sequence[Job], limiter: trio.CapacityLimiter, *, originator: tuple[str, int] | None = None
+        self,
+        jobs: Sequence[Job],
+        limiter: trio.CapacityLimiter,
+        *,
+        seals: Sequence[Seal] = (),
+        originator: tuple[str, int] | None = None,
     ) -> list[int]:
-        """C-STORE of each job in turn; their statuses. Fewer than jobs: the association is gone (``lost``), or
-        ``move_turn_seconds`` have passed: call again with the rest."""
+        """C-STORE of each job in turn; their statuses, UNSOUND_OBJECT for one that is not what its seal says.
+
+        Fewer than jobs: the association is gone (``lost``), or ``move_turn_seconds`` have passed: call again with the
+        rest.
+        """
         if self._sender is None:
             self._sender = wire.Sender(pdu_bytes_max=self._peer_pdu_bytes_max, window=self._window)
         send = partial(
@@ -109,11 +119,12 @@ class Requestor:
             timeout_ms=int(self._settings.store_seconds * 1000),
             patience_ms=int(self._settings.move_turn_seconds * 1000),
         )
-        statuses: list[int] = await trio.to_thread.run_sync(send, jobs, limiter=limiter)
+        statuses: list[int] = await trio.to_thread.run_sync(partial(send, seals=seals), jobs, limiter=limiter)
         deadline = trio.current_time() + self._settings.store_seconds
         while self._sender.unanswered and not self._sender.reason:
-            resume = partial(send, resume=self._sender.unanswered)
-            more: list[int] = await trio.to_thread.run_sync(resume, jobs[len(statuses) :], limiter=limiter)
+            done = len(statuses)
+            resume = partial(send, seals=seals[done:], resume=self._sender.unanswered)
+            more: list[int] = await trio.to_thread.run_sync(resume, jobs[done:], limiter=limiter)
             if not more and trio.current_time() > deadline:
                 self.fail("no answer in time")
                 break

@@ -42,6 +42,8 @@ class Stream(Protocol):
     """The connection below: ``session.Session``."""
 
     @property
+    def number(self) -> int: ...
+    @property
     def site(self) -> Site: ...
     @property
     def address(self) -> str: ...
@@ -193,14 +195,19 @@ class Serving:
         event = wire.EVENT_NEED
         while event == wire.EVENT_NEED:
             event = await self._site.leases.run(self.receiver, self._session.fileno(), self.interrupt)
+            self._log_refusals()
         if event == wire.EVENT_CANCEL:
             self.interrupt.clear()
         await self._take(event)
 
     async def _feed(self, data: bytes) -> None:
         event = self.receiver.feed(data)
+        self._log_refusals()
         await self._send_output()
         await self._take(event)
+
+    def _log_refusals(self) -> None:
+        store.log_refusals(self.receiver, self._session.number, self._accepted.calling_ae_title)
 
     async def _take(self, event: int) -> None:
         """Messages into the inbox, until the receiver has no more; C-CANCEL takes effect at once."""
@@ -244,7 +251,7 @@ class Serving:
         )
         self._current, self._cancelled = command.message_id, False
         if command.sop_class_uid != abstract:
-            exchange.respond(Status.NO_SUCH_SOP_CLASS)
+            exchange.refuse(Status.NO_SUCH_SOP_CLASS, "the SOP class is not that of the presentation context")
         elif command.field == commands.Field.C_FIND_RQ and abstract in classes.FIND:
             await find.answer(exchange, self._site)
         elif command.field == commands.Field.C_MOVE_RQ and abstract in classes.MOVE:
@@ -256,7 +263,7 @@ class Serving:
         elif command.field == commands.Field.C_ECHO_RQ:
             exchange.respond(Status.SUCCESS)
         else:
-            exchange.respond(Status.UNRECOGNISED_OPERATION)
+            exchange.refuse(Status.UNRECOGNISED_OPERATION, "not an operation of this presentation context")
         await exchange.flush()
         self._current = -1
 
@@ -273,5 +280,6 @@ class Serving:
             case wire.EVENT_RELEASED:
                 await self._session.end(Event.RELEASE_RP_PDU)
             case _:
-                log.info("protocol error", extra={"why": self.receiver.reason})
+                extra = {"association": self._session.number, "calling": self._accepted.calling_ae_title}
+                log.warning("protocol error", extra={**extra, "why": self.receiver.reason})
                 await self._session.end(Event.INVALID_PDU)

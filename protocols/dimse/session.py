@@ -11,7 +11,6 @@ import trio
 from protocols.dimse.association import Aborted, Association, Happened, Requested
 from protocols.dimse.exchange import Gone
 from protocols.dimse.negotiation import LOCAL_LIMIT_EXCEEDED, Accepted, Rejected, negotiate
-from protocols.dimse.services import store
 from protocols.dimse.serving import Serving
 from protocols.dimse.site import Site
 from protocols.dimse.transitions import Event, State
@@ -74,11 +73,17 @@ class Session:
     async def _open(self) -> Accepted | None:
         self._association.connected(trio.current_time())
         while self._association.state is State.AWAITING_REQUEST:
+            requested = None
             for happened in await self._receive():
-                if isinstance(happened, Requested):
-                    return await self._answer_request(happened)
+                requested = happened if isinstance(happened, Requested) else requested
                 self._log_end(happened)
+            # Whoever sends more before our answer has broken the protocol, and is not answered any more.
+            if requested is not None and self._is_asked():
+                return await self._answer_request(requested)
         return None
+
+    def _is_asked(self) -> bool:
+        return self._association.state is State.AWAITING_LOCAL_RESPONSE
 
     async def _answer_request(self, requested: Requested) -> Accepted | None:
         site = self._site
@@ -106,7 +111,7 @@ class Session:
             await serving.run()
         finally:
             self._site.interrupts.close(serving.interrupt)
-            store.log_refusals(serving.receiver, self._number, accepted.calling_ae_title)
+            serving.receiver.close()
             log.info(
                 "association ended",
                 extra={
@@ -216,6 +221,11 @@ class Session:
         if isinstance(happened, Aborted):
             extra = {"association": self._number, "peer": self._address, "by": happened.by, "why": happened.why}
             log.info("connection ended", extra=extra)
+
+    @property
+    def number(self) -> int:
+        """Of the connection, for the log."""
+        return self._number
 
     @property
     def site(self) -> Site:

@@ -2,10 +2,12 @@
 
 import os
 import re
+import select
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,6 +21,14 @@ ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.sta
 COMMAND = (sys.executable, "-m", "filmroom")
 
 
+def wait_until(condition: Callable[[], bool], seconds: float = SECONDS_MAX) -> None:
+    """Look until it holds; another process changes it, and nothing wakes us. Leaves the processor to that process."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        select.select([], [], [], 0.05)
+
+
 class Node:
     """A running ``filmroom serve`` that has said it is ready."""
 
@@ -30,6 +40,15 @@ class Node:
         assert found is not None, lines
         self.dicom = (found[1], int(found[2]))
         self.http = (found[3], int(found[4]))
+
+    def log(self) -> str:
+        """What it has logged so far."""
+        return (self.store.parent / f"{self.store.name}.log").read_text()
+
+    def resident_bytes(self) -> int:
+        """Memory that it holds now."""
+        pages = int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGESIZE")
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
         """Ask it to end; its exit code."""

@@ -7,7 +7,7 @@ import pydicom
 FOLDER = Path(pydicom.__file__).parent / "data" / "test_files"
 NOT_DICOM = {".gz", ".icc", ".json", ".md", ".py", ".pyc", ".txt", ".zip"}
 
-MISSING_UID = "SOP Class, SOP Instance, Study Instance or Series Instance UID is missing"
+MISSING_UID = "SOP Class, SOP Instance, Study or Series Instance UID is missing"
 TOO_LONG = "an element is longer than what is there"
 REFUSED = {
     "DICOMDIR": MISSING_UID,

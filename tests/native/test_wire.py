@@ -108,7 +108,7 @@ def test_a_failed_sync_turns_every_success_into_a700(intake: Intake) -> None:
     intake.log.fail("test")
     receiver.feed(store_message(uid, data))
     assert answers(receiver.take_output()) == [(1, 0xA700)] and receiver.stored_count == 0
-    assert receiver.refused == [(0xA700, 0)] and receiver.refused == []
+    assert receiver.refused == [(0xA700, 19, 1)] and receiver.refused == []
 
 
 def test_loopback_stores_byte_for_byte(intake: Intake) -> None:
@@ -178,11 +178,22 @@ def test_h11_the_object_limit(tmp_path: Path) -> None:
     intake = Intake(tmp_path, object_bytes_max=2 << 20, gather_bytes_max=1 << 20)
     ((uid, data),) = generated(1, stub=False, rows=1200)
     receiver = intake.receiver()
-    assert receiver.feed(store_message(uid, data)) == wire.EVENT_NEED
-    assert answers(receiver.take_output()) == [(1, 0xA700)]
-    assert receiver.feed(store_message(uid, data + bytes(4 << 20))) == wire.EVENT_ERROR
+    assert receiver.feed(store_message(uid, data)) == wire.EVENT_ERROR
+    assert "longer than an object may be" in receiver.reason and receiver.take_output() == b""
     assert not list(tmp_path.iterdir())
+    refused = intake.receiver()
+    assert refused.feed(store_message("../x", data)) == wire.EVENT_ERROR
+    assert intake.kept() == []
     intake.close()
+
+
+def test_a_store_that_is_not_finished_leaves_no_file(intake: Intake) -> None:
+    ((uid, data),) = generated(1, stub=False, rows=1200)
+    receiver = intake.receiver()
+    assert receiver.feed(store_message(uid, data)[:-100]) == wire.EVENT_NEED
+    assert len(list(intake.spool.iterdir())) == 1
+    receiver.close()
+    assert list(intake.spool.iterdir()) == []
 
 
 @pytest.mark.parametrize(

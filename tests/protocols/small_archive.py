@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 import msgspec
+import xxhash
 
 from engine.model import Found, Instance, Key, Level, Match, Origin, Query
 from engine.ports import Peer
@@ -48,7 +49,7 @@ class SmallArchive:
             sop_instance_uid=sop or "",
             sop_class_uid=sop_class_uid,
             transfer_syntax_uid=transfer_syntax_uid,
-            key="",
+            key=xxhash.xxh3_128_hexdigest(b"head" + data),
             size_bytes=len(data),
             stamp=0,
             writer="",

@@ -28,9 +28,9 @@ async def answer(exchange: Exchange, site: Site) -> None:
         status = await _answer_rows(exchange, site, asked)
         exchange.respond(status)
     except (query.Refused, Invalid) as error:
-        exchange.respond(Status.IDENTIFIER_MISMATCH, comment=str(error))
+        exchange.refuse(Status.IDENTIFIER_MISMATCH, str(error))
     except Unavailable as error:
-        exchange.respond(Status.OUT_OF_RESOURCES, comment=str(error))
+        exchange.refuse(Status.OUT_OF_RESOURCES, str(error))
     except FilmroomError as error:
         log.error("query failed", extra={"error": type(error).__name__})
         exchange.respond(Status.UNABLE_TO_PROCESS, comment="the query could not be answered")

@@ -12,7 +12,7 @@ import trio
 from native import wire
 from protocols.dimse.exchange import Exchange, Gone
 from protocols.dimse.leases import Interrupt
-from protocols.dimse.requestor import Job
+from protocols.dimse.requestor import Job, Seal
 from protocols.dimse.services import suboperations
 from protocols.dimse.services.suboperations import Pair, Retrieval
 from protocols.dimse.site import Site
@@ -68,7 +68,12 @@ class SameAssociation:
         return self._bearer.sendable
 
     async def store(
-        self, jobs: Sequence[Job], limiter: trio.CapacityLimiter, *, originator: tuple[str, int] | None = None
+        self,
+        jobs: Sequence[Job],
+        limiter: trio.CapacityLimiter,
+        *,
+        seals: Sequence[Seal] = (),
+        originator: tuple[str, int] | None = None,
     ) -> list[int]:
         """C-STORE of each job in turn; their statuses. Returns early when the peer says something, or time has passed.
 
@@ -77,10 +82,11 @@ class SameAssociation:
         if not await self._bearer.settle():
             self.lost = "the peer ended the association"
             return []
-        statuses = await self._send(jobs, limiter)
+        statuses = await self._send(jobs, seals, limiter)
         deadline = trio.current_time() + self._settings.store_seconds
         while self._sender.unanswered and not self._sender.reason:
-            more = await self._send(jobs[len(statuses) :], limiter, resume=self._sender.unanswered)
+            done = len(statuses)
+            more = await self._send(jobs[done:], seals[done:], limiter, resume=self._sender.unanswered)
             if more:
                 deadline = trio.current_time() + self._settings.store_seconds
             elif trio.current_time() > deadline:
@@ -93,13 +99,16 @@ class SameAssociation:
         await self._bearer.hand_back(self._sender.take_rest())
         return statuses
 
-    async def _send(self, jobs: Sequence[Job], limiter: trio.CapacityLimiter, *, resume: int = 0) -> list[int]:
+    async def _send(
+        self, jobs: Sequence[Job], seals: Sequence[Seal], limiter: trio.CapacityLimiter, *, resume: int = 0
+    ) -> list[int]:
         """Between two of these, pending responses have their turn on the socket."""
         send = partial(
             self._sender.store,
             self._bearer.fileno(),
             self._interrupt.fd,
             jobs,
+            seals=seals,
             timeout_ms=int(self._settings.send_seconds_max * 1000),
             patience_ms=max(int(self._settings.pending_seconds * 250), 1),
             resume=resume,

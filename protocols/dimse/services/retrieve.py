@@ -1,6 +1,7 @@
 """C-MOVE as SCP, Study Root and Patient Root (PS3.4 C.4.2): sends instances over associations of our own."""
 
 import logging
+import shlex
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 
@@ -34,8 +35,9 @@ async def answer(exchange: Exchange, site: Site) -> None:
 
 def _log_unknown_destination(exchange: Exchange, store_flag: str) -> None:
     title = title_of(exchange.request.move_destination.encode("ascii", "replace")[:16].ljust(16)) or "AET"
+    allow = f"filmroom aet add {shlex.quote(title)} HOST:PORT{store_flag}"
     log.warning(
-        f"move destination {title} is not a known peer; to allow it: filmroom aet add {title} HOST:PORT{store_flag}",
+        f"move destination {title} is not a known peer; to allow it: {allow}",
         extra={"calling": exchange.calling_ae_title, "destination": title},
     )
 
@@ -52,21 +54,28 @@ class Move:
         return associate(self._peer, settings, pairs, self._site.interrupts, window=settings.store_window_max)
 
     async def carry(self, retrieval: Retrieval) -> None:
-        """Send everything, over as many associations in turn as its classes and syntaxes need."""
+        """Send everything, over as many associations in turn as its classes and syntaxes need.
+
+        A large object that is found damaged when most of it is sent costs its association: the rest gets another.
+        """
         for pairs, part in _parts(retrieval.instances, self._site.transcoder.codecs):
-            if retrieval.cancelled:
-                return
-            try:
-                async with self._associate(pairs) as requestor:
-                    await retrieval.send(requestor, part)
-                    if requestor.lost:
-                        raise NotAssociated(requestor.lost)
-            except (NotAssociated, FilmroomError) as error:
-                log.warning(
-                    f"sending failed: {error}",
-                    extra={"destination": self._peer.ae_title, "host": self._peer.host, "port": self._peer.port},
-                )
+            unsound_count = -1
+            while retrieval.unsound_count > unsound_count and (rest := retrieval.rest(part)):
+                unsound_count = retrieval.unsound_count
+                await self._carry_over_one(retrieval, pairs, rest)
             retrieval.fail_rest(part)
+
+    async def _carry_over_one(self, retrieval: Retrieval, pairs: Sequence[Pair], part: Sequence[Instance]) -> None:
+        try:
+            async with self._associate(pairs) as requestor:
+                await retrieval.send(requestor, part)
+                if requestor.lost:
+                    raise NotAssociated(requestor.lost)
+        except (NotAssociated, FilmroomError) as error:
+            log.warning(
+                f"sending failed: {error}",
+                extra={"destination": self._peer.ae_title, "host": self._peer.host, "port": self._peer.port},
+            )
 
 
 def _parts(instances: Sequence[Instance], codecs: Codecs) -> list[tuple[list[Pair], list[Instance]]]:

@@ -31,10 +31,7 @@ def receiver_for(accepted: Accepted, site: Site, address: str) -> wire.Receiver:
 
 def log_refusals(receiver: wire.Receiver, association: int, calling_ae_title: str) -> None:
     """One line a kind of refusal since the last call: how often, with which status, why."""
-    counts: dict[tuple[int, int], int] = {}
-    for refusal in receiver.refused:
-        counts[refusal] = counts.get(refusal, 0) + 1
-    for (status, code), count in counts.items():
+    for status, code, count in receiver.refused:
         log.warning(
             "instances refused",
             extra={

@@ -1,21 +1,24 @@
 """What C-MOVE and C-GET share (PS3.4 C.4.2, C.4.3): instances sent by C-STORE in groups, counted, and told of."""
 
 import logging
+import os
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Protocol
 
 import trio
+import xxhash
 
 from engine.errors import FilmroomError, Invalid, Unavailable
 from engine.model import FileRange, Instance
-from native import dataset
+from native import dataset, wire
 from protocols import query
 from protocols.dimse import classes
 from protocols.dimse.commands import Counters
 from protocols.dimse.exchange import Exchange
 from protocols.dimse.ports import Fetched
-from protocols.dimse.requestor import Job
+from protocols.dimse.requestor import Job, Seal
 from protocols.dimse.site import Site
 from protocols.dimse.status import Status, is_warning
 from protocols.transcode import Untranscodable, Way, choose, why_not
@@ -23,6 +26,8 @@ from protocols.transcode import Untranscodable, Way, choose, why_not
 log = logging.getLogger("filmroom.dimse")
 
 FAILED_SOP_INSTANCES = 0x00080058
+READ_BYTES = 1 << 20  # at a time, of an object that is checked
+KEY_DIGITS = 32  # of an object's key: the XXH3-128 of its bytes
 UID_LIST_BYTES_MAX = 0xFFFE  # UI has a length of 16 bits in Explicit VR
 
 Pair = tuple[str, str]
@@ -40,9 +45,17 @@ class Carrier(Protocol):
         """Why nothing more goes over it; empty while it stands."""
 
     async def store(
-        self, jobs: Sequence[Job], limiter: trio.CapacityLimiter, *, originator: tuple[str, int] | None = None
+        self,
+        jobs: Sequence[Job],
+        limiter: trio.CapacityLimiter,
+        *,
+        seals: Sequence[Seal] = (),
+        originator: tuple[str, int] | None = None,
     ) -> list[int]:
-        """C-STORE of each job in turn; their statuses. Fewer than jobs: it is ``lost``, or gives others their turn."""
+        """C-STORE of each job in turn; their statuses, UNSOUND_OBJECT for one that is not what its seal says.
+
+        Fewer than jobs: it is ``lost``, or gives others their turn.
+        """
 
 
 class Sent(Protocol):
@@ -61,9 +74,9 @@ async def answer(exchange: Exchange, site: Site, carry: Callable[["Retrieval"], 
         wanted = query.move_identifier(exchange.identifier, exchange.transfer_syntax_uid, root)
         await Retrieval(exchange, site, await site.archive.instances(wanted)).run(carry)
     except (query.Refused, Invalid) as error:
-        exchange.respond(Status.IDENTIFIER_MISMATCH, comment=str(error))
+        exchange.refuse(Status.IDENTIFIER_MISMATCH, str(error))
     except Unavailable as error:
-        exchange.respond(Status.OUT_OF_RESOURCES, comment=str(error))
+        exchange.refuse(Status.OUT_OF_RESOURCES, str(error))
     except FilmroomError as error:
         log.error("retrieval failed", extra={"error": type(error).__name__})
         exchange.respond(Status.UNABLE_TO_PROCESS, comment="the retrieval could not be done")
@@ -76,10 +89,12 @@ class Retrieval:
     def __init__(self, exchange: Exchange, site: Site, instances: Sequence[Instance]) -> None:
         self.instances = instances
         self.cancelled = False
+        self.unsound_count = 0
         self._exchange = exchange
         self._site = site
         self._completed = self._warning = 0
         self._failed: list[str] = []
+        self._refused: Counter[int] = Counter()
         self._settled: set[Pair] = set()
         self._ways: dict[Pair, Way | None] = {}
         self._reasons: set[str] = set()
@@ -141,12 +156,14 @@ class Retrieval:
         self._settled.add(_identity(instance))
         self._failed.append(instance.sop_instance_uid)
 
+    def rest(self, part: Sequence[Instance]) -> list[Instance]:
+        """What of ``part`` was neither sent nor failed, unless the peer wants no more."""
+        return [] if self.cancelled else [one for one in part if _identity(one) not in self._settled]
+
     def fail_rest(self, part: Sequence[Instance]) -> None:
-        """What of ``part`` was neither sent nor failed has failed, unless the peer wanted no more."""
-        if not self.cancelled:
-            for instance in part:
-                if _identity(instance) not in self._settled:
-                    self.fail(instance)
+        """What of ``part`` was neither sent nor failed has failed."""
+        for instance in self.rest(part):
+            self.fail(instance)
 
     async def _send_objects(self, carrier: Carrier, objects: Sequence[Fetched]) -> bool:
         """The carrier comes back now and then with a part of them: then progress is told and C-CANCEL seen."""
@@ -180,19 +197,22 @@ class Retrieval:
         first = group[0]
         way = self._way(first.instance)
         if way.kind == "stored":
-            return await self._send_jobs(carrier, [self._job(carrier, one.instance, one, way) for one in group])
+            seals = [(key_of(one.instance), one.dataset_offset) for one in group]
+            return await self._send_jobs(carrier, [self._job(carrier, one.instance, one, way) for one in group], seals)
+        if not await trio.to_thread.run_sync(is_sound, first, limiter=self._site.sending):
+            return [wire.UNSOUND_OBJECT]
         stored, wanted = first.instance.transfer_syntax_uid, way.transfer_syntax_uid
         try:
             async with self._site.transcoder.open(first.source, first.dataset_offset, stored, wanted) as sent:
-                return await self._send_jobs(carrier, [self._job(carrier, first.instance, sent, way)])
+                return await self._send_jobs(carrier, [self._job(carrier, first.instance, sent, way)], [])
         except Untranscodable as error:
             self._note_failed(str(error))
             return [Status.UNABLE_TO_PROCESS]
 
-    async def _send_jobs(self, carrier: Carrier, jobs: Sequence[Job]) -> list[int]:
+    async def _send_jobs(self, carrier: Carrier, jobs: Sequence[Job], seals: Sequence[Seal]) -> list[int]:
         request = self._exchange.request
         originator = (self._exchange.calling_ae_title, request.message_id)
-        return await carrier.store(jobs, self._site.sending, originator=originator)
+        return await carrier.store(jobs, self._site.sending, seals=seals, originator=originator)
 
     def _job(self, carrier: Carrier, instance: Instance, sent: Sent, way: Way) -> Job:
         self._message_id = self._message_id % 0xFFFF + 1
@@ -208,12 +228,17 @@ class Retrieval:
     def _count(self, group: Sequence[Fetched], statuses: Sequence[int]) -> None:
         for fetched, status in zip(group, statuses, strict=False):
             self._settled.add(_identity(fetched.instance))
+            if status == wire.UNSOUND_OBJECT:
+                self.unsound_count += 1
+                why = "object is not what was written; to look for more: filmroom verify"
+                log.error(why, extra={"key": fetched.instance.key})
             if status == Status.SUCCESS:
                 self._completed += 1
             elif is_warning(status):
                 self._warning += 1
             else:
                 self._failed.append(fetched.instance.sop_instance_uid)
+                self._refused[status] += status != wire.UNSOUND_OBJECT
 
     def _counters(self, *, final: bool) -> Counters:
         done_count = self._completed + self._warning + len(self._failed)
@@ -238,6 +263,9 @@ class Retrieval:
                 await self._say()
 
     def _respond_finally(self) -> None:
+        for status, count in self._refused.items():
+            if count:
+                log.warning("peer refused instances", extra={"status": f"{status:04X}", "count": count})
         failed = _failed_list(self._failed, self._exchange.transfer_syntax_uid)
         if self.cancelled:
             self._exchange.respond(Status.CANCELLED, failed, counters=self._counters(final=False))
@@ -249,6 +277,27 @@ class Retrieval:
         else:
             status = Status.SUBOPERATIONS_FAILED
         self._exchange.respond(status, failed, counters=self._counters(final=True))
+
+
+def key_of(instance: Instance) -> bytes:
+    """XXH3-128 of its object."""
+    return bytes.fromhex(instance.key[:KEY_DIGITS])
+
+
+def is_sound(fetched: Fetched) -> bool:
+    """Whether its object is what was written: asked before another data set is made of it."""
+    hashed, source = xxhash.xxh3_128(), fetched.source
+    if isinstance(source, bytes):
+        hashed.update(source)
+    else:
+        done = 0
+        while done < source.length:
+            piece = os.pread(source.fd, min(source.length - done, READ_BYTES), source.offset + done)
+            if not piece:
+                return False
+            hashed.update(piece)
+            done += len(piece)
+    return hashed.digest() == key_of(fetched.instance)
 
 
 def _identity(instance: Instance) -> Pair:

@@ -1,0 +1,3 @@
+"""One data set on its way out: see job.pxd. For native.send; nothing of it is of use from Python."""
+
+class Held: ...
