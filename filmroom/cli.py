@@ -28,6 +28,7 @@ _COMMANDS = (
     (app, "find", "Search studies, series or instances.", "search:find"),
     (app, "rm", "Delete (asks; --yes), restorable for the grace period.", "removal:rm"),
     (app, "restore", "Bring back what was deleted.", "removal:restore"),
+    (app, "versions", "What was kept under one SOP Instance UID; make one of them current.", "removal:versions"),
     (app, "verify", "Re-read the store; exit 1 on damage.", "care:verify"),
     (app, "reindex", "Rebuild the index from the store; a running node stays up.", "care:reindex"),
     (app, "status", "Figures of the node.", "care:status"),

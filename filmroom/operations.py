@@ -63,6 +63,19 @@ async def restore(node: Node, tell: Tell, *, words: list[str], reason: str) -> N
     await tell(_counts(await node.archive.decide("restore", parse(words), reason=reason, origin=COMMAND)))
 
 
+async def versions(node: Node, tell: Tell, *, sop_instance_uid: str, promote: str, reason: str) -> None:
+    """Every version of the instances under this UID (one in each study and series that has it); the current first."""
+    found = await node.archive.instances(parse(["level=instance", f"SOPInstanceUID={sop_instance_uid}"]))
+    for one in found:
+        name = (one.study_uid, one.series_uid, one.sop_instance_uid)
+        kept = await node.archive.versions(*name)
+        if promote and any(version.key == promote for version in kept):
+            await node.archive.promote(*name, promote, reason=reason)
+            kept = await node.archive.versions(*name)
+        for version in kept:
+            await tell({"study": one.study_uid, "series": one.series_uid, **msgspec.to_builtins(version)})
+
+
 def _counts(decided: Decided) -> dict[str, int]:
     return {"study_count": decided.study_count, "instance_count": decided.instance_count}
 
@@ -131,6 +144,7 @@ OPERATIONS: dict[str, Callable[..., Awaitable[None]]] = {
     "export": export,
     "delete": delete,
     "restore": restore,
+    "versions": versions,
     "verify": verify,
     "reindex": reindex,
     "status": status,

@@ -12,6 +12,7 @@ import trio
 
 import engine
 from filmroom import control
+from filmroom.caretaking import collect_forever
 from filmroom.compose import Node, dimse_settings, node_folder, open_node, store_flag
 from filmroom.exits import Unreachable
 from filmroom.listening import address_of, listen
@@ -42,7 +43,7 @@ async def run(settings: Settings, ready: Act, prepare: Act | None = None) -> Non
         gc.freeze()
         gc.set_threshold(*COLLECT_AFTER_COUNTS)
         if prepare is not None:
-            await _until(node.shutdown, prepare(node))
+            await _until(node.shutdown, partial(prepare, node))
         if not node.shutdown.is_set():
             await _serve(node, ready)
 
@@ -60,7 +61,7 @@ async def _held(settings: Settings) -> AsyncIterator[Node]:
         raise Unreachable(f"{error}: is a node serving it already?") from error
 
 
-async def _until(ended: trio.Event, work: Awaitable[None]) -> None:
+async def _until(ended: trio.Event, work: Callable[[], Awaitable[None]]) -> None:
     """Do the work, but no longer than until the event."""
     async with trio.open_nursery() as nursery:
 
@@ -69,7 +70,7 @@ async def _until(ended: trio.Event, work: Awaitable[None]) -> None:
             nursery.cancel_scope.cancel()
 
         nursery.start_soon(cut)
-        await work
+        await work()
         nursery.cancel_scope.cancel()
 
 
@@ -93,6 +94,7 @@ async def _serve(node: Node, ready: Act) -> None:
         health.trouble = node.archive.trouble
         health.archive_open = True
         nursery.start_soon(_end_when_failed, node)
+        nursery.start_soon(_until, shutdown, partial(collect_forever, node.archive))
         nursery.start_soon(ready, node)
         await shutdown.wait()
         health.stopping = True

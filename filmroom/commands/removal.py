@@ -1,12 +1,12 @@
-"""filmroom rm, filmroom restore."""
+"""filmroom rm, filmroom restore, filmroom versions."""
 
 import sys
 from typing import Any
 
 from engine import Invalid
-from filmroom.access import last
+from filmroom.access import last, perform
 from filmroom.commands.place import HERE, Place
-from filmroom.commands.screen import say, say_json
+from filmroom.commands.screen import say, say_json, table
 from filmroom.exits import Exit
 
 
@@ -52,6 +52,32 @@ async def restore(*query: str, reason: str = "", json: bool = False, place: Plac
     """
     done = await last(place.load(), "restore", words=list(query), reason=reason)
     return _told(done, "restored", json)
+
+
+async def versions(
+    sop_instance_uid: str, /, *, promote: str = "", reason: str = "", json: bool = False, place: Place = HERE
+) -> int:
+    """What was kept under one SOP Instance UID, the current version first. Exit code 1 when there is nothing.
+
+    Parameters
+    ----------
+    promote
+        Make the version with this object key the current one.
+    reason
+        Kept with the promotion.
+    json
+        A JSON array.
+    """
+    found: list[dict[str, Any]] = []
+    words = {"sop_instance_uid": sop_instance_uid, "promote": promote, "reason": reason}
+    await perform(place.load(), "versions", found.append, **words)
+    if promote and not any(item["key"] == promote and item["is_current"] for item in found):
+        raise Invalid(f"no version of this instance has the object {promote[:64]}")
+    if json:
+        say_json(found)
+    else:
+        table(("key", "size_bytes", "transfer_syntax_uid", "is_current", "study"), found)
+    return Exit.OK if found else Exit.NO
 
 
 def _told(done: dict[str, Any], what: str, json: bool) -> int:
