@@ -47,15 +47,6 @@ cdef enum Waiting:
     ROOM = 5        # an append: for a segment, for less backlog
     NEED = 6        # who makes segments: for one to be taken
 
-cdef enum Waiting:
-    # who waits for what: a change wakes those alone whom it concerns
-    FRESH = 0       # the drain: for records
-    WHOLE = 1       # an earlier record is still being written
-    GROUP = 2       # and 3: for the sync that runs, or for the next one, by turns
-    ACKNOWLEDGED = 4
-    ROOM = 5        # an append: for a segment, for less backlog
-    NEED = 6        # who makes segments: for one to be taken
-
 cdef struct Ledger:
     void* gate               # mutex and conditions: see Waiting
     File files[FILES_MAX]
@@ -71,14 +62,6 @@ cdef struct Ledger:
     uint64_t acknowledged_lsn
     uint64_t last_stamp
     bint syncing
-    unsigned int round       # of group syncs: its parity says which condition its followers wait on
-    uint64_t sync_target     # what the sync that runs will have covered
-    int64_t sync_begun_ns
-    uint64_t drain_from      # the drain wakes when a record of this LSN is written
-    bint hurried             # somebody waits for the drain: no lingering
-    bint refusing            # the disk is nearly full: no appends
-    int64_t backlog_bytes    # payloads and spool files between their append and their checkpoint
-    int64_t backlog_bytes_max
     unsigned int round       # of group syncs: its parity says which condition its followers wait on
     uint64_t sync_target     # what the sync that runs will have covered
     int64_t sync_begun_ns
@@ -119,10 +102,10 @@ cdef Outcome ledger_reserve(
 cdef Outcome ledger_mark_written(Ledger* ledger, Place* place, uint64_t size, int error) noexcept nogil
 # Returns when every record up to ``lsn`` is on disk: leads a group sync or follows one. FULL: not within the wait.
 cdef Outcome ledger_sync(Ledger* ledger, uint64_t lsn) noexcept nogil
-# Returns when ``lsn`` is acknowledged: by the group sync, or from outside (``external_ack``). FULL: not within the wait.
+# Returns when ``lsn`` is acknowledged: by the group sync, or from outside (``external_ack``). FULL: not in time.
 cdef Outcome ledger_wait(Ledger* ledger, uint64_t lsn) noexcept nogil
 # A sync runs for longer than anybody waits for it: the disk hangs.
-cdef bint ledger_suspect(Ledger* ledger) noexcept nogil
+cdef bint ledger_suspect(const Ledger* ledger) noexcept nogil
 # The records that may be drained: waits for the first, then up to ``linger_ms`` for ``count`` of them, unless hurried.
 # From ``first`` to ``last`` (none when it is lower).
 cdef void ledger_await_written(

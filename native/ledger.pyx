@@ -14,9 +14,6 @@ cdef enum:
 cdef enum:
     NO_LSN = 0xFFFFFFFFFFFFFFFFU
 
-cdef enum:
-    NO_LSN = 0xFFFFFFFFFFFFFFFFU
-
 
 cdef bint ledger_begin(
     Ledger* ledger, uint64_t first_lsn, uint64_t stamp_floor, size_t ring_capacity
@@ -30,8 +27,6 @@ cdef bint ledger_begin(
     ledger.written_lsn = ledger.drained_lsn = first_lsn - 1
     ledger.synced_lsn = ledger.acknowledged_lsn = first_lsn - 1
     ledger.last_stamp = stamp_floor
-    ledger.drain_from = NO_LSN
-    ledger.backlog_bytes_max = 0x7FFFFFFFFFFFFFFF
     ledger.drain_from = NO_LSN
     ledger.backlog_bytes_max = 0x7FFFFFFFFFFFFFFF
     return ledger.gate != NULL and ledger.ring != NULL
@@ -141,16 +136,9 @@ cdef Outcome admitted(Ledger* ledger, int64_t deadline) noexcept nogil:
     return FULL if ledger.refusing or ledger_suspect(ledger) or monotonic_ns() >= deadline else ACCEPTED
 
 
-cdef Outcome admitted(Ledger* ledger, int64_t deadline) noexcept nogil:
-    """Whether anything may come in. Holds the lock. A disk that hangs or is nearly full is not waited for again."""
-    if ledger.failed:
-        return FAILED
-    if ledger.stopped:
-        return STOPPED
-    return FULL if ledger.refusing or is_suspect(ledger) or monotonic_ns() >= deadline else ACCEPTED
-
-
-cdef Outcome ledger_reserve(Ledger* ledger, uint64_t size, Place* place, int* fd, uint64_t* synced_to) noexcept nogil:
+cdef Outcome ledger_reserve(
+    Ledger* ledger, uint64_t size, bint charged, Place* place, int* fd, uint64_t* synced_to
+) noexcept nogil:
     """An LSN, a stamp and a place in a segment; waits for room up to the limit."""
     cdef File* file
     cdef Outcome outcome
@@ -164,7 +152,7 @@ cdef Outcome ledger_reserve(Ledger* ledger, uint64_t size, Place* place, int* fd
             return outcome
         if (
             ledger.next_lsn - ledger.drained_lsn - 1 < ledger.ring_capacity
-            and ledger.backlog_bytes < ledger.backlog_bytes_max
+            and (charged or ledger.backlog_bytes < ledger.backlog_bytes_max)
             and find_room(ledger, size)
         ):
             break
@@ -204,8 +192,6 @@ cdef Outcome ledger_mark_written(Ledger* ledger, Place* place, uint64_t size, in
     ledger.appends += 1
     ledger.bytes += size
     ledger.backlog_bytes += place.payload_length
-    if place.lsn == ledger.written_lsn + 1:
-        ledger.backlog_bytes += place.payload_length
     if place.lsn == ledger.written_lsn + 1:
         while ledger.written_lsn + 1 < ledger.next_lsn:
             next_place = &ledger.ring[(ledger.written_lsn + 1) % ledger.ring_capacity]
@@ -254,7 +240,7 @@ cdef void ledger_hurry(Ledger* ledger) noexcept nogil:
     unlock(ledger.gate)
 
 
-# -- bounds -------------------------------------------------------------------------------------------------------------
+# -- bounds ------------------------------------------------------------------------------------------------------------
 
 
 cdef void ledger_charge(Ledger* ledger, int64_t bytes_more) noexcept nogil:
@@ -335,7 +321,7 @@ cdef Outcome sync_to(Ledger* ledger, uint64_t lsn, int64_t deadline) noexcept no
     """Lead a group sync or follow one until ``lsn`` is on disk. Holds the lock, lets it go meanwhile.
 
     Followers of the sync that runs wait on one condition, those who came too late for it on the other: its end wakes
-    the former, and of the latter only the one that leads the next.
+    the former, and of the latter the one that leads the next. (All of them can: what they wait for is written.)
     """
     while ledger.synced_lsn < lsn:
         if ledger.failed:
@@ -347,7 +333,6 @@ cdef Outcome sync_to(Ledger* ledger, uint64_t lsn, int64_t deadline) noexcept no
         elif monotonic_ns() >= deadline:
             return FULL
         elif ledger.written_lsn < lsn:
-            wake_one(ledger.gate, GROUP + (ledger.round + 1) % 2)  # should it be this one that was to lead
             pause(ledger, WHOLE, deadline)
         else:
             pause(ledger, GROUP + (ledger.round + (lsn > ledger.sync_target)) % 2, deadline)
@@ -355,7 +340,7 @@ cdef Outcome sync_to(Ledger* ledger, uint64_t lsn, int64_t deadline) noexcept no
 
 
 cdef void lead(Ledger* ledger) noexcept nogil:
-    """One group: sync every segment with new writes, then move the acknowledged prefix. Holds the lock, lets it go meanwhile."""
+    """One group: sync every segment with new writes, then move the acknowledged prefix. Lets the lock go meanwhile."""
     cdef int fds[FILES_MAX]
     cdef int count = 0, i
     cdef bint lost = False
@@ -386,16 +371,8 @@ cdef void lead(Ledger* ledger) noexcept nogil:
     wake_one(ledger.gate, GROUP + (ledger.round + 1) % 2)
 
 
-cdef bint is_suspect(Ledger* ledger) noexcept nogil:
+cdef bint ledger_suspect(const Ledger* ledger) noexcept nogil:
     return ledger.syncing and monotonic_ns() - ledger.sync_begun_ns > <int64_t>ledger.wait_ms_max * NS_PER_MS
-
-
-cdef bint ledger_suspect(Ledger* ledger) noexcept nogil:
-    cdef bint found
-    lock(ledger.gate)
-    found = is_suspect(ledger)
-    unlock(ledger.gate)
-    return found
 
 
 cdef void ledger_acknowledge(Ledger* ledger, uint64_t lsn) noexcept nogil:
@@ -406,7 +383,7 @@ cdef void ledger_acknowledge(Ledger* ledger, uint64_t lsn) noexcept nogil:
     unlock(ledger.gate)
 
 
-# -- ends ---------------------------------------------------------------------------------------------------------------
+# -- ends -------------------------------------------------------------------------------------------------------------
 
 
 cdef void ledger_fail(Ledger* ledger) noexcept nogil:
