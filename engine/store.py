@@ -2,6 +2,7 @@
 
 import mmap
 import tempfile
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +20,15 @@ def submit(house: House, source: bytes | Path, origin: Origin) -> Stored:
     """Keep one file and wait until it is acknowledged and findable. Raises Invalid, Unavailable, Fenced."""
     if not isinstance(source, Path):
         return _submit_buffer(house, source, origin)
-    with source.open("rb") as file:
-        try:
-            mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        except ValueError:
-            raise Invalid("the file is empty") from None
-        with mapped, memoryview(mapped) as view:
-            return _submit_buffer(house, view, origin)
+    with source.open("rb") as file, closing(Submission(house, origin)) as submission:
+        # Read, not mapped: of a file that somebody cuts short meanwhile, a mapping would end this process (SIGBUS).
+        piece = file.read(LIMITS.gather_bytes_max)
+        if len(piece) < LIMITS.gather_bytes_max:
+            return _submit_buffer(house, piece, origin)
+        while piece:
+            submission.write(piece)
+            piece = file.read(LIMITS.read_bytes)
+        return submission.finish()
 
 
 def append(house: House, source: Buffer, origin: Origin) -> int:
@@ -94,8 +97,8 @@ class Submission:
             self._file.seek(0)
             return _submit_buffer(self._house, self._file.read(), self._origin)
         self._file.flush()
-        with mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ) as mapped, memoryview(mapped) as view:
-            return _submit_buffer(self._house, view, self._origin)
+        mapped = mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ)  # our own file, without a name
+        return _submit_buffer(self._house, memoryview(mapped), self._origin)
 
     def close(self) -> None:
         self._file.close()

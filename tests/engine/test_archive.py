@@ -278,3 +278,18 @@ def test_an_index_of_another_archive_is_made_anew(tmp_path: Path) -> None:
             assert set(await fetched(archive)) == {file.sop_instance_uid for file in sent[2:]}
 
     run(work)
+
+
+def test_a_refusal_of_a_large_file_says_why(tmp_path: Path) -> None:
+    """And is not hidden by what was mapped when it came."""
+    (tmp_path / "large.dcm").write_bytes(next(files(Shape(series=1, instances=1, rows=1600, seed=2))).data)
+
+    async def work() -> None:
+        async with engine.open(str(tmp_path / "archive")) as archive:
+            archive._house.intake.log.refuse(True)
+            with pytest.raises(engine.Unavailable):
+                await archive.store(tmp_path / "large.dcm")
+            archive._house.intake.log.refuse(False)
+            assert (await archive.store(tmp_path / "large.dcm")).outcome == "new"
+
+    run(work)
