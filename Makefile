@@ -9,11 +9,13 @@
 
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
-.PHONY: demo test bench campaign sanitize lint wheel build clean system
+.PHONY: demo test bench campaign sanitize lint wheel build clean system system-build
 
 MAKE_VENV := .venv/.made
-INSTALLED := .venv/.installed
+TOOLS     := .venv/.tools
 BUILT     := .venv/.built
+RUNS      := .venv/.runs
+INSTALLED := .venv/.installed
 BIN       := .venv/bin
 TESTS     ?= tests
 ARGS      ?=
@@ -26,7 +28,7 @@ find_python = for p in $(PYTHON) python3.11 python3.12 python3.13 python3 python
 	[ "$$p" = "$(PYTHON)" ] && break; done; \
 	echo 'Filmroom needs Python 3.11 or newer with venv: apt-get install python3 python3-venv python3-dev, or PYTHON=/path/to/python' >&2; exit 1
 
-demo: build
+demo: system-build $(RUNS)
 	@$(BIN)/filmroom demo $(if $(CHECK),--check) $(ARGS)
 
 test: build
@@ -52,22 +54,36 @@ wheel: $(INSTALLED)
 	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-build-isolation --no-deps -w dist .
 	@ls dist/filmroom-*.whl
 
-build: system $(BUILT)
+build: system $(INSTALLED) $(BUILT)
 
 system:
 	@.ci/system
 
+system-build:
+	@.ci/system build
+
 $(MAKE_VENV):
-	python=$$($(find_python)) && "$$python" -m venv .venv
+	@python=$$($(find_python)) && echo "making .venv with $$python" && "$$python" -m venv .venv
 	@touch $@
 
-$(INSTALLED): $(MAKE_VENV) pyproject.toml | system
-	$(PIP) --upgrade pip 'setuptools>=80' 'Cython>=3.3,<4' wheel
-	$(PIP) --no-build-isolation -e '.[test,lint]'
+$(TOOLS): $(MAKE_VENV)
+	@echo 'installing the build tools'
+	@$(PIP) --upgrade pip 'setuptools>=80' 'Cython>=3.3,<4' wheel
 	@touch $@
 
-$(BUILT): $(INSTALLED) setup.py $(NATIVE)
-	$(BIN)/python setup.py -q build_ext --inplace
+$(BUILT): $(TOOLS) setup.py $(NATIVE) | system-build
+	@echo 'building native code (about a minute the first time)'
+	@mkdir -p build && { $(BIN)/python setup.py -q build_ext --inplace --parallel "$$(nproc)" >build/log 2>&1 || { cat build/log; exit 1; }; }
+	@touch $@
+
+$(RUNS): $(BUILT) pyproject.toml
+	@echo 'installing filmroom and what it runs on'
+	@$(PIP) --no-build-isolation -e .
+	@touch $@
+
+$(INSTALLED): $(RUNS) pyproject.toml | system
+	@echo 'installing what tests and lint need'
+	@$(PIP) --no-build-isolation -e '.[test,lint]'
 	@touch $@
 
 clean:

@@ -9,6 +9,7 @@ from engine.archive import Archive
 from engine.errors import Conflict, Corrupt, Fenced, FilmroomError, Invalid, Missing, Unavailable
 from engine.fetch import Fetched, Window, checked_pieces
 from engine.house import House
+from engine.keep.verify import Finding
 from engine.model import (
     Change,
     Decided,
@@ -38,6 +39,7 @@ __all__ = [
     "Fetched",
     "FileRange",
     "FilmroomError",
+    "Finding",
     "Found",
     "Instance",
     "Invalid",

@@ -14,7 +14,7 @@ from engine.errors import Corrupt, Unavailable
 from engine.fetch import Fetch, Window, read_checked
 from engine.find import find
 from engine.house import House
-from engine.keep.verify import Finding, verify
+from engine.keep.verify import Finding, verify, verify_journal
 from engine.limits import LIMITS
 from engine.model import Change, Decided, Found, Instance, Level, Origin, Query, Stored, Version
 from engine.query import query_of
@@ -160,15 +160,26 @@ class Archive:
 
     # -- care ------------------------------------------------------------------------------------------------------
 
-    async def verify(self, deep: bool = True) -> AsyncIterator[Finding]:
-        """Re-read what is kept; yields each damage found."""
+    async def verify(
+        self, deep: bool = True, *, progress: Callable[[int, int], None] = lambda count, size_bytes: None
+    ) -> AsyncIterator[Finding]:
+        """Re-read what is kept; yields each damage found. ``progress`` hears, in a thread, how many objects of how many
+        bytes are done."""
         await self._blocking(self._house.ingest.wait_spilled, LIMITS.find_wait_seconds_max)
         everything = Query(level=Level.INSTANCE)
         findings = verify(
-            self._house.store, self._house.journal, lambda: self._house.view().instances(everything), deep
+            self._house.store,
+            self._house.journal,
+            lambda: self._house.view().instances(everything),
+            deep,
+            progress=progress,
         )
         while (finding := await self._blocking(next, findings, None)) is not None:
             yield finding
+
+    async def verify_journal(self) -> list[Finding]:
+        """What is wrong with the journal, of which the index is made."""
+        return await self._blocking(lambda: list(verify_journal(self._house.store, self._house.tenant)))
 
     async def reindex(self) -> int:
         """Build the index anew from the journal while the old one serves; returns the records folded."""

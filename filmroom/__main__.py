@@ -1,10 +1,13 @@
 """The command ``filmroom``: runs one command and turns errors into one line and an exit code."""
 
 import os
+import signal
 import sys
 from collections.abc import Sequence
 
-from filmroom.exits import Exit, code_of, leaf_of
+signal.signal(signal.SIGINT, signal.SIG_DFL)  # until a command runs, Ctrl-C ends it without a word (130)
+
+from filmroom.exits import Exit, code_of, leaf_of, sentence_of  # noqa: E402
 
 
 def main(words: Sequence[str] | None = None) -> None:
@@ -19,6 +22,7 @@ def run(words: Sequence[str]) -> int:
     from filmroom.cli import app
 
     try:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         answer = app(list(words), exit_on_error=False, result_action="return_value")
         sys.stdout.flush()
         return answer if isinstance(answer, int) else 0
@@ -33,7 +37,7 @@ def run(words: Sequence[str]) -> int:
         if code is None:
             raise
         if code != Exit.INTERRUPTED:
-            print(f"filmroom: {cause}", file=sys.stderr)
+            print(f"filmroom: {sentence_of(cause)}", file=sys.stderr)
         return code
 
 

@@ -10,7 +10,7 @@ app = App(
     version=lambda: str(filmroom.__version__),
     backend="trio",
     suppress_keyboard_interrupt=False,
-    default_parameter=Parameter(negative=""),
+    default_parameter=Parameter(negative="", show_default=False),
 )
 aet = App(name="aet", help="Known DICOM peers: add, ls, rm, test.")
 config = App(name="config", help="Settings: show, schema, init.")
@@ -21,24 +21,39 @@ _COMMANDS = (
     (
         app,
         "import",
-        "Load files, folders, zips or a DICOMDIR; resumable; reports duplicates and bad files.",
+        "Load files, folders, zips or a DICOMDIR; run it again to go on. Exit 1 when a file could not be kept.",
         "files:import_",
     ),
-    (app, "export", "Write matching studies as files.", "files:export"),
-    (app, "find", "Search studies, series or instances.", "search:find"),
-    (app, "rm", "Delete (asks; --yes), restorable for the grace period.", "removal:rm"),
-    (app, "restore", "Bring back what was deleted.", "removal:restore"),
+    (
+        app,
+        "export",
+        "Write matching studies as files. Exit 1 when one is lost or damaged.",
+        "files:export",
+    ),
+    (app, "find", "Search studies, series or instances. Nothing found is exit 0.", "search:find"),
+    (
+        app,
+        "rm",
+        "Delete (asks; --yes), restorable for store.grace_days. Exit 1 when nothing matched.",
+        "removal:rm",
+    ),
+    (app, "restore", "Bring back what was deleted. Exit 1 when nothing matched.", "removal:restore"),
     (app, "versions", "What was kept under one SOP Instance UID; make one of them current.", "removal:versions"),
-    (app, "verify", "Re-read the store; exit 1 on damage.", "care:verify"),
-    (app, "reindex", "Rebuild the index from the store; a running node stays up.", "care:reindex"),
-    (app, "status", "Figures of the node.", "care:status"),
+    (app, "verify", "Re-read the store: journal, objects, index against truth. Exit 1 on damage.", "care:verify"),
+    (
+        app,
+        "reindex",
+        "Rebuild the index from the journal; a running node stays up. Exit 1 on damage.",
+        "care:reindex",
+    ),
+    (app, "status", "What runs, what is kept, what waits.", "care:status"),
     (aet, "add", "Make a peer known, or change it.", "aet:add"),
     (aet, "ls", "List known peers.", "aet:ls"),
     (aet, "rm", "Forget a peer.", "aet:rm"),
-    (aet, "test", "C-ECHO to a known peer.", "aet:test"),
+    (aet, "test", "C-ECHO to a known peer. Exit 1 when it does not answer.", "aet:test"),
     (config, "show", "Each setting, its value and where it came from.", "config:show"),
     (config, "schema", "JSON schema of filmroom.toml.", "config:schema"),
-    (config, "init", "A commented filmroom.toml, to standard output.", "config:init"),
+    (config, "init", "A filmroom.toml with every setting, to standard output.", "config:init"),
 )
 
 for _app, _name, _help, _place in _COMMANDS:

@@ -26,6 +26,7 @@ class Node:
         self.shutdown = trio.Event()
         self.dicom = ""  # HOST:PORT while it is served
         self.http = ""
+        self.served_since = 0.0  # on trio's clock
 
 
 def node_folder(url: str) -> Path | None:

@@ -104,8 +104,11 @@ def _bound(folder: Path) -> trio.socket.SocketType:
 
 
 async def _converse(stream: trio.SocketStream, answer: Answer) -> None:
+    sending = trio.Lock()  # an operation may tell how far it is while it tells what it found
+
     async def tell(item: Any) -> None:
-        await stream.send_all(msgspec.json.encode({"item": item}) + b"\n")
+        async with sending:
+            await stream.send_all(msgspec.json.encode({"item": item}) + b"\n")
 
     async with stream:
         try:

@@ -25,6 +25,13 @@ def leaf_of(error: BaseException) -> BaseException:
     return error
 
 
+def sentence_of(error: BaseException) -> str:
+    """The error for people: what and where, without numbers."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return str(error)
+
+
 def code_of(error: BaseException) -> int | None:
     """The exit code of an expected error; None for a defect of ours, which shows its trace."""
     if isinstance(error, KeyboardInterrupt):

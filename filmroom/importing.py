@@ -10,7 +10,7 @@ import msgspec
 import trio
 
 import engine
-from filmroom.sources import Source, chunks, sources
+from filmroom.sources import Source, chunks, holds_no_image, sources
 
 # Stores in flight: they share one group sync, so a few hide its latency.
 WORKERS_COUNT = 8
@@ -19,7 +19,7 @@ ATTEMPTS_MAX = 5
 
 
 class Counts(msgspec.Struct):
-    """What an import has done so far. ``skipped``: other files that lay in a folder or zip."""
+    """What an import has done so far. ``skipped``: files of a folder or zip that hold no image."""
 
     new: int = 0
     same: int = 0
@@ -91,25 +91,16 @@ async def _store(archive: engine.Archive, source: Source, counts: Counts) -> str
                 return str(error)
             await trio.sleep(error.retry_after_seconds)
         except engine.Invalid as error:
-            if not source.named and not await trio.to_thread.run_sync(_claims_to_be_dicom, source):
+            if not source.named and await trio.to_thread.run_sync(holds_no_image, source):
                 counts.skipped += 1
                 return ""
             return str(error)
-        except (OSError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError) as error:
+        except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+            return f"damaged zip: {error or 'it ends too early'}"
+        except (OSError, NotImplementedError, RuntimeError) as error:
             return f"it cannot be read: {error.strerror if isinstance(error, OSError) else error}"
         else:
             setattr(counts, stored.outcome, getattr(counts, stored.outcome) + 1)
             counts.size_bytes += stored.instance.size_bytes
             return ""
     return "the archive stayed busy"
-
-
-def _claims_to_be_dicom(source: Source) -> bool:
-    try:
-        if source.member:
-            with zipfile.ZipFile(source.path) as archive, archive.open(source.member) as member:
-                return member.read(132)[128:] == b"DICM"
-        with source.path.open("rb") as file:
-            return file.read(132)[128:] == b"DICM"
-    except (OSError, zipfile.BadZipFile, zlib.error):
-        return True

@@ -4,22 +4,27 @@ An operation takes the node, ``tell`` and plain parameters, and tells plain item
 yields nothing: who hangs up cancels it, and a nursery inside it ends in order.
 """
 
+import shutil
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import trio
 
-from engine import Decided, Invalid, Origin, rows
+import filmroom
+from engine import Decided, Finding, Invalid, Origin, rows
 from engine.ports import Peer
 from filmroom import exporting, importing
-from filmroom.compose import Node, dimse_settings
+from filmroom.compose import Node, dimse_settings, node_folder
 from filmroom.control import Answer, Tell
 from filmroom.loading import peer_of
 from filmroom.query_text import parse
 from protocols import dimse
 
 COMMAND = Origin(how="command")
+# How often a long operation says how far it is.
+PROGRESS_SECONDS = 1.0
 
 
 async def find(node: Node, tell: Tell, *, words: list[str], limit: int | None, sort: list[str]) -> None:
@@ -81,24 +86,60 @@ def _counts(decided: Decided) -> dict[str, int]:
 
 
 async def verify(node: Node, tell: Tell, *, deep: bool) -> None:
-    """Each finding, then their number."""
+    """Each finding; how far it is, every second and at the end, then with the number of findings."""
+    done = {"objects": 0, "size_bytes": 0}
+    started = trio.current_time()
     count = damaged = 0
-    async for finding in node.archive.verify(deep=deep):
-        count += 1
-        damaged += finding.is_damage
-        item = {"kind": finding.kind, "key": finding.key, "sentence": finding.sentence}
-        await tell({**item, "damage": finding.is_damage})
-    await tell({"findings": count, "damaged": damaged})
+
+    async def tell_progress() -> None:
+        while True:
+            await trio.sleep(PROGRESS_SECONDS)
+            await tell(done)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(tell_progress)
+        async for finding in node.archive.verify(
+            deep=deep, progress=lambda objects, size: done.update(objects=objects, size_bytes=size)
+        ):
+            count += 1
+            damaged += finding.is_damage
+            await tell(_told(finding))
+        nursery.cancel_scope.cancel()
+    seconds = round(trio.current_time() - started, 3)
+    await tell({**done, "seconds": seconds, "findings": count, "damaged": damaged})
+
+
+def _told(finding: Finding) -> dict[str, Any]:
+    return {"kind": finding.kind, "key": finding.key, "sentence": finding.sentence, "damage": finding.is_damage}
 
 
 async def reindex(node: Node, tell: Tell) -> None:
-    """Records folded."""
-    await tell({"records": await node.archive.reindex()})
+    """What is wrong with the journal, each as verify tells it; then the records folded."""
+    records = await node.archive.reindex()
+    findings = await node.archive.verify_journal()
+    for finding in findings:
+        await tell(_told(finding))
+    await tell({"records": records, "damaged": len(findings)})
 
 
 async def status(node: Node, tell: Tell) -> None:
-    """Figures of the node."""
-    await tell(msgspec.to_builtins(await node.archive.status()))
+    """Figures of the node; of what runs, where it listens and for how long."""
+    folder = node_folder(node.settings.store.url)
+    free_bytes = (await trio.to_thread.run_sync(shutil.disk_usage, folder)).free if folder else None
+    await tell(
+        {
+            "version": filmroom.__version__,
+            "running": bool(node.dicom),
+            "dicom": node.dicom,
+            "http": node.http,
+            "ae_title": node.settings.serve.ae_title.strip(),
+            "uptime_seconds": int(trio.current_time() - node.served_since) if node.dicom else 0,
+            "peer_count": len(node.peers.all()),
+            "free_bytes": free_bytes,
+            **msgspec.to_builtins(await node.archive.status()),
+            "url": str(folder.parent.absolute()) if folder else node.settings.store.url,
+        }
+    )
 
 
 async def aet_add(node: Node, tell: Tell, *, ae_title: str, host: str, port: int) -> None:

@@ -1,9 +1,17 @@
 """A query as people type it: ``[level=study|series|instance] KEY=VALUE...``. Pure."""
 
+import re
 from collections.abc import Sequence
 
-from engine import Invalid, Level, Query, query_of
+from engine import Invalid, Key, Level, Query, query_of
 
+_DATE = "[0-9]{4}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])"
+_TIME = "(?:[01][0-9]|2[0-3])(?:[0-5][0-9](?:(?:[0-5][0-9]|60)(?:[.][0-9]{1,6})?)?)?"
+# Value representation to what a value of a key may be (PS3.4 C.2.2.2), and this in words.
+_MOMENTS = {
+    "DA": (_DATE, "a date is YYYYMMDD or a range: 20240101-20240131, 20240101-, -20240131"),
+    "TM": (_TIME, "a time is HH, HHMM, HHMMSS or a range: 0800-1200"),
+}
 LEVELS = (Level.STUDY, Level.SERIES, Level.INSTANCE)
 
 
@@ -24,7 +32,29 @@ def parse(words: Sequence[str], *, limit: int | None = None, sort: Sequence[str]
         keys[name] = value
     if limit is not None and limit < 1:
         raise Invalid("a limit is 1 or more")
-    return query_of(level, keys, limit=limit, sort=tuple(sort))
+    query = query_of(level, keys, limit=limit, sort=tuple(sort))
+    for name, key in zip(keys, query.keys, strict=True):
+        _check_moments(name, key)
+    return query
+
+
+def _check_moments(name: str, key: Key) -> None:
+    """A date or time that none can match is a slip of the keyboard, not an empty answer."""
+    one, sentence = _MOMENTS.get(_representation(key.path), ("", ""))
+    if one and not all(re.fullmatch(f"{one}(?:-(?:{one})?)?|-{one}|[*]", value) for value in key.values):
+        raise Invalid(f"{name[:64]}={chr(92).join(key.values)[:64]}: {sentence}")
+
+
+def _representation(path: str) -> str:
+    tag = path.rpartition(".")[2]
+    if "," in tag:
+        return ""
+    from pydicom.datadict import dictionary_VR
+
+    try:
+        return dictionary_VR(int(tag, 16))
+    except KeyError:
+        return ""
 
 
 def _level(text: str) -> Level:

@@ -79,6 +79,7 @@ async def _serve(node: Node, ready: Act) -> None:
     dicom = await listen(serve.host, serve.dimse_port, "--dimse-port")
     http = await listen(serve.host, serve.http_port, "--http-port")
     node.dicom, node.http = text_of(address_of(dicom)), text_of(address_of(http))
+    node.served_since = trio.current_time()
     health = web.Health()
     async with trio.open_nursery() as nursery:
         await nursery.start(

@@ -1,6 +1,7 @@
 """Where imported files come from: folders, zips, a DICOMDIR, single files. Nothing outside them is ever read."""
 
 import zipfile
+import zlib
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -8,6 +9,8 @@ import msgspec
 import trio
 
 CHUNK_BYTES = 1 << 20
+HEAD_BYTES = 1 << 10
+MEDIA_DIRECTORY = b"1.2.840.10008.1.3.10"
 # A member that unfolds to more than 200 times its size is a bomb, not an image (deflated CT: below 10).
 RATIO_MAX = 200
 MEMBERS_MAX = 1_000_000
@@ -34,7 +37,7 @@ def sources(paths: list[Path]) -> Iterator[Source]:
             yield Source(path, named=True, problem="there is no such file or folder")
         elif not path.is_file():  # a pipe or a device would never end
             yield Source(path, named=True, problem="not a regular file")
-        elif path.name.upper() == "DICOMDIR":
+        elif path.name.upper().startswith("DICOMDIR"):
             yield from _directory_records(path)
         else:
             yield from _file(path, named=True)
@@ -49,14 +52,14 @@ def _folder(folder: Path) -> Iterator[Source]:
 
 
 def _file(path: Path, *, named: bool) -> Iterator[Source]:
-    if not (path.suffix.lower() == ".zip" and zipfile.is_zipfile(path)):
+    if path.suffix.lower() != ".zip" or is_dicom(path):
         yield Source(path, named=named)
         return
     try:
         with zipfile.ZipFile(path) as archive:
             members = [entry for entry in archive.infolist() if not entry.is_dir()]
     except (zipfile.BadZipFile, OSError, ValueError) as error:
-        yield Source(path, named=True, problem=f"the zip cannot be read: {error}")
+        yield Source(path, named=True, problem=f"damaged zip: {error}")
         return
     if len(members) > MEMBERS_MAX:
         yield Source(path, named=True, problem=f"the zip has more than {MEMBERS_MAX} files")
@@ -92,6 +95,29 @@ def _directory_records(path: Path) -> Iterator[Source]:
             yield Source(file, named=True, problem="the DICOMDIR names it, but it is not there")
         else:
             yield Source(file, named=True)
+
+
+def is_dicom(path: Path) -> bool:
+    """Whether the file says it is of PS3.10."""
+    try:
+        with path.open("rb") as file:
+            return file.read(132)[128:] == b"DICM"
+    except OSError:
+        return False
+
+
+def holds_no_image(source: Source) -> bool:
+    """Whether it is no DICOM file, or one that only lists others: a media directory (PS3.10 8.6). Unreadable: False."""
+    try:
+        if source.member:
+            with zipfile.ZipFile(source.path) as archive, archive.open(source.member) as member:
+                head = member.read(HEAD_BYTES)
+        else:
+            with source.path.open("rb") as file:
+                head = file.read(HEAD_BYTES)
+    except (OSError, zipfile.BadZipFile, zlib.error):
+        return False
+    return head[128:132] != b"DICM" or MEDIA_DIRECTORY in head
 
 
 async def chunks(source: Source) -> AsyncIterator[bytes]:

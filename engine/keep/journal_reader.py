@@ -104,6 +104,8 @@ class JournalReader:
                 if epoch.seal:
                     raise Corrupt(f"{key} is missing below the seal of its epoch") from None
                 return
+            except Corrupt as error:
+                raise Corrupt(f"{key}: {error}") from error
             check_place(batch.head, self._tenant, epoch, number)
             if batch.head.kind == "sealed":
                 return

@@ -84,8 +84,10 @@ class DiskNode:
         self._lock_fd = -1
         self._reserved = 0
         try:
-            for name in ("spool", "intake", "aside", "commitment"):
-                (self._path / name).mkdir(DIRECTORY_MODE, parents=True, exist_ok=True)
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            for name in ("", "spool", "intake", "aside", "commitment", "index"):
+                (self._path / name).mkdir(DIRECTORY_MODE, exist_ok=True)
+            self._path.chmod(self._path.stat().st_mode & ~0o007)  # names of patients are in the index
             for parent in (self._path, *self._path.parents):
                 with suppress(PermissionError):  # a parent that we may not read was there before us
                     fsync_directory(

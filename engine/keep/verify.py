@@ -66,13 +66,14 @@ def verify(
     rows: Callable[[], Iterable[Instance]] | None = None,
     deep: bool = True,
     *,
-    progress: Callable[[int], None] = lambda count: None,
+    progress: Callable[[int, int], None] = lambda count, size_bytes: None,
     limits: Limits = LIMITS,
 ) -> Iterator[Finding]:
     """What is wrong with a tenant's archive, as it is found. Raises ``Unavailable`` when it cannot be read now.
 
     ``deep``: read every object's bytes; else only whether it is there, and its size. ``rows``: every current instance
-    of the index, asked for anew after each pass over the journal. ``progress`` hears how many objects are done.
+    of the index, asked for anew after each pass over the journal. ``progress`` hears how many objects of how many
+    bytes are done.
     """
     check = _Verification(store, journal.tenant, deep, progress)
     yield from check.journal_and_named_objects()
@@ -81,8 +82,19 @@ def verify(
         yield from check.index(rows, limits)
 
 
+def verify_journal(store: ObjectStore, tenant: str) -> Iterator[Finding]:
+    """What is wrong with the journal alone."""
+    for key, item in JournalWalk(store, tenant).forward():
+        if isinstance(item, Corrupt):
+            yield _journal_finding(key, item)
+
+
+def _journal_finding(key: str, error: Corrupt) -> Finding:
+    return Finding("journal-missing" if "missing" in str(error) else "journal-damaged", key, str(error))
+
+
 class _Verification:
-    def __init__(self, store: ObjectStore, tenant: str, deep: bool, progress: Callable[[int], None]) -> None:
+    def __init__(self, store: ObjectStore, tenant: str, deep: bool, progress: Callable[[int, int], None]) -> None:
         self._store = store
         self._tenant = tenant
         self._deep = deep
@@ -90,13 +102,13 @@ class _Verification:
         self._named = Seen()
         self._decided = Decided(store, tenant)
         self._walk = JournalWalk(store, tenant)
-        self._done_count = 0
+        self._done_count = self._done_bytes = 0
         self._record_count = 0
 
     def journal_and_named_objects(self) -> Iterator[Finding]:
         for key, item in self._walk.forward():
             if isinstance(item, Corrupt):
-                yield Finding("journal-missing" if "missing" in str(item) else "journal-damaged", key, str(item))
+                yield _journal_finding(key, item)
                 continue
             self._record_count += 1
             if isinstance(item, StoreRecord) and self._named.add(_number_of(item.key)):
@@ -151,11 +163,12 @@ class _Verification:
         yield from self._bytes_of(key, name.hash, record)
 
     def _bytes_of(self, key: str, hashed: str, record: StoreRecord | None) -> Iterator[Finding]:
-        self._done_count += 1
-        self._progress(self._done_count)
         examination = Examination()
         try:
             size = self._store.size(key)
+            self._done_count += 1
+            self._done_bytes += size
+            self._progress(self._done_count, self._done_bytes)
             for piece in read_pieces(self._store, key) if self._deep else ():
                 examination.add(piece)
         except Missing:

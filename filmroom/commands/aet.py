@@ -6,11 +6,19 @@ from filmroom.commands.place import HERE, Place
 from filmroom.commands.screen import say, say_json, table
 from filmroom.exits import Exit
 
-_COLUMNS = ("ae_title", "host", "port", "origin")
+_COLUMNS = {"ae_title": "AE title", "host": "host", "port": "port", "origin": "origin"}
 
 
 async def add(ae_title: str, address: str, /, *, place: Place = HERE) -> int:
-    """Make a peer known: filmroom aet add WS1 10.0.0.5:104. It may call us, and C-MOVE may send to it."""
+    """Make a peer known: it may call us, and C-MOVE may send to it.
+
+    Parameters
+    ----------
+    ae_title
+        Its AE title.
+    address
+        HOST:PORT (as in 10.0.0.5:104).
+    """
     host, port = host_and_port(address)
     done = await last(place.load(), "aet add", ae_title=ae_title, host=host, port=port)
     say(f"{done['ae_title']} is {done['host']}:{done['port']}")
@@ -35,7 +43,13 @@ async def ls(*, json: bool = False, place: Place = HERE) -> int:
 
 
 async def rm(ae_title: str, /, *, place: Place = HERE) -> int:
-    """Forget a peer."""
+    """Forget a peer.
+
+    Parameters
+    ----------
+    ae_title
+        Its AE title.
+    """
     done = await last(place.load(), "aet rm", ae_title=ae_title)
     say(f"{done['ae_title']} is forgotten")
     return Exit.OK
@@ -46,6 +60,8 @@ async def test(ae_title: str, /, *, json: bool = False, place: Place = HERE) -> 
 
     Parameters
     ----------
+    ae_title
+        Its AE title.
     json
         The outcome as JSON.
     """

@@ -29,7 +29,7 @@ def show(*, json: bool = False, place: Place = HERE) -> int:
     if json:
         say_json(rows)
     else:
-        table(("setting", "value", "origin"), rows)
+        table({name: name for name in ("setting", "value", "origin")}, rows)
     return 0
 
 

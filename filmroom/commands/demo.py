@@ -10,6 +10,7 @@ from pathlib import Path
 import trio
 
 from bench.data import Shape, files
+from engine.clock import Clock
 from filmroom import control, logs
 from filmroom.compose import Node, node_folder
 from filmroom.loading import load
@@ -18,6 +19,7 @@ from filmroom.serve import print_ready, ready_line, run
 # Small enough to start in seconds, large enough to scroll through: 5 studies x 3 series x 8 images of 128 x 128.
 SHAPE = Shape(studies=5, series=3, instances=8, rows=128)
 PREFIX = "filmroom-demo-"
+YOUNG_SECONDS = 60
 
 
 async def demo(*, check: bool = False, dimse_port: int | None = None, http_port: int | None = None) -> int:
@@ -47,13 +49,15 @@ async def demo(*, check: bool = False, dimse_port: int | None = None, http_port:
 
 
 def sweep() -> None:
-    """Remove what demos left that were killed: folders of ours whose lock nobody holds."""
+    """Remove what demos left that were killed: folders of ours whose lock nobody holds. Young ones may be starting."""
     for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
         try:
             lock = os.open(folder / "node" / "lock", os.O_RDWR | os.O_NOFOLLOW)
         except OSError:
             continue  # not ours, or just being made
         try:
+            if Clock().now_us() / 1e6 - os.fstat(lock).st_mtime < YOUNG_SECONDS:
+                continue
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             shutil.rmtree(folder, ignore_errors=True)
         except BlockingIOError:

@@ -1,36 +1,30 @@
 """filmroom import, filmroom export."""
 
 import os
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from engine import Invalid
 from filmroom.access import perform
 from filmroom.commands.place import HERE, Place
-from filmroom.commands.screen import interrupted, say, say_json
+from filmroom.commands.screen import interrupted, many, progress, say, say_json, sized
 from filmroom.compose import store_flag
 from filmroom.exits import Exit
-
-
-class Show(Protocol):
-    """Shows how far it is."""
-
-    def __call__(self, text: str) -> None:
-        """Replace the line."""
 
 
 async def import_(*paths: Path, json: bool = False, place: Place = HERE) -> int:
     """Load files, folders, zips or a DICOMDIR. Run it again to go on: what is kept already is counted, not doubled.
 
-    Exit code 1 when a file could not be kept.
+    Exit code 1 when a file could not be kept; the others are.
 
     Parameters
     ----------
+    paths
+        Files, folders (with all below them), zips, or a DICOMDIR (the files that it names).
     json
-        The counts and bad files as one JSON document.
+        One JSON document: counts new, same (kept already), version (other content under a known UID), elsewhere (a
+        known UID in another study or series), bad, skipped (no DICOM, or a media directory), size_bytes; and
+        bad_files with file and reason.
     """
     if not paths:
         raise Invalid("import what? Name files, folders, zips or a DICOMDIR")
@@ -70,25 +64,27 @@ def _counted(counts: dict[str, Any]) -> str:
         "version": "versions",
         "elsewhere": "elsewhere",
         "bad": "bad",
-        "skipped": "not DICOM",
+        "skipped": "skipped (no images)",
     }
     parts = [
         f"{counts.get(name, 0)} {word}"
         for name, word in words.items()
         if counts.get(name) or name in ("new", "same", "bad")
     ]
-    return ", ".join(parts) + f" ({counts.get('size_bytes', 0) / 1e6:.1f} MB)"
+    return ", ".join(parts) + f" ({sized(counts.get('size_bytes', 0))})"
 
 
 async def export(*words: str, json: bool = False, place: Place = HERE) -> int:
-    """Write matching studies as files: filmroom export QUERY... DIR makes DIR/STUDY/SERIES/INSTANCE.dcm.
+    """Write matching studies as files: DIR/STUDY/SERIES/INSTANCE.dcm.
 
-    Exit code 1 when an instance could not be written.
+    Each is checked against its hash. Exit code 1 when one is lost or damaged (no file is written of it).
 
     Parameters
     ----------
+    words
+        QUERY... DIR: a query as in `filmroom find` (none: everything), then the folder to write to.
     json
-        The counts as one JSON document.
+        One JSON document: files, size_bytes, lost, damaged, older_versions (of these instances, not written).
     """
     if not words or "=" in words[-1]:
         raise Invalid("export where to? The last word names a folder: filmroom export PatientID=4711 DIR")
@@ -109,24 +105,10 @@ async def export(*words: str, json: bool = False, place: Place = HERE) -> int:
     if json:
         say_json(counts)
     else:
-        print(f"{counts['files']} files ({counts['size_bytes'] / 1e6:.1f} MB) in {folder}: STUDY/SERIES/INSTANCE.dcm")
+        written = f"{many('file', counts['files'])} ({sized(counts['size_bytes'])})"
+        print(f"{written} in {folder}: STUDY/SERIES/INSTANCE.dcm")
     if counts["older_versions"]:
-        say(f"{counts['older_versions']} older versions not exported")
+        say(f"{many('older version', counts['older_versions'])} not exported")
     if counts["lost"] or counts["damaged"]:
         say(f"see what else is damaged: filmroom verify{store_flag(loaded.settings.store.url)}")
     return Exit.NO if counts["lost"] or counts["damaged"] else Exit.OK
-
-
-@contextmanager
-def progress() -> Iterator[Show]:
-    """A moving bar on a terminal; nothing elsewhere."""
-    if not sys.stderr.isatty():
-        yield lambda text: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
-    columns = (SpinnerColumn(), BarColumn(20), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=None)
-        yield lambda text: bar.update(task, description=text)

@@ -1,13 +1,23 @@
 """filmroom rm, filmroom restore, filmroom versions."""
 
+import shlex
 import sys
 from typing import Any
 
 from engine import Invalid
 from filmroom.access import last, perform
 from filmroom.commands.place import HERE, Place
-from filmroom.commands.screen import say, say_json, table
+from filmroom.commands.screen import many, say, say_json, sized, table
+from filmroom.compose import store_flag
 from filmroom.exits import Exit
+
+_VERSION_COLUMNS = {
+    "mark": "version",
+    "size": "size",
+    "transfer_syntax_uid": "transfer syntax",
+    "study": "study",
+    "key": "object",
+}
 
 
 async def rm(
@@ -15,10 +25,12 @@ async def rm(
 ) -> int:
     """Delete matching studies, series or instances; `filmroom restore` brings them back within store.grace_days.
 
-    QUERY as in `filmroom find`, with at least one value. Exit code 1 when nothing matched.
+    Exit code 1 when nothing matched.
 
     Parameters
     ----------
+    query
+        As in `filmroom find`, with at least one value.
     yes
         Do not ask.
     dry_run
@@ -36,7 +48,8 @@ async def rm(
         return Exit.NO
     done = await last(loaded, "delete", words=list(query), reason=reason, dry_run=False)
     code = _told(done, "deleted", json)
-    say(f"back within {loaded.settings.store.grace_days} days: filmroom restore {' '.join(map(_quoted, query))}")
+    words = " ".join(map(shlex.quote, query)) + store_flag(loaded.settings.store.url)
+    say(f"back within {many('day', loaded.settings.store.grace_days)}: filmroom restore {words}")
     return code
 
 
@@ -45,6 +58,8 @@ async def restore(*query: str, reason: str = "", json: bool = False, place: Plac
 
     Parameters
     ----------
+    query
+        As in `filmroom find`, with at least one value.
     reason
         Kept with the restoration.
     json
@@ -61,12 +76,14 @@ async def versions(
 
     Parameters
     ----------
+    sop_instance_uid
+        Of the instance.
     promote
         Make the version with this object key the current one.
     reason
         Kept with the promotion.
     json
-        A JSON array.
+        A JSON array: key, size_bytes, transfer_syntax_uid, is_current, study.
     """
     found: list[dict[str, Any]] = []
     words = {"sop_instance_uid": sop_instance_uid, "promote": promote, "reason": reason}
@@ -76,7 +93,11 @@ async def versions(
     if json:
         say_json(found)
     else:
-        table(("key", "size_bytes", "transfer_syntax_uid", "is_current", "study"), found)
+        shown = [
+            {**item, "size": sized(item["size_bytes"]), "mark": "current" if item["is_current"] else ""}
+            for item in found
+        ]
+        table(_VERSION_COLUMNS, shown, whole="key")
     return Exit.OK if found else Exit.NO
 
 
@@ -89,16 +110,7 @@ def _told(done: dict[str, Any], what: str, json: bool) -> int:
 
 
 def _counted(done: dict[str, Any]) -> str:
-    instances, studies = done["instance_count"], done["study_count"]
-    return f"{instances} {_many('instance', instances)} of {studies} {_many('study', studies)}"
-
-
-def _many(noun: str, count: int) -> str:
-    return noun if count == 1 else {"study": "studies"}.get(noun, noun + "s")
-
-
-def _quoted(word: str) -> str:
-    return word if word.replace("=", "").replace(".", "").isalnum() else "'" + word.replace("'", "'\\''") + "'"
+    return f"{many('instance', done['instance_count'])} of {many('study', done['study_count'])}"
 
 
 def _asked(question: str) -> bool:

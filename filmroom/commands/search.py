@@ -5,23 +5,29 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
+from engine import Invalid
 from filmroom.access import perform
 from filmroom.commands.place import HERE, Place
 from filmroom.commands.screen import say, say_json, table
 
 _COLUMNS = {
-    "study": (
-        "PatientID",
-        "PatientName",
-        "StudyDate",
-        "ModalitiesInStudy",
-        "StudyDescription",
-        "NumberOfStudyRelatedInstances",
-    ),
-    "series": ("PatientID", "Modality", "SeriesNumber", "SeriesDescription", "NumberOfSeriesRelatedInstances"),
-    "instance": ("PatientID", "Modality", "SeriesNumber", "InstanceNumber", "SOPClassUID"),
+    "study": {
+        "PatientID": "patient",
+        "PatientName": "name",
+        "StudyDate": "date",
+        "ModalitiesInStudy": "kind",
+        "StudyDescription": "description",
+        "NumberOfStudyRelatedInstances": "count",
+    },
+    "series": {
+        "PatientID": "patient",
+        "Modality": "kind",
+        "SeriesNumber": "no",
+        "SeriesDescription": "description",
+        "NumberOfSeriesRelatedInstances": "count",
+    },
+    "instance": {"PatientID": "patient", "Modality": "kind", "SeriesNumber": "series", "InstanceNumber": "no"},
 }
-_UID_COLUMN = {"study": "StudyInstanceUID", "series": "SeriesInstanceUID", "instance": "SOPInstanceUID"}
 
 
 async def find(
@@ -32,21 +38,24 @@ async def find(
     uids: bool = False,
     place: Place = HERE,
 ) -> int:
-    """Search. QUERY is [level=study|series|instance] KEY=VALUE...: a keyword, 8 hex digits or a dotted path.
-
-    Values match as in C-FIND: DOE*, 20240101-20240131, a list parted by backslash. Nothing found is an empty answer.
+    """Search. Nothing found is an empty answer, exit code 0.
 
     Parameters
     ----------
+    query
+        [level=study|series|instance] KEY=VALUE...  KEY: a DICOM keyword, 8 hex digits, a dotted path of these, or
+        GGGG,CREATOR,EE. VALUE as in C-FIND: DOE*, 20240101-20240131, a list parted by backslash; empty matches all.
     limit
         At most so many.
     sort
-        Keyword to sort by; a - before it for descending.
+        Key to sort by, - before it for descending; may be repeated.
     json
-        A JSON array.
+        A JSON array of objects: keyword (or 8 hex digits) to text, several values parted by backslash.
     uids
-        One UID a line.
+        One UID of the level a line.
     """
+    if json and uids:
+        raise Invalid("--json or --uids, not both")
     items: list[dict[str, Any]] = []
     await perform(place.load(), "find", items.append, words=list(query), limit=limit, sort=list(sort))
     total, rows = items[0]["total"], items[1:]
@@ -57,8 +66,7 @@ async def find(
             print(item["uid"])
     else:
         level = next((word[6:].lower() for word in query if word.startswith("level=")), "study")
-        uid_column = _UID_COLUMN.get(level, "SOPInstanceUID")
-        columns = (uid_column, *_COLUMNS.get(level, _COLUMNS["instance"]))
-        table(columns, [{**item["row"], uid_column: item["uid"]} for item in rows])
+        columns = {**_COLUMNS.get(level, _COLUMNS["instance"]), "uid": "UID"}
+        table(columns, [{**item["row"], "uid": item["uid"]} for item in rows], whole="uid")
     say(f"{len(rows)} of {total}" if len(rows) != total else f"{total} found")
     return 0

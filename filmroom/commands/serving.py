@@ -28,6 +28,8 @@ async def serve(
 
     Parameters
     ----------
+    store
+        Folder of the archive, made when it is not there (default ./filmroom-data), or memory://.
     host
         Address to listen on (default 127.0.0.1: this machine only).
     dimse_port

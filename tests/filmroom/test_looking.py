@@ -80,3 +80,67 @@ def test_order_may_be_turned_either_way(kept: Path) -> None:
         uids = run("find", "--uids", *words, "--store", kept).stdout.split()
         assert uids == sorted(uids, reverse=True) and len(uids) == 2
     assert run("verify", "--no-deep", "--store", kept).returncode == 0
+
+
+def test_a_damaged_journal_is_said_by_reindex_too(tmp_path: Path, images: Path) -> None:
+    """A seal that is cut costs no record, an entry does: neither passes for well."""
+    store = tmp_path / "store"
+    assert run("import", images, "--store", store).returncode == 0
+    assert run("status", "--store", store).returncode == 0  # opens an epoch: the seal of the first is known from there
+    entries = sorted((store / "archive").rglob("j/*/00000001/*"))
+    os.truncate(entries[-1], entries[-1].stat().st_size - 1)
+    done = run("reindex", "--store", store)
+    assert (done.returncode, done.stdout) == (1, "12 records indexed\n")
+    assert done.stderr.startswith("damage: t/default/j/") and done.stderr.count(entries[-1].name) == 1
+    os.truncate(entries[0], entries[0].stat().st_size - 1)
+    done = run("reindex", "--store", store)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "a journal entry is cut short" in done.stderr and entries[0].name in done.stderr
+    assert len(run("find", "--store", store).stdout.splitlines()) == 2
+
+
+@pytest.mark.parametrize("word", ["StudyDate=2004", "StudyDate=2004-01-01", "StudyTime=25", "StudyDate=20041301"])
+def test_a_moment_that_cannot_be_is_no_empty_answer(kept: Path, word: str) -> None:
+    done = run("find", word, "--store", kept)
+    assert done.returncode == 2
+    assert " is " in done.stderr and "range" in done.stderr
+
+
+def test_one_form_of_answer_at_a_time(kept: Path) -> None:
+    assert run("find", "--json", "--uids", "--store", kept).returncode == 2
+
+
+def test_what_is_sound_is_counted(kept: Path) -> None:
+    told = json.loads(run("verify", "--json", "--store", kept).stdout)
+    size = sum(path.stat().st_size for path in (kept / "archive").rglob("*.dcm"))
+    assert (told["objects"], told["size_bytes"], told["damaged"], told["findings"]) == (12, size, 0, [])
+    assert run("verify", "--store", kept).stdout.startswith("sound: 12 objects, ")
+    figures = json.loads(run("status", "--json", "--store", kept).stdout)
+    assert (figures["running"], figures["dicom"], figures["instance_count"]) == (False, "", 12)
+    assert figures["url"] == str(kept) and figures["free_bytes"] > 0
+
+
+def test_nobody_else_reads_what_is_kept(kept: Path) -> None:
+    for place in ("archive", "node", "node/index", "node/intake"):
+        assert (kept / place).stat().st_mode & 0o777 == 0o750, place
+
+
+def test_older_versions_are_not_left_out_silently(tmp_path: Path, images: Path) -> None:
+    store, other = tmp_path / "store", tmp_path / "other.dcm"
+    first = sorted(images.iterdir())[0]
+    body = bytearray(first.read_bytes())
+    body[-1] ^= 1
+    other.write_bytes(body)
+    assert run("import", first, "--store", store).returncode == 0
+    assert run("import", other, "--store", store).returncode == 0
+    done = run("export", tmp_path / "out", "--store", store)
+    assert done.returncode == 0
+    assert "1 older version not exported" in done.stderr
+    assert done.stdout.startswith("1 file (") and done.stdout.endswith("STUDY/SERIES/INSTANCE.dcm\n")
+
+
+def test_the_system_s_errors_are_sentences(tmp_path: Path, kept: Path) -> None:
+    (tmp_path / "file").write_text("")
+    done = run("export", tmp_path / "file" / "out", "--store", kept)
+    assert done.returncode == 3
+    assert "Not a directory" in done.stderr and "Errno" not in done.stderr

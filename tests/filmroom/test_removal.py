@@ -1,12 +1,15 @@
 """filmroom rm, restore, versions as subprocesses, beside a running node and without one."""
 
 import json
+import os
+import pty
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from bench.data import Shape, files
-from tests.filmroom.running import run, start
+from tests.filmroom.running import COMMAND, ENVIRONMENT, run, start
 
 
 @pytest.mark.parametrize("served", [False, True])
@@ -30,7 +33,7 @@ def remove_and_restore(store: Path) -> None:
     assert len(json.loads(run("find", "--json", *at).stdout)) == 2
     done = run("rm", query, "--yes", "--reason", "sent twice", *at)
     assert (done.returncode, done.stdout) == (0, "6 instances of 1 study deleted\n")
-    assert f"filmroom restore {query}" in done.stderr
+    assert f"filmroom restore {query} --store {store}" in done.stderr
     assert len(json.loads(run("find", "--json", *at).stdout)) == 1
     assert run("rm", query, "--yes", *at).returncode == 1
     assert run("verify", *at).returncode == 0
@@ -54,3 +57,21 @@ def test_versions_are_listed_and_promoted(tmp_path: Path) -> None:
     assert [item["key"] for item in promoted] == [second["key"], first["key"]]
     assert run("versions", one.sop_instance_uid, "--promote", "f" * 32, *at).returncode == 2
     assert run("versions", "1.2.3.4", *at).returncode == 1
+
+
+@pytest.mark.parametrize(("typed", "left"), [(b"n\n", 12), (b"y\n", 0)])
+def test_on_a_terminal_it_asks(tmp_path: Path, images: Path, typed: bytes, left: int) -> None:
+    store = tmp_path / "store"
+    assert run("import", images, "--store", store).returncode == 0
+    ours, theirs = pty.openpty()
+    command = [*COMMAND, "rm", "PatientName=*", "--store", str(store)]
+    with subprocess.Popen(command, stdin=theirs, stderr=theirs, stdout=subprocess.PIPE, env=ENVIRONMENT) as asking:
+        os.close(theirs)
+        said = b""
+        while b"[y/N]" not in said:
+            said += os.read(ours, 1024)
+        os.write(ours, typed)
+        assert asking.wait(60) == (0 if left == 0 else 1)
+    os.close(ours)
+    assert b"Delete 12 instances of 2 studies?" in said
+    assert json.loads(run("status", "--json", "--store", store).stdout)["instance_count"] == left

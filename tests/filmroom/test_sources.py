@@ -10,7 +10,7 @@ from pydicom.dataset import Dataset, FileMetaDataset
 
 from engine import Instance
 from filmroom.exporting import relative_path
-from filmroom.sources import Source, chunks, sources
+from filmroom.sources import Source, chunks, holds_no_image, sources
 
 
 def names(found: list[Source]) -> list[str]:
@@ -48,9 +48,26 @@ def test_zips_give_their_members_and_bombs_are_refused(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["a.zip"]
 
 
-def test_a_broken_zip_is_a_file_like_any_other(tmp_path: Path) -> None:
+def test_a_damaged_zip_is_said_to_be_one(tmp_path: Path) -> None:
     (tmp_path / "a.zip").write_bytes(b"PK no")
+    with zipfile.ZipFile(tmp_path / "b.zip", "w") as archive:
+        archive.writestr("x", bytes(1000))
+    (tmp_path / "b.zip").write_bytes((tmp_path / "b.zip").read_bytes()[:500])
+    found = list(sources([tmp_path]))
+    assert names(found) == ["a.zip !", "b.zip !"]
+    assert all(source.problem.startswith("damaged zip") for source in found)
+
+
+def test_an_image_may_be_called_zip(tmp_path: Path) -> None:
+    (tmp_path / "a.zip").write_bytes(bytes(128) + b"DICM")
     assert names(list(sources([tmp_path / "a.zip"]))) == ["a.zip"]
+
+
+@pytest.mark.parametrize(("uid", "skipped"), [("1.2.840.10008.1.3.10", True), ("1.2.840.10008.5.1.4.1.1.2", False)])
+def test_a_media_directory_holds_no_image(tmp_path: Path, uid: str, skipped: bool) -> None:
+    write_dicomdir(tmp_path / "DICOMDIR-2", ["IMAGES", "1"], uid)
+    (found,) = sources([tmp_path])
+    assert holds_no_image(found) is skipped
 
 
 @pytest.mark.parametrize(
@@ -73,14 +90,14 @@ def test_a_dicomdir_never_leads_outside_its_folder(tmp_path: Path, parts: list[s
     assert names(list(sources([disc / "DICOMDIR"]))) == expected
 
 
-def write_dicomdir(file: Path, parts: list[str]) -> None:
+def write_dicomdir(file: Path, parts: list[str], uid: str = "1.2.840.10008.1.3.10") -> None:
     record = Dataset()
     record.add_new("ReferencedFileID", "CS", parts)
     directory = Dataset()
     directory.DirectoryRecordSequence = [record]
     directory.file_meta = FileMetaDataset()
     directory.file_meta.TransferSyntaxUID = "1.2.840.10008.1.2.1"
-    directory.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.1.3.10"
+    directory.file_meta.MediaStorageSOPClassUID = uid
     directory.file_meta.MediaStorageSOPInstanceUID = "1.2.3"
     with pydicom.config.disable_value_validation():
         pydicom.dcmwrite(file, directory, enforce_file_format=True)

@@ -78,7 +78,7 @@ def test_a_sound_archive_has_no_findings(archive: Archive, deep: bool) -> None:
 
 def test_progress_counts_objects(archive: Archive) -> None:
     heard: list[int] = []
-    assert list(verify(archive.store, archive.journal, progress=heard.append)) == []
+    assert list(verify(archive.store, archive.journal, progress=lambda count, size: heard.append(count))) == []
     assert heard == list(range(1, 11))
 
 
@@ -168,7 +168,7 @@ def test_orphans_and_strays_are_named_but_no_damage(archive: Archive) -> None:
 
 
 def test_what_is_journalled_during_the_walk_is_no_orphan(archive: Archive) -> None:
-    def progress(count: int) -> None:
+    def progress(count: int, size_bytes: int) -> None:
         if count == 10:
             archive.journal.append([archive.keep(11, b"eleven"), archive.keep(12, b"twelve")])
 
