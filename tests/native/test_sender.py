@@ -149,7 +149,7 @@ def test_an_object_that_cannot_be_read_fails_alone(ends: tuple[socket.socket, Pe
     asked = jobs(3)
     asked[1] = (1, 2, CT, "1.2.3", short, 0, 1000)  # type: ignore[assignment]
     sender = wire.Sender(pdu_bytes_max=16384)
-    assert sender.store(ours.fileno(), -1, asked, timeout_ms=5000) == [0, 0xC000, 0]
+    assert sender.store(ours.fileno(), -1, asked, timeout_ms=5000) == [0, wire.UNSOUND_OBJECT, 0]
     os.close(short)
     assert [peer.request()[0x110] for _ in range(2)] == [1, 3]
 
@@ -166,8 +166,8 @@ def test_what_is_lost_in_the_middle_of_a_large_object_ends_the_association(ends:
     thread = beside(swallow)
     sender = wire.Sender(pdu_bytes_max=16384)
     asked = [(1, 1, CT, "1.2.3", short, 0, 4 << 20)]
-    assert sender.store(ours.fileno(), -1, asked, timeout_ms=5000) == []
-    assert sender.reason == "the object could not be read to its end"
+    assert sender.store(ours.fileno(), -1, asked, timeout_ms=5000) == [wire.UNSOUND_OBJECT]
+    assert sender.reason == "an object is not what was written"
     os.close(short)
     ours.shutdown(socket.SHUT_WR)
     thread.join(5)

@@ -58,6 +58,17 @@ class SmallArchive:
         self.rows.append(Row(instance, header))
         self.datasets[instance.sop_instance_uid] = data
 
+    def replace(self, sop_instance_uid: str, data: bytes) -> None:
+        """Other bytes in place of an instance's data set, under their own key."""
+        key = xxhash.xxh3_128_hexdigest(b"head" + data)
+        self.datasets[sop_instance_uid] = data
+        self.rows = [
+            Row(msgspec.structs.replace(row.instance, key=key, size_bytes=len(data)), row.header)
+            if row.instance.sop_instance_uid == sop_instance_uid
+            else row
+            for row in self.rows
+        ]
+
     def lane(self, origin: Origin) -> None:
         return None
 

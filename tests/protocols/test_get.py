@@ -315,7 +315,8 @@ def test_C17_pending_responses_never_come_into_the_middle_of_an_instance(monkeyp
     """The peer reads nothing while a large instance fills the socket and pending responses fall due."""
     archive = paper_archive(1)
     uid = archive.rows[0].instance.sop_instance_uid
-    archive.datasets[uid] += b"\0" * (32 << 20)
+    large = archive.datasets[uid] + b"\0" * (32 << 20)
+    archive.replace(uid, large)
     waiting, say = set[int](), Retrieval._say
 
     async def saying(retrieval: Retrieval) -> None:
