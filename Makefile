@@ -19,6 +19,7 @@ INSTALLED := .venv/.installed
 BIN       := .venv/bin
 TESTS     ?= tests
 ARGS      ?=
+SCALE     ?= 1
 PIP       := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 NATIVE    := $(wildcard native/*.pyx native/*.pxd native/*.h native/vendor/*.h)
 
@@ -35,7 +36,7 @@ test: build
 	$(BIN)/python -m pytest $(TESTS) $(ARGS)
 
 campaign: build
-	FILMROOM_CAMPAIGN=1 $(BIN)/python -m pytest -m campaign $(TESTS) $(ARGS)
+	FILMROOM_CAMPAIGN=$(SCALE) $(BIN)/python -m pytest -m campaign $(TESTS) $(ARGS)
 
 sanitize: $(INSTALLED)
 	PYTHON=$(BIN)/python .ci/sanitize $(ARGS)

@@ -286,7 +286,7 @@ class Intake:
     def _refused(self, error: OSError) -> Unavailable | Fenced:
         if self.log.failure():
             return Fenced("the intake failed: nothing more is acknowledged by this process")
-        return Unavailable(str(error))
+        return Unavailable(self.trouble() or str(error))
 
     def _note_void(self, last: int, first: int) -> None:
         if first > last + 1:

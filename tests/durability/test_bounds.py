@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.durability import recorder
 
-DOES_NOT_ANSWER = "Unavailable: the disk does not answer"
+DOES_NOT_ANSWER = "Unavailable: the disk of the intake does not answer"
 FAILED = "Fenced: the intake failed: nothing more is acknowledged by this process"
 
 

@@ -55,6 +55,6 @@ def test_close_has_a_bound_while_the_disk_is_full_and_loses_nothing(call: Call, 
 
 
 @pytest.mark.campaign
-@pytest.mark.skipif(not many(1), reason="the long version: make campaign")
+@pytest.mark.skipif(not many(100), reason="the long version: make campaign")
 def test_every_fault_of_every_call(faults: list[tuple[Fault, bool]], tmp_path: Path) -> None:
     assert meet_all(tmp_path, faults) == []

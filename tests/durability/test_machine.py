@@ -94,7 +94,7 @@ def test_histories() -> None:
             max_examples=many(400) or 12,
             stateful_step_count=12,
             deadline=None,
-            derandomize=not many(1),
+            derandomize=not many(100),
             suppress_health_check=list(HealthCheck),
         ),
     )

@@ -88,7 +88,7 @@ def test_stores_stop_while_the_backlog_and_five_percent_do_not_fit(intake: Intak
     intake.watch_space()
     assert intake.trouble() == "the disk is nearly full"
     for refused in (b"small", LARGE):
-        with pytest.raises(Unavailable):
+        with pytest.raises(Unavailable, match="nearly full"):
             intake.store(ORIGIN, [refused])
     disk.free = DISK_BYTES // 20 + 2 * MIB
     intake.watch_space()
