@@ -5,7 +5,6 @@ carry the names of its rooms.
 """
 
 import importlib
-import importlib.metadata
 import importlib.util
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -79,9 +78,11 @@ def __dir__() -> list[str]:
 
 def __getattr__(name: str) -> object:
     if name == "__version__":
+        from importlib import metadata  # it pulls in much; few ask
+
         try:
-            return importlib.metadata.version("filmroom")
-        except importlib.metadata.PackageNotFoundError:
+            return metadata.version("filmroom")
+        except metadata.PackageNotFoundError:
             return "0 (not installed)"
     if name not in __all__:
         raise AttributeError(f"module 'filmroom' has no attribute {name!r}")

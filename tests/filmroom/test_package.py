@@ -30,7 +30,7 @@ def python(code: str, path: str, folder: Path = ROOT) -> subprocess.CompletedPro
 
 def test_the_import_is_cheap() -> None:
     done = python(
-        "import filmroom, sys; print([m for m in ('trio', 'tantivy', 'obstore', 'pydicom') if m in sys.modules])",
+        "import filmroom, sys; print([m for m in ('trio', 'tantivy', 'obstore', 'pydicom', 'importlib.metadata') if m in sys.modules])",
         str(ROOT),
     )
     assert done.stdout == "[]\n", done.stderr
