@@ -96,6 +96,21 @@ def test_C04_every_transfer_syntax_is_kept_as_it_came(place: Place) -> None:
     store_and_move(place, [(CT, syntax) for syntax in syntaxes], 1000)
 
 
+def test_C04_a_study_of_many_syntaxes_is_moved_each_in_its_own(place: Place) -> None:
+    study = f"{ROOT}.5.1999"
+    pairs = [(CT, f"1.2.840.10008.1.2.{tail}") for tail in ("1", "4.70", "4.90", "1.99", "5")]
+    sent = {}
+    with Wire(place.node.dicom, *pairs, *QUERY) as wire:
+        for number, pair in enumerate(pairs * 2, 1900):
+            _, sop, data = written(number, *pair, StudyInstanceUID=study)
+            assert wire.store(pair, sop, data).status == 0
+            sent[sop] = (pair[1], data)
+        place.capture.take()
+        assert wire.move("CAPTURE", identifier("STUDY", study=study))[-1].status == 0
+        wire.release()
+    assert {one.sop_instance: (one.transfer_syntax, one.data) for one in place.capture.take()} == sent
+
+
 def test_C04_every_storage_class_is_kept_also_retired_and_private_ones(place: Place) -> None:
     from pynetdicom.sop_class import _STORAGE_CLASSES
 

@@ -31,6 +31,11 @@ class Window(msgspec.Struct, frozen=True):
     lost: list[Instance] = []
 
 
+def key_of(data: bytes) -> str:
+    """Of the object that this data set is kept in."""
+    return xxhash.xxh3_128_hexdigest(b"head" + data)
+
+
 class SmallArchive:
     """``rows`` are in series order. ``page_count`` cuts answers to find."""
 
@@ -49,7 +54,7 @@ class SmallArchive:
             sop_instance_uid=sop or "",
             sop_class_uid=sop_class_uid,
             transfer_syntax_uid=transfer_syntax_uid,
-            key=xxhash.xxh3_128_hexdigest(b"head" + data),
+            key=key_of(data),
             size_bytes=len(data),
             stamp=0,
             writer="",

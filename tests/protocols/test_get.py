@@ -43,8 +43,7 @@ async def getscu(served: Served, folder: Path, *wanted: str, model: str = "S", o
 def datasets(folder: Path) -> list[bytes]:
     """What stands behind the file meta information of each file."""
     found = []
-    for path in (path for path in folder.rglob("*") if path.is_file()):
-        raw = path.read_bytes()
+    for raw in [path.read_bytes() for path in folder.rglob("*") if path.is_file()]:
         found.append(raw[144 + struct.unpack_from("<I", raw, 140)[0] :])
     return sorted(found)
 

@@ -14,7 +14,7 @@ from engine.ports import Peer
 from native import dataset
 from protocols.dimse import classes
 from tests.protocols.serving import EXPLICIT, Served, serving
-from tests.protocols.small_archive import SmallArchive
+from tests.protocols.small_archive import SmallArchive, key_of
 from tests.protocols.test_get import getscu, pynetdicom_get
 from tests.protocols.test_retrieve import Sink, field, movescu
 
@@ -121,9 +121,9 @@ def add_another(archive: SmallArchive, name: str, number: int, *, cut_bytes: int
     [row], [data] = other.rows, other.datasets.values()
     known = row.instance.sop_instance_uid
     uid = known[:-2] + str(10 + number)
-    instance = msgspec.structs.replace(row.instance, sop_instance_uid=uid)
-    archive.rows.append(msgspec.structs.replace(row, instance=instance))
     archive.datasets[uid] = data.replace(known.encode(), uid.encode())
+    instance = msgspec.structs.replace(row.instance, sop_instance_uid=uid, key=key_of(archive.datasets[uid]))
+    archive.rows.append(msgspec.structs.replace(row, instance=instance))
     return uid
 
 

@@ -198,7 +198,8 @@ class Retrieval:
         way = self._way(first.instance)
         if way.kind == "stored":
             seals = [(key_of(one.instance), one.dataset_offset) for one in group]
-            return await self._send_jobs(carrier, [self._job(carrier, one.instance, one, way) for one in group], seals)
+            jobs = [self._job(carrier, one.instance, one, self._way(one.instance)) for one in group]
+            return await self._send_jobs(carrier, jobs, seals)
         if not await trio.to_thread.run_sync(is_sound, first, limiter=self._site.sending):
             return [wire.UNSOUND_OBJECT]
         stored, wanted = first.instance.transfer_syntax_uid, way.transfer_syntax_uid
