@@ -161,7 +161,9 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     """What to find (PS3.4 C.2.2): level, keys, order, page. Pure value; both protocols and the library build it.
 
     ``sort``: attribute path, ``-`` before it for descending. ``limit`` None = all. ``page`` is a token that
-    ``Found`` gave.
+    ``Found`` gave. ``fuzzy``: person names match by how their words begin, in any order. ``combined_date_time``: a
+    date and its time are one moment. ``zone`` (``+0100``): moments are of that zone, and compared across zones
+    (PS3.4 C.5.1).
     """
 
     level: Level
@@ -171,6 +173,9 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     offset: int = 0
     page: str = ""
     tenant: str = DEFAULT_TENANT
+    fuzzy: bool = False
+    combined_date_time: bool = False
+    zone: str = ""
 
 
 class Match(msgspec.Struct, frozen=True, kw_only=True):

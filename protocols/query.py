@@ -22,6 +22,7 @@ WILDCARDS_MAX = 16
 
 CHARACTER_SET = 0x00080005
 LEVEL = 0x00080052
+TIMEZONE = 0x00080201
 RETRIEVE_AE_TITLE = 0x00080054
 AVAILABILITY = 0x00080056
 STUDY_UID = 0x0020000D
@@ -51,6 +52,13 @@ _INSTANCE_KEYS = frozenset(
 )
 _STUDY_KEYS = frozenset({STUDY_UID, 0x00080020, 0x00080030, 0x00080050, 0x00080061, 0x00081030, 0x00200010})
 
+# Counted over a patient's studies: answered, not matched.
+_COUNTED = frozenset({0x00201200, 0x00201202, 0x00201204})
+# Named in the query even without a value: a level below answers them only when it is asked.
+_COMPUTED = frozenset({0x00080061, 0x00080062, 0x00201206, 0x00201208, 0x00201209})
+# What has no text is not searched.
+_OPAQUE = frozenset({"OB", "OD", "OF", "OL", "OV", "OW"})
+
 _WHOLE_TEXT = frozenset({"ST", "LT", "UT", "UR"})
 _NUMBERS = {"US": (2, False), "SS": (2, True), "UL": (4, False), "SL": (4, True), "UV": (8, False), "SV": (8, True)}
 _WILD = frozenset({"AE", "CS", "LO", "LT", "PN", "SH", "ST", "UC", "UR", "UT"})
@@ -73,6 +81,19 @@ class Identifier(msgspec.Struct, frozen=True):
     unsupported: bool = False
 
 
+class QueryOptions(msgspec.Struct, frozen=True):
+    """What was agreed beyond the base (PS3.4 C.5.1.1): relational queries, a date and its time as one moment, names by
+    how their words begin, moments compared across time zones."""
+
+    relational: bool = False
+    combined_date_time: bool = False
+    fuzzy: bool = False
+    zone: bool = False
+
+
+BASE = QueryOptions()
+
+
 class Element(msgspec.Struct, frozen=True):
     """One element of an identifier, nested ones by their path."""
 
@@ -84,31 +105,50 @@ class Element(msgspec.Struct, frozen=True):
 Root = Literal["patient", "study"]
 
 
-def find_identifier(identifier: bytes, transfer_syntax_uid: str, root: Root, *, limit: int | None = None) -> Identifier:
+def find_identifier(
+    identifier: bytes,
+    transfer_syntax_uid: str,
+    root: Root,
+    *,
+    limit: int | None = None,
+    options: QueryOptions = BASE,
+) -> Identifier:
     """Read a C-FIND identifier (PS3.4 C.4.1.1.3). Raises Refused."""
     elements = _elements(identifier, transfer_syntax_uid)
     level = _level(elements, root)
     reader = _Reader(elements)
-    _require_upper_keys(reader, level, root)
+    if not options.relational:
+        _require_upper_keys(reader, level, root)
     top = [int(element.path, 16) for element in elements if len(element.path) == 8]
     below = _below(level)
     keys: list[Key] = []
     unsupported = False
     for element in elements:
         tag = int(element.path[:8], 16)
-        if tag in _NOT_KEYS or tag & 0xFFFF == 0 or element.vr == "SQ":
+        if tag in _NOT_KEYS or tag & 0xFFFF == 0 or _is_creator(element.path):
             continue
-        if tag in below:
-            unsupported = True
+        if tag in below or element.vr in _OPAQUE or element.vr == "SQ":
+            unsupported = unsupported or tag in below or (element.vr != "SQ" and bool(element.value))
             continue
         path = reader.key_path(element)
         values = reader.values(element)
         if path is None:
             unsupported = unsupported or bool(values)
-        elif values:
+        elif tag in _COUNTED:
+            unsupported = unsupported or bool(values)
+            keys.append(Key(path))
+        elif values or tag in _COMPUTED:
             keys.append(Key(path, values))
     tags = tuple(sorted({tag for tag in top if tag not in _NOT_KEYS and tag & 0xFFFF}))
-    return Identifier(Query(level=level, keys=tuple(keys), limit=limit), _name(level), tags, unsupported)
+    query = Query(
+        level=level,
+        keys=tuple(keys),
+        limit=limit,
+        fuzzy=options.fuzzy,
+        combined_date_time=options.combined_date_time,
+        zone=reader.zone() if options.zone else "",
+    )
+    return Identifier(query, _name(level), tags, unsupported)
 
 
 def move_identifier(identifier: bytes, transfer_syntax_uid: str, root: Root) -> Query:
@@ -193,16 +233,24 @@ class _Reader:
 
     def key_path(self, element: Element) -> str | None:
         """The engine's path of a key; None for a private one whose creator the identifier does not name."""
-        parts = element.path.split(".")
-        named = [self._named(part) for part in parts]
-        return ".".join(part for part in named if part) if all(named) else None
+        above, named = "", []
+        for part in element.path.split("."):
+            name = self._named(above, part)
+            if name is None:
+                return None
+            named.append(name)
+            above += part + "."
+        return ".".join(named)
 
-    def _named(self, part: str) -> str | None:
-        if len(part) != 8 or not int(part[3], 16) & 1:
+    def zone(self) -> str:
+        """Timezone Offset From UTC (0008,0201); empty when it is absent."""
+        element = self.find(TIMEZONE)
+        return element.value.decode("ascii", "replace").strip(" \0") if element is not None else ""
+
+    def _named(self, above: str, part: str) -> str | None:
+        if not int(part[3], 16) & 1:
             return part
-        if int(part[4:], 16) < 0x0100:
-            return None  # the creator itself, not a key
-        creator = self._by_path.get(part[:4] + "00" + part[4:6])
+        creator = self._by_path.get(f"{above}{part[:4]}00{part[4:6]}")
         if creator is None:
             return None
         name = creator.value.decode("ascii", "replace").strip(" \0")
@@ -246,6 +294,11 @@ class _Reader:
         tag = int(element.path[-8:], 16)
         lone = dataset.element(CHARACTER_SET, "CS", self._character_set) + dataset.element(tag, element.vr, raw)
         return dataset.values(lone, [f"{tag:08X}"])[0] or ""
+
+
+def _is_creator(path: str) -> bool:
+    """Whether it names the owner of private attributes (PS3.5 7.8.1): no key itself."""
+    return bool(int(path[-5], 16) & 1) and 0x10 <= int(path[-4:], 16) <= 0xFF
 
 
 def _numbers(element: Element) -> tuple[str, ...]:

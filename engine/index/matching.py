@@ -3,10 +3,12 @@
 A *field* is a column of the row (``schema.COLUMNS``) or the path of an attribute as ``model.Key`` has it.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Protocol
 
 import msgspec
+
+from engine.index.moments import MINUTE_US, ZONE_MINUTES_MAX, Kind, date_of
 
 
 class Terms(msgspec.Struct, frozen=True):
@@ -24,11 +26,34 @@ class Wildcard(msgspec.Struct, frozen=True):
 
 
 class Between(msgspec.Struct, frozen=True):
-    """A date or time of the field lies between two bounds, both included."""
+    """A number lies between two bounds, both included.
+
+    It is a value of the attribute as a date or time of a ``kind``, a moment (DT) in a ``zone`` when one is given
+    (``moments``); without a kind a number of the row itself.
+    """
 
     field: str
     low: int
     high: int
+    kind: Kind | None = None
+    zone: int | None = None
+
+
+class Joined(msgspec.Struct, frozen=True):
+    """A date together with its time lies between two moments, both included (PS3.4 C.2.2.2.5.4)."""
+
+    date: str
+    time: str
+    low: int
+    high: int
+    zone: int | None = None
+
+
+class Item(msgspec.Struct, frozen=True):
+    """One item of a sequence satisfies all of a predicate, whose fields are those of the item (PS3.4 C.2.2.2.6)."""
+
+    step: str
+    part: "Predicate"
 
 
 class AllOf(msgspec.Struct, frozen=True):
@@ -43,15 +68,21 @@ class AnyOf(msgspec.Struct, frozen=True):
     parts: tuple["Predicate", ...]
 
 
-Predicate = Terms | Wildcard | Between | AllOf | AnyOf
+Predicate = Terms | Wildcard | Between | Joined | Item | AllOf | AnyOf
 
 
 class Searchable(Protocol):
-    """What a predicate asks of a row."""
+    """What a predicate asks of a row, or of an item in it."""
 
     def values(self, field: str) -> Collection[str]: ...
 
-    def numbers(self, field: str) -> Collection[int]: ...
+    def numbers(self, field: str, kind: Kind, zone: int | None) -> Collection[int]: ...
+
+    def moments(self, date: str, time: str, zone: int | None) -> Collection[int]: ...
+
+    def items(self, step: str) -> "Sequence[Searchable]": ...
+
+    def own_numbers(self, field: str) -> Collection[int]: ...
 
 
 def matches(predicate: Predicate, row: Searchable) -> bool:
@@ -64,10 +95,36 @@ def matches(predicate: Predicate, row: Searchable) -> bool:
         case Terms():
             values = row.values(predicate.field)
             return any(value in values for value in predicate.values)
-        case Between():
-            return any(predicate.low <= number <= predicate.high for number in row.numbers(predicate.field))
+        case Between(field, low, high, kind, zone):
+            numbers = row.numbers(field, kind, zone) if kind else row.own_numbers(field)
+            return any(low <= number <= high for number in numbers)
+        case Joined(date, time, low, high, zone):
+            return any(low <= number <= high for number in row.moments(date, time, zone))
+        case Item():
+            return any(matches(predicate.part, item) for item in row.items(predicate.step))
         case Wildcard():
             return any(glob(predicate.pattern, value) for value in row.values(predicate.field))
+
+
+def within(step: str, predicate: Predicate) -> Predicate:
+    """What holds of any row of which an item of the sequence satisfies the predicate: its parts, in whatever items."""
+    match predicate:
+        case AllOf(parts):
+            return AllOf(tuple(within(step, part) for part in parts))
+        case AnyOf(parts):
+            return AnyOf(tuple(within(step, part) for part in parts))
+        case Item(inner, part):
+            return within(step, within(inner, part))
+        case Joined(date):
+            return within(step, Between(date, *days_around(predicate), "DA"))
+        case _:
+            return msgspec.structs.replace(predicate, field=f"{step}.{predicate.field}")
+
+
+def days_around(joined: Joined) -> tuple[int, int]:
+    """The days between which its date must lie."""
+    around = 2 * ZONE_MINUTES_MAX * MINUTE_US if joined.zone is not None else 0
+    return date_of(joined.low - around), date_of(joined.high + around)
 
 
 def glob(pattern: str, text: str) -> bool:

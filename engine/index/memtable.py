@@ -42,16 +42,22 @@ class Snapshot:
         return {key for study in self._slots[_SLOT_OF[level]].values() for key in study}
 
     def select(self, level: str, predicate: Predicate) -> list[Row]:
-        """The rows that match; a study UID among the terms is looked up, not searched."""
+        """The rows that match; study and series UIDs among the terms are looked up, not searched."""
         studies = self._slots[_SLOT_OF[level]]
         if not studies:
             return []
-        wanted = _studies_named(predicate)
+        wanted, series = _named(predicate, "study"), _named(predicate, "series")
         groups = (
             studies.values() if wanted is None else (studies[uid] for uid in dict.fromkeys(wanted) if uid in studies)
         )
+        within = None if series is None else frozenset(series)
         return [
-            row for group in groups for row in group.values() if row.facts.level == level and matches(predicate, row)
+            row
+            for group in groups
+            for row in group.values()
+            if row.facts.level == level
+            and (within is None or row.facts.series_uid in within)
+            and matches(predicate, row)
         ]
 
 
@@ -115,9 +121,10 @@ class Memtable:
         return Snapshot(frozen, self.held_bytes)
 
 
-def _studies_named(predicate: Predicate) -> tuple[str, ...] | None:
+def _named(predicate: Predicate, column: str) -> tuple[str, ...] | None:
+    """The values among which a row's must be; None when it may be any."""
     if isinstance(predicate, Terms):
-        return predicate.values if predicate.field == "study" else None
+        return predicate.values if predicate.field == column else None
     if isinstance(predicate, AllOf):
-        return next((found for part in predicate.parts if (found := _studies_named(part)) is not None), None)
+        return next((found for part in predicate.parts if (found := _named(part, column)) is not None), None)
     return None

@@ -1,19 +1,21 @@
 """The rows of the index: one for each study, series and instance, and how each is made from headers."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator
-from typing import Final
+from typing import Final, TypeVar
 
 import msgspec
 
 from engine.index.attributes import element, level_header, short_text
-from engine.index.texts import character_set_of, date_number, text_of, texts_at, texts_in, time_number
+from engine.index.moments import Kind, date_number, time_number
+from engine.index.texts import Part, character_set_of, part_of, text_of, texts_at, texts_in
 from engine.keep import fold, state
 from engine.model import Instance, Level
 from native import dataset
 
 DATES: Final = ("00080020", "00080021", "00080022", "00080023", "00100030")
 TIMES: Final = ("00080030", "00080031", "00080032", "00080033")
-NUMBERS: Final = (*DATES, *TIMES)
+# Attributes that have a numeric field each.
+KINDS: Final[dict[str, Kind]] = {path: "DA" if path in DATES else "TM" for path in (*DATES, *TIMES)}
 COLUMNS: Final = frozenset(("level", "key", "study", "series", "sop"))  # what a row knows beside its attributes
 NUMERIC_COLUMNS: Final = frozenset(("order", "went"))
 OWN_TAGS: Final = frozenset((0x00080018, 0x0020000D, 0x0020000E))  # these are columns, never terms
@@ -37,6 +39,8 @@ class Facts(msgspec.Struct, frozen=True, array_like=True):
     went: int = 0  # second since 1970-01-01 UTC in which the first of its stores was deleted that still is; 0: none
 
 
+T = TypeVar("T")
+Searched = Iterator[tuple[str, tuple[str, ...], Kind | None]]
 Load = Callable[[], tuple[bytes, bytes]]
 
 
@@ -87,15 +91,28 @@ class Row:
             return (facts.sop_instance_uid,)
         return (self.key,) if field == "key" else (facts.level,)
 
-    def numbers(self, field: str) -> Collection[int]:
-        """The sound dates or times of an attribute; or a number of the row's own."""
-        if field in NUMERIC_COLUMNS:
-            return (self.facts.order,) if field == "order" else (self.facts.went,) if self.facts.went else ()
-        numbers = (number_of(field, text) for text in self.values(field))
-        return [number for number in numbers if number is not None]
+    def own_numbers(self, field: str) -> tuple[int, ...]:
+        """A number of the row itself."""
+        return (self.facts.order,) if field == "order" else (self.facts.went,) if self.facts.went else ()
 
-    def texts(self) -> Iterator[tuple[str, tuple[str, ...]]]:
-        """Everything that is searchable: path and values."""
+    def numbers(self, field: str, kind: Kind, zone: int | None) -> list[int]:
+        """The sound dates or times of an attribute."""
+        return self._first(lambda part: part.numbers(field, kind, zone))
+
+    def moments(self, date: str, time: str, zone: int | None) -> list[int]:
+        """A date joined with its time."""
+        return self._first(lambda part: part.moments(date, time, zone))
+
+    def items(self, step: str) -> list[Part]:
+        """The items of a sequence."""
+        return self._first(lambda part: part.items(step))
+
+    def _first(self, read: Callable[[Part], list[T]]) -> list[T]:
+        found = read(part_of(self.header))
+        return found or (read(part_of(self.source)) if self.source else found)
+
+    def texts(self) -> Searched:
+        """Everything that is searchable."""
         header = dataset.merge((self.header, self.source)) if self.source else self.header
         return searchable(header, character_set_of(header))
 
@@ -112,14 +129,9 @@ class Row:
         return fold.instance(self.state, facts.study_uid, facts.series_uid, facts.sop_instance_uid)
 
 
-def searchable(header: bytes, character_set: str) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Path and values of what a header (or a part of it) adds to its row's columns."""
-    return ((path, texts) for path, texts in texts_in(header, character_set) if path not in _OWN_FIELDS)
-
-
-def number_of(path: str, text: str) -> int | None:
-    """A value of a date or time attribute as the number that ranges compare."""
-    return date_number(text) if path in DATES else time_number(text) if path in TIMES else None
+def searchable(header: bytes, character_set: str) -> Searched:
+    """Path, values and kind of what a header (or a part of it) adds to its row's columns."""
+    return (found for found in texts_in(header, character_set) if found[0] not in _OWN_FIELDS)
 
 
 def key_of(study_uid: str, series_uid: str = "", sop_instance_uid: str = "") -> str:

@@ -1,9 +1,7 @@
-"""The settled index of one tenant: a folder, or memory. With ``view`` the only door to tantivy.
+"""The settled index of one tenant: a folder, or memory. With ``lowering`` the only door to tantivy.
 
-Traps that this file knows: builders do not analyse their argument (all folding is done before); ``parse_query`` on
-user text can panic, so it is never called; a ``PanicException`` is a BaseException; readers reload by hand; there is no
-commit payload, so the journal cursor is a document of the commit; a regex is made into an automaton when the query is
-built, and one of more than 1000 states is refused.
+Traps that this file knows: builders do not analyse their argument (all folding is done before); a ``PanicException`` is
+a BaseException; readers reload by hand; there is no commit payload, so the journal cursor is a document of the commit.
 """
 
 import shutil
@@ -13,38 +11,31 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 import tantivy
-from tantivy import Document, FieldType, Occur
+from tantivy import Document, Occur
 from tantivy import Query as Asked
 
 from engine.errors import Corrupt
 from engine.index.blocks import Block, blocks_of
-from engine.index.matching import AllOf, AnyOf, Between, Predicate, Terms, Wildcard, matches
-from engine.index.schema import (
-    ABSENT,
-    COLUMNS,
-    GONE,
-    NUMBERS,
-    NUMERIC_COLUMNS,
-    VERSION,
-    Facts,
-    Row,
-    number_of,
-    searchable,
+from engine.index.lowering import BLOCK_LEVEL, Lowering, term
+from engine.index.matching import (
+    AllOf,
+    Between,
+    Predicate,
+    matches,
 )
+from engine.index.moments import coarse, number_of
+from engine.index.schema import ABSENT, COLUMNS, GONE, KINDS, VERSION, Facts, Row, Searched, searchable
 from engine.index.texts import character_set_of
 from engine.model import Level
 
-FORM: Final = "filmroom index 3"
+FORM: Final = "filmroom index 4"
 WRITER_BYTES: Final = 32 << 20
 HEADERS_AT_HAND_COUNT_MAX: Final = 2048  # answers above this size hold no headers: they are read again, page by page
-SEARCHED_STRETCHES_COUNT_MAX: Final = 4  # of a wildcard value; with the next one they bound the automaton's states
-SEARCHED_CHARACTERS_MAX: Final = 24
 
 T = TypeVar("T")
 _FACTS: Final = msgspec.msgpack.Decoder(Facts)
 _ENCODER: Final = msgspec.msgpack.Encoder()
 _CURSOR_LEVEL: Final = "cursor"
-_BLOCK_LEVEL: Final = "block"
 
 
 class Settled:
@@ -82,7 +73,7 @@ class Settled:
 
     def last_block(self) -> int:
         """The highest number that a block ever got and still has; 0 for none."""
-        asked = Asked.term_query(self._schema, "level", _BLOCK_LEVEL, "basic")
+        asked = Asked.term_query(self._schema, "level", BLOCK_LEVEL, "basic")
         hits = self._searcher.search(asked, 1, count=False, order_by_field="block").hits
         return int(hits[0][0]) if hits else 0
 
@@ -122,91 +113,11 @@ class Settled:
 
     def _asked(self, level: str, predicate: Predicate) -> tuple[Any, bool]:
         """The query, and whether it is exact: else its rows are more than match, and must be looked at."""
-        lowering = _Lowering(self._schema, self._searcher, level == Level.INSTANCE)
+        lowering = Lowering(self._schema, self._searcher, level == Level.INSTANCE)
         asked = lowering.lower(predicate)
-        levels = [_term(self._schema, "level", one) for one in ((level,) if level else (Level.INSTANCE, GONE))]
+        levels = [term(self._schema, "level", one) for one in ((level,) if level else (Level.INSTANCE, GONE))]
         at_level = levels[0] if level else Asked.boolean_query([(Occur.Should, one) for one in levels])
         return Asked.boolean_query([(Occur.Must, at_level), (Occur.Must, asked)]), lowering.is_exact
-
-
-class _Lowering:
-    """A predicate as the index is asked it."""
-
-    def __init__(self, schema: Any, searcher: Any, in_blocks: bool) -> None:
-        self._schema = schema
-        self._searcher = searcher
-        self._in_blocks = in_blocks
-        self.is_exact = True
-
-    def lower(self, predicate: Predicate) -> Any:
-        if isinstance(predicate, AllOf):
-            if not predicate.parts:
-                return Asked.all_query()
-            return Asked.boolean_query([(Occur.Must, self.lower(part)) for part in predicate.parts])
-        if isinstance(predicate, AnyOf):
-            if not predicate.parts:
-                return Asked.empty_query()
-            return Asked.boolean_query([(Occur.Should, self.lower(part)) for part in predicate.parts])
-        leaf = self._leaf(predicate)
-        if not self._in_blocks or predicate.field in COLUMNS or predicate.field in NUMERIC_COLUMNS:
-            return leaf
-        blocks = self._blocks(leaf)
-        if not blocks:
-            return leaf
-        return Asked.boolean_query(
-            [(Occur.Should, leaf), (Occur.Should, Asked.term_set_query(self._schema, "block", blocks))]
-        )
-
-    def _blocks(self, leaf: Any) -> list[int]:
-        """The blocks whose shared values match."""
-        asked = Asked.boolean_query([(Occur.Must, _term(self._schema, "level", _BLOCK_LEVEL)), (Occur.Must, leaf)])
-        count = self._searcher.search(asked, 1).count
-        if not count:
-            return []
-        return [number for number, _ in self._searcher.search(asked, count, count=False, order_by_field="block").hits]
-
-    def _leaf(self, predicate: Terms | Wildcard | Between) -> Any:
-        if isinstance(predicate, Between):
-            name = predicate.field if predicate.field in NUMERIC_COLUMNS else f"n{predicate.field}"
-            return Asked.range_query(self._schema, name, FieldType.Unsigned, predicate.low, predicate.high)
-        field, prefix = (predicate.field, "") if predicate.field in COLUMNS else ("kv", f"{predicate.field}=")
-        if isinstance(predicate, Wildcard):
-            return self._wildcard(field, prefix, predicate.pattern)
-        terms = [prefix + value for value in predicate.values]
-        return (
-            _term(self._schema, field, terms[0])
-            if len(terms) == 1
-            else (Asked.term_set_query(self._schema, field, terms))
-        )
-
-    def _wildcard(self, field: str, prefix: str, pattern: str) -> Any:
-        expression, exact = expression_of(pattern)
-        self.is_exact = self.is_exact and exact
-        start = "".join(map(_literal, prefix))
-        try:
-            return Asked.regex_query(self._schema, field, start + expression)
-        except ValueError:  # more states than the index allows
-            self.is_exact = False
-            return Asked.regex_query(self._schema, field, start + ".*")
-
-
-def expression_of(pattern: str) -> tuple[str, bool]:
-    """A regular expression for at least what the wildcard pattern matches, whose automaton stays small whatever the
-    pattern (H58); and whether it matches exactly that. ``?`` behind a ``*`` would double the states each time."""
-    first, *rest = pattern.split("*")
-    exact = len(first) <= SEARCHED_CHARACTERS_MAX
-    expression = "".join("." if c == "?" else _literal(c) for c in first[:SEARCHED_CHARACTERS_MAX])
-    if not rest:
-        return (expression, True) if exact else (expression + ".*", False)
-    stretches = [stretch for part in rest for stretch in part.split("?")]
-    exact = exact and len(stretches) == len(rest) <= SEARCHED_STRETCHES_COUNT_MAX
-    exact = exact and all(len(stretch) <= SEARCHED_CHARACTERS_MAX for stretch in stretches)
-    if exact:
-        return expression + "".join(".*" + "".join(map(_literal, stretch)) for stretch in stretches), True
-    longest = sorted(stretches, key=len, reverse=True)[:SEARCHED_STRETCHES_COUNT_MAX]
-    searched = [stretch for stretch in stretches if stretch in longest][:SEARCHED_STRETCHES_COUNT_MAX]
-    middle = "".join(".*" + "".join(map(_literal, stretch[:SEARCHED_CHARACTERS_MAX])) for stretch in searched)
-    return expression + middle + ".*", False
 
 
 class Shard:
@@ -296,8 +207,8 @@ def _schema() -> Any:
     builder = tantivy.SchemaBuilder()
     for name in (*sorted(COLUMNS), "kv"):
         builder.add_text_field(name, tokenizer_name="raw", index_option="basic")
-    for path in NUMBERS:
-        builder.add_unsigned_field(f"n{path}", indexed=True)
+    for name in (*(f"n{path}" for path in KINDS), "when"):
+        builder.add_unsigned_field(name, indexed=True)
     for name in ("order", "went", "block"):
         builder.add_unsigned_field(name, indexed=True, fast=name != "went")
     for name in ("facts", "header", "source"):
@@ -305,7 +216,7 @@ def _schema() -> Any:
     return builder.build()
 
 
-def _document(row: Row, texts: Iterable[tuple[str, tuple[str, ...]]]) -> Any:
+def _document(row: Row, texts: Searched) -> Any:
     document, facts = Document(), row.facts
     text = document.add_text
     text("level", facts.level)
@@ -335,23 +246,23 @@ def _version_document(row: Row) -> Any:
     return document
 
 
-def _block_document(number: int, texts: Iterable[tuple[str, tuple[str, ...]]]) -> Any:
+def _block_document(number: int, texts: Searched) -> Any:
     document = Document()
-    document.add_text("level", _BLOCK_LEVEL)
+    document.add_text("level", BLOCK_LEVEL)
     document.add_unsigned("block", number)
     _add(document, texts)
     return document
 
 
-def _add(document: Any, texts: Iterable[tuple[str, tuple[str, ...]]]) -> None:
-    for path, values in texts:
+def _add(document: Any, texts: Searched) -> None:
+    for path, values, kind in texts:
         for value in values:
             document.add_text("kv", f"{path}={value}")
-        if path in NUMBERS:
+        if kind:
+            own = kind == KINDS.get(path)
             for value in values:
-                number = number_of(path, value)
-                if number is not None:
-                    document.add_unsigned(f"n{path}", number)
+                if (number := number_of(kind, value)) is not None:
+                    document.add_unsigned(*((f"n{path}", number) if own else ("when", coarse(path, kind, number))))
 
 
 def _cursor_document(cursor: bytes) -> Any:
@@ -363,14 +274,6 @@ def _cursor_document(cursor: bytes) -> Any:
 
 def _headers(document: Any) -> tuple[bytes, bytes]:
     return document.get_first("header") or b"", document.get_first("source") or b""
-
-
-def _term(schema: Any, field: str, value: str) -> Any:
-    return Asked.term_query(schema, field, value, "basic")
-
-
-def _literal(character: str) -> str:
-    return character if character.isalnum() else f"\\{character}" if character in "\\.+*?()|[]{}^$#&-~" else character
 
 
 def guarded(work: Callable[[], T]) -> T:

@@ -1,5 +1,6 @@
-"""What stored elements say, as it is searched: texts by path, names folded, dates and times as numbers. Pure."""
+"""What stored elements say, as it is searched: texts by path, names folded. Pure."""
 
+import re
 import unicodedata
 from collections.abc import Iterator
 from struct import Struct
@@ -8,28 +9,85 @@ from typing import Final
 from pydicom.charset import convert_encodings, decode_bytes
 
 from engine.index.attributes import CHARACTER_SET, Element, elements
+from engine.index.moments import Kind, joined_number, number_of, zone_minutes
 from native import parts
 
 VALUE_CHARACTERS_MAX: Final = 1024  # longer values are not searchable: a term of the index stays small
 READ_COUNT_MAX: Final = 8192  # most elements are equal in all instances of a series: read once; some 600 bytes each
 READ_BYTES_MAX: Final = 512  # longer ones are read anew: they are rare, and would make the memory large
 
+PRIVATE_NAME: Final = "~"  # behind the path of a private person name: no dictionary tells that it is one
+TIMEZONE: Final = 0x00080201
+_STEP: Final = re.compile(r"([0-9A-F]{8}|[0-9A-F]{4},.*?,[0-9A-F]{2})(?:\.(?=[0-9A-F]{4})|$)")
 Texts = dict[str, tuple[str, ...]]  # path -> values as they are compared
-_read: dict[tuple[str, bytes], Texts] = {}
-_NOTHING: Final[Texts] = {}
+Kinds = dict[str, Kind]  # path -> what its values are, of dates and times
+_read: dict[tuple[str, bytes], tuple[Texts, Kinds]] = {}
+_NOTHING: Final[tuple[Texts, Kinds]] = ({}, {})
 
 _SINGLE_VRS: Final = frozenset((b"LT", b"ST", b"UT", b"UR"))
 _TEXT_VRS: Final = frozenset((b"LO", b"LT", b"PN", b"SH", b"ST", b"UC", b"UT"))
 _PLAIN_VRS: Final = frozenset((b"AE", b"AS", b"CS", b"DA", b"DS", b"DT", b"IS", b"TM", b"UI", b"UR"))
+_KINDS: Final[dict[bytes, Kind]] = {b"DA": "DA", b"TM": "TM", b"DT": "DT"}
 _NUMBERS: Final = {
     b"US": Struct("<H"), b"SS": Struct("<h"), b"UL": Struct("<I"), b"SL": Struct("<i"),
     b"FL": Struct("<f"), b"FD": Struct("<d"), b"UV": Struct("<Q"), b"SV": Struct("<q"),
 }  # fmt: skip
 
 
+class Part:
+    """A header, or one item of a sequence in it, as it is searched. ``home``: the zone of its data set, in minutes."""
+
+    __slots__ = ("character_set", "header", "home")
+
+    def __init__(self, header: bytes, character_set: str, home: int | None) -> None:
+        self.header = header
+        self.character_set = character_set
+        self.home = home
+
+    def values(self, path: str) -> tuple[str, ...]:
+        """The values of one attribute; only this attribute is read."""
+        return texts_of(part_at(self.header, path), self.character_set).get(path, ())
+
+    def numbers(self, path: str, kind: Kind, zone: int | None) -> list[int]:
+        """The sound dates or times among its values."""
+        found = (number_of(kind, text, zone, self.home) for text in self.values(path))
+        return [number for number in found if number is not None]
+
+    def moments(self, date: str, time: str, zone: int | None) -> list[int]:
+        """The first date with the first time."""
+        days, clocks = self.numbers(date, "DA", None), self.numbers(time, "TM", None)
+        joined = joined_number(days[0], clocks[0], zone, self.home) if days and clocks else None
+        return [] if joined is None else [joined]
+
+    def own_numbers(self, field: str) -> tuple[int, ...]:
+        """A part has no numbers of its own."""
+        return ()
+
+    def items(self, step: str) -> "list[Part]":
+        """The items of a sequence of this level."""
+        return [
+            Part(item, character_set_of(item) or self.character_set, self.home)
+            for item in _items_of(_sequence_at(self.header, step, self.character_set))
+        ]
+
+
+def part_of(header: bytes) -> Part:
+    """A whole header."""
+    home = parts.element(header, TIMEZONE)
+    return Part(header, character_set_of(header), zone_minutes(home[8:].decode("ascii", "replace")) if home else None)
+
+
 def texts_at(header: bytes, path: str) -> tuple[str, ...]:
     """The values of one attribute: ``path`` as ``model.Key`` has it. Only this attribute is read."""
-    return texts_of(part_at(header, path), character_set_of(header)).get(path, ())
+    piece = part_at(header, path)
+    if not piece:
+        return ()
+    return texts_of(piece, "" if _is_plain(piece) else character_set_of(header)).get(path, ())
+
+
+def steps(path: str) -> list[str]:
+    """A path cut at its sequences; a dot in the name of a private creator is no cut."""
+    return [match.group(1) for match in _STEP.finditer(path)]
 
 
 def part_at(header: bytes, path: str) -> bytes:
@@ -38,10 +96,33 @@ def part_at(header: bytes, path: str) -> bytes:
     return parts.group(header, group) if group & 1 else parts.element(header, int(path[:8], 16))
 
 
-def texts_in(header: bytes, character_set: str) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """All that is searchable of a header, or of a part of one that was written in ``character_set``."""
+def _sequence_at(header: bytes, step: str, character_set: str) -> bytes:
+    """The value of a sequence of this level; empty when there is none."""
+    piece = part_at(header, step)
+    creators: dict[int, str] = {}
+    for tag, vr, _, value, end in elements(piece):
+        number = tag & 0xFFFF
+        if tag >> 16 & 1 and 0x10 <= number <= 0xFF:
+            creators[number] = next(iter(_values(b"LO", piece[value:end], character_set)), "")
+        creator = creators.get(number >> 8) if tag >> 16 & 1 else None
+        name = f"{tag >> 16:04X},{creator},{number & 0xFF:02X}" if creator else f"{tag:08X}"
+        if vr == b"SQ" and name == step:
+            return piece[value:end]
+    return b""
+
+
+def _items_of(value: bytes) -> Iterator[bytes]:
+    for _, _, _, start, end in _items(value, 0, len(value)):
+        yield value[start:end]
+
+
+def texts_in(header: bytes, character_set: str) -> Iterator[tuple[str, tuple[str, ...], Kind | None]]:
+    """All that is searchable of a header, or of a part of one that was written in ``character_set``: path, values, and
+    of dates and times what they are."""
     for piece in _pieces(header):
-        yield from texts_of(piece, character_set).items()
+        texts, kinds = _known(piece, character_set)
+        for path, values in texts.items():
+            yield path, values, kinds.get(path)
 
 
 def character_set_of(header: bytes) -> str:
@@ -51,9 +132,13 @@ def character_set_of(header: bytes) -> str:
 
 def texts_of(piece: bytes, character_set: str) -> Texts:
     """The values of one element (a sequence: of all in it), or of one private group with its creators."""
+    return _known(piece, character_set)[0]
+
+
+def _known(piece: bytes, character_set: str) -> tuple[Texts, Kinds]:
     if not piece:
         return _NOTHING
-    if piece.isascii() and b"\x1b" not in piece:
+    if _is_plain(piece):
         character_set = ""
     known = _read.get((character_set, piece))
     if known is None:
@@ -72,11 +157,22 @@ def text_of(header: bytes, tag: int) -> str:
     return ""
 
 
-def _texts_of(piece: bytes, character_set: str) -> Texts:
+def _is_plain(piece: bytes) -> bool:
+    """Whether it says the same in every character set."""
+    return piece.isascii() and b"\x1b" not in piece
+
+
+def _texts_of(piece: bytes, character_set: str) -> tuple[Texts, Kinds]:
     found: dict[str, list[str]] = {}
+    kinds: Kinds = {}
     for path, vr, text in _texts(piece, 0, len(piece), "", character_set, 0):
-        found.setdefault(path, []).extend(name_terms(text) if vr == b"PN" else (text,))
-    return {path: tuple(texts) for path, texts in found.items()}
+        if vr != b"PN":
+            found.setdefault(path, []).append(text)
+        elif names := name_terms(text):
+            found.setdefault(path + PRIVATE_NAME if "," in path else path, []).extend(names)
+        if kind := _KINDS.get(vr):
+            kinds[path] = kind
+    return {path: tuple(texts) for path, texts in found.items()}, kinds
 
 
 def _pieces(header: bytes) -> Iterator[bytes]:
@@ -165,18 +261,3 @@ def fold_name(text: str) -> str:
     """Lower case, accents off, trailing delimiters off."""
     bare = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
     return unicodedata.normalize("NFC", bare.casefold()).strip(" ^")
-
-
-def date_number(text: str) -> int | None:
-    """A DA value as yyyymmdd."""
-    digits = text.strip().replace(".", "")
-    return int(digits) if len(digits) == 8 and digits.isascii() and digits.isdigit() else None
-
-
-def time_number(text: str, fill: str = "0") -> int | None:
-    """A TM value as hhmmssffffff; what is not said is filled with zeros, or by ``fill`` for the end of its span."""
-    digits, _, fraction = text.strip().replace(":", "").partition(".")
-    if not (digits + fraction).isascii() or not (digits + fraction).isdigit() or len(digits) not in (2, 4, 6):
-        return None
-    tail = "5959" if fill == "9" else "0000"
-    return int((digits + tail[len(digits) - 2 :]) + (fraction[:6]).ljust(6, fill))

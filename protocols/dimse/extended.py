@@ -24,13 +24,15 @@ class Options(msgspec.Struct, frozen=True):
 
 
 # What this archive does when it is asked for; a service that learns one says so here.
-OFFERED = Options()
+OFFERED_FIND = Options(relational=True, combined_date_time=True, fuzzy=True, zone=True)
+OFFERED_RETRIEVE = Options()
 
 
-def agreed(proposed: Iterable[tuple[str, bytes]], offered: Options = OFFERED) -> dict[str, Options]:
-    """What is proposed and offered both, for each SOP class of query and retrieve."""
-    known = classes.FIND | classes.MOVE | classes.GET
-    return {sop_class: _agree(information, offered) for sop_class, information in proposed if sop_class in known}
+def agreed(proposed: Iterable[tuple[str, bytes]], offered: Options | None = None) -> dict[str, Options]:
+    """What is proposed and offered both, for each SOP class of query and retrieve. ``offered`` None: what we do."""
+    ours = dict.fromkeys(classes.MOVE | classes.GET, offered or OFFERED_RETRIEVE)
+    ours |= dict.fromkeys(classes.FIND, offered or OFFERED_FIND)
+    return {sop_class: _agree(information, ours[sop_class]) for sop_class, information in proposed if sop_class in ours}
 
 
 def _agree(information: bytes, offered: Options) -> Options:

@@ -10,7 +10,7 @@ from typing import Protocol
 import trio
 
 from native import pdu, wire
-from protocols.dimse import classes, commands
+from protocols.dimse import classes, commands, extended
 from protocols.dimse.exchange import Exchange, Gone
 from protocols.dimse.negotiation import Accepted
 from protocols.dimse.services import commitment, find, get, retrieve, store
@@ -253,7 +253,7 @@ class Serving:
         if command.sop_class_uid != abstract:
             exchange.refuse(Status.NO_SUCH_SOP_CLASS, "the SOP class is not that of the presentation context")
         elif command.field == commands.Field.C_FIND_RQ and abstract in classes.FIND:
-            await find.answer(exchange, self._site)
+            await find.answer(exchange, self._site, self._accepted.options.get(abstract, extended.Options()))
         elif command.field == commands.Field.C_MOVE_RQ and abstract in classes.MOVE:
             await retrieve.answer(exchange, self._site)
         elif command.field == commands.Field.C_GET_RQ and abstract in classes.GET:

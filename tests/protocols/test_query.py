@@ -7,7 +7,7 @@ import pytest
 
 from engine.model import Key, Level
 from native import dataset
-from protocols.query import KEYS_MAX, Refused, find_identifier, move_identifier
+from protocols.query import KEYS_MAX, QueryOptions, Refused, find_identifier, move_identifier
 
 EXPLICIT = "1.2.840.10008.1.2.1"
 IMPLICIT = "1.2.840.10008.1.2"
@@ -125,3 +125,48 @@ def test_a_move_takes_unique_keys_alone() -> None:
     query = move_identifier(data, EXPLICIT, "study")
     assert query.level is Level.STUDY
     assert query.keys == (Key("0020000D", ("1.2", "1.3")),)
+
+
+def nested(tag: int, *elements: bytes) -> tuple[int, str, bytes]:
+    body = b"".join(elements)
+    return tag, "SQ", struct.pack("<HHI", 0xFFFE, 0xE000, len(body)) + body
+
+
+def test_private_keys_in_an_item_have_their_creator_there() -> None:
+    creator, key = dataset.element(0x00190010, "LO", b"ACME"), dataset.element(0x00191001, "LO", b"x ")
+    asked = find_identifier(identifier(nested(0x00400275, creator, key)), EXPLICIT, "study")
+    assert asked.query.keys == (Key("00400275.0019,ACME,01", ("x",)),)
+    outside = identifier((0x00190010, "LO", b"ACME"), nested(0x00400275, key))
+    assert find_identifier(outside, EXPLICIT, "study").unsupported
+
+
+def test_relational_queries_need_no_upper_keys_when_that_was_agreed() -> None:
+    data = identifier((0x00080018, "UI", b""), (0x00100020, "LO", b"P1"), level=b"IMAGE")
+    with pytest.raises(Refused):
+        find_identifier(data, EXPLICIT, "study")
+    asked = find_identifier(data, EXPLICIT, "study", options=QueryOptions(relational=True))
+    assert asked.query.level is Level.INSTANCE and asked.query.keys == (Key("00100020", ("P1",)),)
+
+
+def test_what_was_agreed_is_in_the_query() -> None:
+    data = identifier((0x00080020, "DA", b"20240101"), (0x00080201, "SH", b"+0100 "))
+    plain = find_identifier(data, EXPLICIT, "study").query
+    assert (plain.fuzzy, plain.combined_date_time, plain.zone) == (False, False, "")
+    agreed = QueryOptions(combined_date_time=True, fuzzy=True, zone=True)
+    asked = find_identifier(data, EXPLICIT, "study", options=agreed).query
+    assert (asked.fuzzy, asked.combined_date_time, asked.zone) == (True, True, "+0100")
+    assert asked.keys == plain.keys == (Key("00080020", ("20240101",)),)
+
+
+def test_counts_are_asked_for_by_name_and_matched_where_they_are_kept() -> None:
+    counts = ((0x00201200, "IS", b""), (0x00201208, "IS", b""))
+    asked = find_identifier(identifier(*counts), EXPLICIT, "study")
+    assert asked.query.keys == (Key("00201200"), Key("00201208")) and not asked.unsupported
+    asked = find_identifier(identifier((0x00201200, "IS", b"3 "), (0x00201208, "IS", b"4 ")), EXPLICIT, "study")
+    assert asked.query.keys == (Key("00201200"), Key("00201208", ("4",))) and asked.unsupported
+
+
+def test_bytes_are_not_matched_and_that_is_said() -> None:
+    asked = find_identifier(identifier((0x00281201, "OW", b"\0\1")), EXPLICIT, "study")
+    assert asked.query.keys == () and asked.unsupported
+    assert not find_identifier(identifier((0x00281201, "OW", b"")), EXPLICIT, "study").unsupported

@@ -10,6 +10,7 @@ from native import dataset
 from protocols import query
 from protocols.dimse import classes, commands
 from protocols.dimse.exchange import Exchange
+from protocols.dimse.extended import Options
 from protocols.dimse.site import Site
 from protocols.dimse.status import Status
 
@@ -18,12 +19,16 @@ log = logging.getLogger("filmroom.dimse")
 CHARACTER_SET_PATH = f"{query.CHARACTER_SET:08X}"
 
 
-async def answer(exchange: Exchange, site: Site) -> None:
+async def answer(exchange: Exchange, site: Site, agreed: Options) -> None:
     """Pending responses, many in a send, then the final one. C-CANCEL is seen between sends (FE00)."""
     root: query.Root = "patient" if exchange.request.sop_class_uid in classes.PATIENT_ROOT else "study"
     try:
         asked = query.find_identifier(
-            exchange.identifier, exchange.transfer_syntax_uid, root, limit=site.settings.find_page_count
+            exchange.identifier,
+            exchange.transfer_syntax_uid,
+            root,
+            limit=site.settings.find_page_count,
+            options=query.QueryOptions(*msgspec.structs.astuple(agreed)),
         )
         status = await _answer_rows(exchange, site, asked)
         exchange.respond(status)

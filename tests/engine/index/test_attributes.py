@@ -6,7 +6,8 @@ import pytest
 
 from engine.index.attributes import element, elements, level_header, short_text
 from engine.index.matching import glob
-from engine.index.texts import character_set_of, date_number, name_terms, text_of, texts_at, texts_in, time_number
+from engine.index.moments import date_number, time_number
+from engine.index.texts import character_set_of, name_terms, text_of, texts_at, texts_in
 from engine.model import Level
 from native import dataset, parts
 
@@ -26,6 +27,7 @@ HEADER = b"".join(
         element(0x00080060, "CS", "CT"),
         element(0x00090010, "LO", "ACME 1.0"),
         element(0x00091001, "LO", "private"),
+        element(0x00091002, "PN", "Doe^Jane"),
         element(0x00091101, "LO", "nobody's"),
         raw(0x00100010, b"PN", "Müller^Hans ".encode("latin-1")),
         element(0x00200013, "IS", "7"),
@@ -42,6 +44,7 @@ SEARCHED = {
     "00080060": ("CT",),
     "00090010": ("ACME 1.0",),
     "0009,ACME 1.0,01": ("private",),
+    "0009,ACME 1.0,02~": ("doe^jane",),
     "00091101": ("nobody's",),
     "00100010": ("muller^hans",),
     "00200013": ("7",),
@@ -52,7 +55,7 @@ SEARCHED = {
 
 
 def test_paths_of_plain_private_and_nested_values() -> None:
-    assert dict(texts_in(HEADER, character_set_of(HEADER))) == SEARCHED
+    assert {path: texts for path, texts, _ in texts_in(HEADER, character_set_of(HEADER))} == SEARCHED
     assert {path: texts_at(HEADER, path) for path in SEARCHED} == SEARCHED
     assert texts_at(HEADER, "00091001") == texts_at(HEADER, "0009,OTHER,01") == texts_at(HEADER, "00100020") == ()
 
@@ -66,7 +69,7 @@ def test_single_values() -> None:
 @pytest.mark.parametrize("cut", range(len(HEADER)))
 def test_every_cut_is_read_as_far_as_it_goes(cut: int) -> None:
     cut_header = HEADER[:cut]
-    found = dict(texts_in(cut_header, character_set_of(cut_header)))
+    found = {path: texts for path, texts, _ in texts_in(cut_header, character_set_of(cut_header))}
     assert set(found) <= set(SEARCHED)
     for path in SEARCHED:
         assert texts_at(cut_header, path) == found.get(path, ())
