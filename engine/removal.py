@@ -70,6 +70,7 @@ def collect(house: House) -> int:
     First the record, durable in journal and store; then the bytes that no other store names. A crash between the two
     leaves objects that the next call removes.
     """
+    house.intake.lend_reserve()
     until_us = house.clock.now_us() - house.settings.grace_days * DAY_US
     rows = house.view().gone_until(until_us // 1_000_000)
     targets = [(row, named) for row in rows if (named := row.state.collectable(until_us))]

@@ -94,9 +94,10 @@ cdef int ledger_files(Ledger* ledger, File* files, int* current) noexcept nogil
 # Close the file that is appended to.
 cdef void ledger_rotate(Ledger* ledger) noexcept nogil
 
-# An LSN, a stamp and a place in a segment; waits for room up to the limit. ``charged``: its bytes count already.
+# An LSN, a stamp and a place in a segment; waits for room up to the limit.
+# ``urgent``: whatever the backlog, and however full the disk.
 cdef Outcome ledger_reserve(
-    Ledger* ledger, uint64_t size, bint charged, Place* place, int* fd, uint64_t* synced_to
+    Ledger* ledger, uint64_t size, bint urgent, Place* place, int* fd, uint64_t* synced_to
 ) noexcept nogil
 # The record is written whole, or the log has failed.
 cdef Outcome ledger_mark_written(Ledger* ledger, Place* place, uint64_t size, int error) noexcept nogil

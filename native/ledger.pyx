@@ -10,8 +10,6 @@ from native.gate cimport lock, monotonic_ns, now_us, unlock, wake, wake_one
 cdef enum:
     NS_PER_MS = 1000000
     WAKE_NS = 1000000000     # no wait sleeps longer without looking again
-
-cdef enum:
     NO_LSN = 0xFFFFFFFFFFFFFFFFU
 
 
@@ -127,17 +125,19 @@ cdef bint find_room(Ledger* ledger, uint64_t size) noexcept nogil:
     return False
 
 
-cdef Outcome admitted(Ledger* ledger, int64_t deadline) noexcept nogil:
+cdef Outcome admitted(Ledger* ledger, bint urgent, int64_t deadline) noexcept nogil:
     """Whether anything may come in. Holds the lock. A disk that hangs or is nearly full is not waited for again."""
     if ledger.failed:
         return FAILED
     if ledger.stopped:
         return STOPPED
-    return FULL if ledger.refusing or ledger_suspect(ledger) or monotonic_ns() >= deadline else ACCEPTED
+    if ledger.refusing and not urgent:
+        return FULL
+    return FULL if ledger_suspect(ledger) or monotonic_ns() >= deadline else ACCEPTED
 
 
 cdef Outcome ledger_reserve(
-    Ledger* ledger, uint64_t size, bint charged, Place* place, int* fd, uint64_t* synced_to
+    Ledger* ledger, uint64_t size, bint urgent, Place* place, int* fd, uint64_t* synced_to
 ) noexcept nogil:
     """An LSN, a stamp and a place in a segment; waits for room up to the limit."""
     cdef File* file
@@ -146,13 +146,13 @@ cdef Outcome ledger_reserve(
     cdef int64_t deadline = deadline_of(ledger.wait_ms_max)
     lock(ledger.gate)
     while True:
-        outcome = admitted(ledger, deadline)
+        outcome = admitted(ledger, urgent, deadline)
         if outcome != ACCEPTED:
             unlock(ledger.gate)
             return outcome
         if (
             ledger.next_lsn - ledger.drained_lsn - 1 < ledger.ring_capacity
-            and (charged or ledger.backlog_bytes < ledger.backlog_bytes_max)
+            and (urgent or ledger.backlog_bytes < ledger.backlog_bytes_max)
             and find_room(ledger, size)
         ):
             break
@@ -256,7 +256,7 @@ cdef Outcome ledger_await_room(Ledger* ledger) noexcept nogil:
     cdef Outcome outcome
     lock(ledger.gate)
     while True:
-        outcome = admitted(ledger, deadline)
+        outcome = admitted(ledger, False, deadline)
         if outcome != ACCEPTED or ledger.backlog_bytes < ledger.backlog_bytes_max:
             break
         pause(ledger, ROOM, deadline)

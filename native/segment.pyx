@@ -43,10 +43,10 @@ from native.xxh cimport xxh128
 from native.scan import Entry, Scan, scan  # no-cython-lint
 
 cdef enum:
-    KIND_OF_SPOOLED = 2
+    KIND_OF_INSTANCE = 1
 
-KIND_INSTANCE = 1
-KIND_SPOOLED = KIND_OF_SPOOLED
+KIND_INSTANCE = KIND_OF_INSTANCE
+KIND_SPOOLED = 2
 KIND_NOTE = 3
 
 
@@ -102,8 +102,9 @@ cdef class Log:
         cdef uint64_t synced_to = 0
         cdef int fd, error
         cdef uint64_t size = RECORD_HEAD_BYTES + context_length + payload_length
-        cdef bint spooled = kind == KIND_OF_SPOOLED
-        cdef Outcome outcome = ledger_reserve(&self.ledger, aligned(size), spooled, &place, &fd, &synced_to)
+        # A spooled one was admitted when its file began; a decision may be what makes room.
+        cdef bint urgent = kind != KIND_OF_INSTANCE
+        cdef Outcome outcome = ledger_reserve(&self.ledger, aligned(size), urgent, &place, &fd, &synced_to)
         if outcome != ACCEPTED:
             return outcome
         seal_record(

@@ -8,8 +8,7 @@ import logging
 import mmap
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -111,6 +110,7 @@ class Intake:
 
     def note(self, origin: Origin, payload: bytes) -> int:
         """Append one decision (msgpack of ``model.Note``); its LSN. Does not wait. Raises Unavailable, Fenced."""
+        self.lend_reserve()
         try:
             return self.log.append_parts(msgspec.msgpack.encode(origin), KIND_NOTE, [payload])
         except OSError as error:
@@ -260,11 +260,10 @@ class Intake:
     def _wanted_bytes(self, total: int) -> int:
         return int(self.log.statistics()["backlog_bytes"] + total * self._limits.free_percent_min / 100)
 
-    @contextmanager
-    def lend_reserve(self) -> Iterator[None]:
-        """Room for work that makes more of it (delete, collection) on a full disk. The reserve comes back later."""
-        self._node.release_reserve()
-        yield
+    def lend_reserve(self) -> None:
+        """On a full disk: room for work that makes more of it (delete, collection). The reserve comes back later."""
+        if self._refusing:
+            self._node.release_reserve()
 
     def close(self) -> None:
         """Stop taking anything. Call ``checkpoint`` before, or the next start recovers."""

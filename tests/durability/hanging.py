@@ -19,7 +19,7 @@ from engine.settings import StoreSettings
 from tests.durability import recorder
 from tests.durability.recorder import NO_FAULT, Call, Fault, When
 
-LIMITS = Limits(segment_bytes=2 * MIB, gather_bytes_max=MIB // 4, intake_wait_ms_max=300, reserve_bytes=MIB)
+LIMITS = Limits(segment_bytes=2 * MIB, gather_bytes_max=MIB // 4, intake_wait_ms_max=1500, reserve_bytes=MIB)
 FOLLOWERS = 3
 
 

@@ -1,4 +1,4 @@
-"""Fact 9 of the intake: a disk that hangs or is full is said to be so, in time; nothing is promised falsely."""
+"""Fact 9 of the intake: a disk that hangs or is full is said to be so, in time (H69); nothing is promised falsely."""
 
 import errno
 import json

@@ -1,4 +1,4 @@
-"""A running server: killed while DCMTK and lean senders store to it; full while it is asked to end."""
+"""A running server: killed while DCMTK and lean senders store to it; full while it is asked to end (H69)."""
 
 import errno
 from pathlib import Path

@@ -20,7 +20,7 @@ HEAD_BYTES = 80
 
 
 def log_over(
-    fds: list[int], *, wait_ms: int = 50, external: bool = False, ring: int = 1024, generation: int = 7
+    fds: list[int], *, wait_ms: int = 20_000, external: bool = False, ring: int = 1024, generation: int = 7
 ) -> Log:
     log = Log(first_lsn=1, stamp_floor=0, ring_capacity=ring, wait_ms_max=wait_ms, external_ack=external)
     for number, fd in enumerate(fds):
@@ -163,7 +163,7 @@ def test_many_threads_share_syncs_and_lose_nothing(segments: list[int]) -> None:
 
 
 def test_a_full_intake_says_so_and_takes_again_when_it_has_room(segments: list[int], tmp_path: Path) -> None:
-    log = log_over(segments[:1])
+    log = log_over(segments[:1], wait_ms=50)
     with pytest.raises(TimeoutError):
         for _ in range(3):
             log.append_parts(b"", KIND_INSTANCE, [bytes(400_000)])
@@ -173,7 +173,7 @@ def test_a_full_intake_says_so_and_takes_again_when_it_has_room(segments: list[i
 
 
 def test_a_full_ring_is_a_full_intake(segments: list[int]) -> None:
-    log = log_over(segments[:1], ring=4)
+    log = log_over(segments[:1], ring=4, wait_ms=50)
     for _ in range(4):
         log.append_parts(b"", KIND_INSTANCE, [b"x"])
     with pytest.raises(TimeoutError):
@@ -212,7 +212,7 @@ def test_a_failed_sync_is_never_tried_again() -> None:
 
 
 def test_with_external_acknowledgement_a_sync_is_not_enough(segments: list[int]) -> None:
-    log = log_over(segments[:1], external=True)
+    log = log_over(segments[:1], external=True, wait_ms=50)
     lsn = log.append_parts(b"", KIND_INSTANCE, [b"x"])
     log.sync(lsn)
     assert log.acknowledged_lsn() == 0

@@ -26,7 +26,7 @@ class Intake:
     def __init__(self, spool: Path, object_bytes_max: int = 1 << 26, gather_bytes_max: int = 1 << 20) -> None:
         self.segment = os.memfd_create("segment")
         os.truncate(self.segment, SEGMENT_BYTES)
-        self.log = Log(first_lsn=1, stamp_floor=0, ring_capacity=4096, wait_ms_max=1000, external_ack=False)
+        self.log = Log(first_lsn=1, stamp_floor=0, ring_capacity=4096, wait_ms_max=10_000, external_ack=False)
         self.log.add_segment(self.segment, 1, 1, SEGMENT_BYTES)
         self.spool = spool
         self.spool_fd = os.open(spool, os.O_RDONLY | os.O_DIRECTORY)

@@ -23,7 +23,7 @@ from engine.model import Origin
 from engine.settings import StoreSettings
 from native.segment import Entry
 
-LIMITS = Limits(segment_bytes=2 * MIB, gather_bytes_max=MIB // 4, object_bytes_max=8 * MIB, intake_wait_ms_max=200)
+LIMITS = Limits(segment_bytes=2 * MIB, gather_bytes_max=MIB // 4, object_bytes_max=8 * MIB, intake_wait_ms_max=2000)
 SETTINGS = StoreSettings(intake_bytes_max=128 * MIB)
 ORIGIN = Origin(how="library", calling_ae_title="TEST")
 

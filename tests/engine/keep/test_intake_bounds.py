@@ -1,4 +1,4 @@
-"""The intake's bounds: its backlog with the spool in it, the space that is kept free, the reserve."""
+"""The intake's bounds: its backlog with the spool in it, the space that is kept free, the reserve (H69)."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -109,14 +109,30 @@ def test_the_reserve_is_lent_to_who_makes_room_and_comes_back(disk: SmallDisk, t
     intake = open_intake(disk, SMALL_RESERVE)
     reserve = tmp_path / "reserve"
     assert reserve.stat().st_blocks * 512 >= 3 * MIB
+    intake.lend_reserve()
+    assert reserve.exists()
     disk.free = 0
-    with intake.lend_reserve():
-        assert not reserve.exists()
+    intake.watch_space()
+    intake.lend_reserve()
     intake.watch_space()
     assert not reserve.exists()
     disk.free = DISK_BYTES
     intake.watch_space()
     assert reserve.stat().st_blocks * 512 >= 3 * MIB
+    intake.close()
+
+
+def test_a_decision_is_taken_on_a_full_disk_and_with_a_full_intake(disk: SmallDisk, tmp_path: Path) -> None:
+    """It may be the delete that makes room."""
+    intake = open_intake(disk, SMALL_RESERVE)
+    for _ in range(8):
+        intake.store(ORIGIN, [LARGE])
+    disk.free = 0
+    intake.watch_space()
+    with pytest.raises(Unavailable, match="nearly full"):
+        intake.store(ORIGIN, [b"small"])
+    intake.wait(intake.note(ORIGIN, b"delete"))
+    assert not (tmp_path / "reserve").exists()
     intake.close()
 
 
