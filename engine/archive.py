@@ -69,7 +69,7 @@ class Archive:
 
         Raises Invalid for a query that cannot be asked, Unavailable when the index does not catch up in time.
         """
-        return await self._blocking(lambda: find(self._house.view(), query))
+        return await self._blocking(lambda: find(self._house.view_for(query), query))
 
     async def find(
         self,
@@ -77,28 +77,30 @@ class Archive:
         *,
         limit: int | None = None,
         sort: str | Sequence[str] = (),
+        as_of: object = None,
         **keys: object,
     ) -> AsyncIterator[Row]:
         """Rows that match ``keys`` (keyword or 8 hex digits = value; PS3.4 C.2.2.2), as mappings of keyword to text.
 
-        ``level``: patient, study, series or instance. ``sort``: keywords, "-" before one for descending. Raises
-        Invalid, Unavailable as ``answer``.
+        ``level``: patient, study, series or instance. ``sort``: keywords, "-" before one for descending.
+        ``as_of``: a ``datetime``; the archive is shown as it was then (folded anew from the journal: as slow as
+        ``reindex``). Raises Invalid, Unavailable as ``answer``.
         """
-        found = await self.answer(query_of(Level(level), keys, limit=limit, sort=sort))
+        found = await self.answer(query_of(Level(level), keys, limit=limit, sort=sort, as_of=as_of))
         for row in rows(found):
             yield row
 
     async def instances(self, query: Query) -> list[Instance]:
         """Every instance below what matches, in series order: what a retrieve sends."""
-        return await self._blocking(lambda: self._house.view().instances(query))
+        return await self._blocking(lambda: self._house.view_for(query).instances(query))
 
-    async def fetch(self, **keys: object) -> AsyncIterator[Instance]:
+    async def fetch(self, *, as_of: object = None, **keys: object) -> AsyncIterator[Instance]:
         """Instances below the matching keys, each with its ``file``, read ahead of the reader.
 
         A file is a Part-10 file: the data set exactly as it was received, behind a file meta group that is ours.
-        Raises Corrupt when stored bytes are not what was written.
+        ``as_of`` as in ``find``. Raises Corrupt when stored bytes are not what was written.
         """
-        wanted = await self.instances(query_of(Level.INSTANCE, keys))
+        wanted = await self.instances(query_of(Level.INSTANCE, keys, as_of=as_of))
         async with self.reader(wanted) as windows:
             async for window in windows:
                 for lost in window.lost:

@@ -15,7 +15,8 @@ from engine.keep.journal import Journal
 from engine.keep.node_directory import open_node_directory
 from engine.keep.objects import open_store
 from engine.limits import LIMITS
-from engine.model import DEFAULT_TENANT, Change, Record, StoreRecord, Target
+from engine.model import DEFAULT_TENANT, Change, Query, Record, StoreRecord, Target
+from engine.past import Past
 from engine.settings import StoreSettings
 from engine.spill import Spill
 
@@ -57,6 +58,7 @@ class House:
             spill = Spill(self.intake, self.store, self.journal, self.index, self.tenant, settings.ack == "object")
             self.ingest = Ingest(self.intake, self.index, spill, self.writer, self.clock)
             self.ingest.start()
+            self._past = Past(self.node.past_path(), self.clock)
             self.readers = ThreadPoolExecutor(LIMITS.fetch_threads_count_max, "filmroom-fetch")
             self.is_closed = False
             opened.pop_all()
@@ -65,6 +67,13 @@ class House:
         """Everything that was acknowledged before this call. Raises Unavailable when the index does not catch up."""
         self.ingest.wait_folded(self.intake.log.acknowledged_lsn(), LIMITS.find_wait_seconds_max)
         return self.index.view()
+
+    def view_for(self, query: Query) -> View:
+        """The view that a query asks for: of now, or of an earlier moment, which is folded from the journal first."""
+        if not query.as_of or query.as_of >= self.clock.now_us():
+            return self.view()
+        self.catch_up()
+        return self._past.view(query.as_of, lambda: (batch for _, batch in self.journal.read({})))
 
     def catch_up(self) -> None:
         """Wait until the journal holds everything that was acknowledged before this call. Raises Unavailable."""
@@ -82,7 +91,7 @@ class House:
         self.intake.log.stop()
         self.ingest.stop()
         with ExitStack() as closing:  # in reverse order
-            for part in (self.node, self.store, self.intake, self.index):
+            for part in (self.node, self.store, self.intake, self.index, self._past):
                 closing.callback(part.close)
             closing.callback(self._seal)
         if failure := self.intake.log.failure():

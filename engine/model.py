@@ -163,7 +163,7 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     ``sort``: attribute path, ``-`` before it for descending. ``limit`` None = all. ``page`` is a token that
     ``Found`` gave. ``fuzzy``: person names match by how their words begin, in any order. ``combined_date_time``: a
     date and its time are one moment. ``zone`` (``+0100``): moments are of that zone, and compared across zones
-    (PS3.4 C.5.1).
+    (PS3.4 C.5.1). ``as_of``: what was acknowledged up to then (microseconds since 1970, UTC; 0: until now).
     """
 
     level: Level
@@ -172,6 +172,7 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     limit: int | None = None
     offset: int = 0
     page: str = ""
+    as_of: int = 0
     tenant: str = DEFAULT_TENANT
     fuzzy: bool = False
     combined_date_time: bool = False

@@ -17,8 +17,9 @@ def query_of(
     limit: int | None = None,
     sort: str | Sequence[str] = (),
     offset: int = 0,
+    as_of: object = None,
 ) -> Query:
-    """Build a query from names as people write them.
+    """Build a query from names as people write them. ``as_of``: None, microseconds since 1970, or a ``datetime``.
 
     Raises Invalid for a name that no dictionary knows, and for None or an empty list as a value: a variable that was
     never set must not match everything (an empty text does, PS3.4 C.2.2.2.3).
@@ -26,7 +27,19 @@ def query_of(
     wanted = tuple(Key(path_of(name), values_of(name, value)) for name, value in keys.items())
     named = [sort] if isinstance(sort, str) else sort
     order = tuple("-" + path_of(name[1:]) if name.startswith("-") else path_of(name) for name in named)
-    return Query(level=level, keys=wanted, limit=limit, sort=order, offset=offset)
+    return Query(level=level, keys=wanted, limit=limit, sort=order, offset=offset, as_of=moment_of(as_of))
+
+
+def moment_of(as_of: object) -> int:
+    """Microseconds since 1970, UTC; 0 for now. Raises Invalid, also for a time without a zone."""
+    if as_of is None:
+        return 0
+    if isinstance(as_of, int) and not isinstance(as_of, bool) and as_of >= 0:
+        return as_of
+    timestamp = getattr(as_of, "timestamp", None)
+    if callable(timestamp) and getattr(as_of, "tzinfo", None) is not None:
+        return round(float(timestamp()) * 1e6)
+    raise Invalid("as_of is a datetime with its time zone, or microseconds since 1970 UTC")
 
 
 def path_of(name: str) -> str:

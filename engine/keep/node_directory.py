@@ -57,6 +57,9 @@ class NodeDirectory(Protocol):
     def index_path(self) -> Path | None:
         """Where the settled index of this node stands; None = in memory."""
 
+    def past_path(self) -> Path | None:
+        """Where an index of a moment in the past may be built; None = in memory."""
+
     def control_path(self) -> Path | None: ...
     def space(self) -> tuple[int, int] | None:
         """Bytes of the file system, and those that may still be written; None where that has no meaning."""
@@ -174,6 +177,9 @@ class DiskNode:
     def index_path(self) -> Path | None:
         return self._path / "index"
 
+    def past_path(self) -> Path | None:
+        return self._path / "past"
+
     def control_path(self) -> Path | None:
         return self._path / "control.sock"
 
@@ -252,6 +258,9 @@ class MemoryNode:
         (self._spool / name).unlink(missing_ok=True)
 
     def index_path(self) -> Path | None:
+        return None
+
+    def past_path(self) -> Path | None:
         return None
 
     def control_path(self) -> Path | None:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -243,5 +244,43 @@ def test_the_change_feed_tells_of_decisions() -> None:
             assert [change.kind for change in changes] == ["store", "delete", "restore"]
             assert {uid for change in changes for uid in change.sop_instance_uids} == {one.sop_instance_uid}
             assert [change async for change in archive.changes(after=changes[1].cursor)] == changes[2:]
+
+    run(work)
+
+
+def test_the_archive_is_shown_as_it_was(url: str) -> None:
+    async def work() -> None:
+        async with engine.open(url) as archive:
+            sent = await stored(archive)
+            await archive.delete(StudyInstanceUID=sent[0].study_uid)
+            moments = [change.stamp async for change in archive.changes()]
+            before, after = moments[-2], moments[-1]
+            assert len([row async for row in archive.find(as_of=moments[0])]) == 1
+            assert len([row async for row in archive.find("instance", as_of=before)]) == 12
+            assert len([row async for row in archive.find("instance", as_of=after)]) == 6
+            assert {one.sop_instance_uid async for one in archive.fetch(as_of=before)} == {
+                one.sop_instance_uid for one in sent
+            }
+            then = datetime.fromtimestamp(before / 1e6, UTC)
+            assert len([row async for row in archive.find(as_of=then)]) == 2
+            assert await counts(archive) == (1, 2, 6)
+            with pytest.raises(engine.Invalid, match="zone"):
+                _ = [row async for row in archive.find(as_of=then.replace(tzinfo=None))]
+
+    run(work)
+
+
+def test_what_was_collected_since_is_named_and_said_to_be_gone(tmp_path: Path) -> None:
+    async def work() -> None:
+        clock = ManualClock(Clock().now_us())  # the log stamps by the machine's clock
+        async with opened(str(tmp_path / "archive"), clock, grace_days=0) as archive:
+            one = next(files(SHAPE))
+            stamp = (await archive.store(one.data)).instance.stamp
+            await archive.delete(StudyInstanceUID=one.study_uid)
+            clock.advance(DAY)
+            assert await archive.collect() == 1
+            assert len([row async for row in archive.find(as_of=stamp)]) == 1
+            with pytest.raises(engine.Corrupt, match="gone"):
+                _ = [file async for file in archive.fetch(as_of=stamp)]
 
     run(work)

@@ -53,6 +53,7 @@ FLOORS = (
         "tabular",
         "house",
         "status",
+        "past",
         "read_ahead",
         "removal",
         "commitment",
