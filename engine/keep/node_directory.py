@@ -18,6 +18,7 @@ from engine.keep.posix import DIRECTORY_MODE, fsync_directory
 ZEROS_BYTES = 1 << 20
 NEW = ".new"  # what is not yet in place
 RESERVE = "reserve"
+FOLDERS = ("spool", "intake", "aside", "commitment", "index")
 PASSING = (errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 
 
@@ -88,8 +89,11 @@ class DiskNode:
         self._reserved = 0
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            for name in ("", "spool", "intake", "aside", "commitment", "index"):
+            self._path.mkdir(DIRECTORY_MODE, exist_ok=True)
+            for name in FOLDERS:
                 (self._path / name).mkdir(DIRECTORY_MODE, exist_ok=True)
+                # Who put a file there may have died before it synced its name, and this process will rely on the file.
+                fsync_directory(str(self._path / name))
             self._path.chmod(self._path.stat().st_mode & ~0o007)  # names of patients are in the index
             for parent in (self._path, *self._path.parents):
                 with suppress(PermissionError):  # a parent that we may not read was there before us

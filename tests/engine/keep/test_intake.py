@@ -258,3 +258,15 @@ def test_kill_9_loses_nothing_acknowledged(tmp_path: Path, seed: int) -> None:
     intake.close()
     lost = [lsn for lsn, digest in acknowledged if recovered.get(int(lsn)) != digest]
     assert lost == [] and len(acknowledged) > 0
+
+
+def test_a_start_makes_the_names_durable_that_an_earlier_process_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may have died between a segment's rename and the sync of the folder; the next one fills that segment."""
+    DiskNode(tmp_path).close()
+    synced: list[str] = []
+    fsync = os.fsync
+    monkeypatch.setattr(os, "fsync", lambda fd: synced.append(str(Path(f"/proc/self/fd/{fd}").readlink())) or fsync(fd))
+    DiskNode(tmp_path).close()
+    assert {str(tmp_path / name) for name in ("intake", "spool", "commitment")} <= set(synced)
