@@ -122,7 +122,7 @@ def _undoable(state: InstanceState) -> tuple[Identity, ...]:
 
 
 def _check_named(query: Query) -> None:
-    if not any(key.values for key in query.keys):
+    if not any(value.strip(" \0") for key in query.keys for value in key.values):
         raise Invalid("name what is meant: at least one key with a value")
 
 
