@@ -3,7 +3,7 @@
 A *field* is a column of the row (``schema.COLUMNS``) or the path of an attribute as ``model.Key`` has it.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Protocol
 
 import msgspec
@@ -85,25 +85,35 @@ class Searchable(Protocol):
     def own_numbers(self, field: str) -> Collection[int]: ...
 
 
-def matches(predicate: Predicate, row: Searchable) -> bool:
-    """Whether the row satisfies the predicate."""
+Test = Callable[[Searchable], bool]
+
+
+def matcher(predicate: Predicate) -> Test:
+    """Whether a row satisfies the predicate, as a function that is made once for many rows."""
     match predicate:
-        case AllOf():
-            return all(matches(part, row) for part in predicate.parts)
-        case AnyOf():
-            return any(matches(part, row) for part in predicate.parts)
-        case Terms():
-            values = row.values(predicate.field)
-            return any(value in values for value in predicate.values)
+        case AllOf(parts):
+            every = [matcher(part) for part in parts]
+            return every[0] if len(every) == 1 else lambda row: all(test(row) for test in every)
+        case AnyOf(parts):
+            some = [matcher(part) for part in parts]
+            return some[0] if len(some) == 1 else lambda row: any(test(row) for test in some)
+        case Terms(field, values):
+            if len(values) == 1:
+                only = values[0]
+                return lambda row: only in row.values(field)
+            wanted = frozenset(values)
+            return lambda row: not wanted.isdisjoint(row.values(field))
+        case Wildcard(field, pattern):
+            return lambda row: any(glob(pattern, value) for value in row.values(field))
         case Between(field, low, high, kind, zone):
-            numbers = row.numbers(field, kind, zone) if kind else row.own_numbers(field)
-            return any(low <= number <= high for number in numbers)
+            if kind is None:
+                return lambda row: any(low <= number <= high for number in row.own_numbers(field))
+            return lambda row: any(low <= number <= high for number in row.numbers(field, kind, zone))
         case Joined(date, time, low, high, zone):
-            return any(low <= number <= high for number in row.moments(date, time, zone))
-        case Item():
-            return any(matches(predicate.part, item) for item in row.items(predicate.step))
-        case Wildcard():
-            return any(glob(predicate.pattern, value) for value in row.values(predicate.field))
+            return lambda row: any(low <= number <= high for number in row.moments(date, time, zone))
+        case Item(step, part):
+            inner = matcher(part)
+            return lambda row: any(inner(item) for item in row.items(step))
 
 
 def within(step: str, predicate: Predicate) -> Predicate:

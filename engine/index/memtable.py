@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from engine.index.matching import AllOf, Predicate, Terms, matches
+from engine.index.matching import AllOf, Predicate, Terms, matcher
 from engine.index.schema import GONE, VERSION, Row
 from engine.model import Level
 
@@ -50,14 +50,13 @@ class Snapshot:
         groups = (
             studies.values() if wanted is None else (studies[uid] for uid in dict.fromkeys(wanted) if uid in studies)
         )
+        test = matcher(predicate)
         within = None if series is None else frozenset(series)
         return [
             row
             for group in groups
             for row in group.values()
-            if row.facts.level == level
-            and (within is None or row.facts.series_uid in within)
-            and matches(predicate, row)
+            if row.facts.level == level and (within is None or row.facts.series_uid in within) and test(row)
         ]
 
 

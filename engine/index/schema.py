@@ -39,6 +39,7 @@ class Facts(msgspec.Struct, frozen=True, array_like=True):
     went: int = 0  # second since 1970-01-01 UTC in which the first of its stores was deleted that still is; 0: none
 
 
+REMEMBERED_COUNT_MAX: Final = 8  # attributes of a study or series whose values are held once they were asked for
 T = TypeVar("T")
 Searched = Iterator[tuple[str, tuple[str, ...], Kind | None]]
 Load = Callable[[], tuple[bytes, bytes]]
@@ -48,7 +49,7 @@ class Row:
     """One study, series or instance. Immutable. Nothing of its attributes is held beside the stored bytes: what a
     question asks of them is read from these, so that a fresh row costs little more than its header."""
 
-    __slots__ = ("_header", "_load", "_source", "facts", "key")
+    __slots__ = ("_asked", "_header", "_load", "_source", "facts", "key")
 
     def __init__(self, facts: Facts, header: bytes | None, source: bytes = b"", load: Load | None = None) -> None:
         """``source``: the header to search beside the one to answer (a study's first instance). ``load`` gives both
@@ -58,6 +59,7 @@ class Row:
         self._header = header
         self._source = source
         self._load = load
+        self._asked: dict[str, tuple[str, ...]] | None = None
 
     @property
     def header(self) -> bytes:
@@ -81,7 +83,7 @@ class Row:
     def values(self, field: str) -> Collection[str]:
         """The values of a column, or of an attribute by its path, as they are compared."""
         if field not in COLUMNS:
-            return texts_at(self.header, field) or (texts_at(self.source, field) if self.source else ())
+            return self._read(field) if self.facts.level in (Level.INSTANCE, GONE) else self._remembered(field)
         facts = self.facts
         if field == "study":
             return (facts.study_uid,)
@@ -90,6 +92,18 @@ class Row:
         if field == "sop":
             return (facts.sop_instance_uid,)
         return (self.key,) if field == "key" else (facts.level,)
+
+    def _read(self, path: str) -> tuple[str, ...]:
+        return texts_at(self.header, path) or (texts_at(self.source, path) if self.source else ())
+
+    def _remembered(self, path: str) -> tuple[str, ...]:
+        """Studies and series are few, and are asked the same again and again while they are fresh."""
+        if self._asked is None or len(self._asked) >= REMEMBERED_COUNT_MAX:
+            self._asked = {}
+        known = self._asked.get(path)
+        if known is None:
+            known = self._asked[path] = self._read(path)
+        return known
 
     def own_numbers(self, field: str) -> tuple[int, ...]:
         """A number of the row itself."""

@@ -21,7 +21,7 @@ from engine.index.matching import (
     AllOf,
     Between,
     Predicate,
-    matches,
+    matcher,
 )
 from engine.index.moments import coarse, number_of
 from engine.index.schema import ABSENT, COLUMNS, GONE, KINDS, VERSION, Facts, Row, Searched, searchable
@@ -89,7 +89,7 @@ class Settled:
         hits = self._searcher.search(asked, total, count=False).hits
         at_hand = total <= HEADERS_AT_HAND_COUNT_MAX
         rows = [self._row(address, at_hand) for _, address in hits]
-        return rows if exact else [row for row in rows if matches(predicate, row)]
+        return rows if exact else list(filter(matcher(predicate), rows))
 
     def _newest(self, level: str, predicate: Predicate, limit: int) -> tuple[list[Row], int]:
         asked, exact = self._asked(level, predicate)

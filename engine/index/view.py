@@ -42,12 +42,11 @@ class View:
         """At least the ``limit`` rows of highest order (more when they are equal), and how many match in all."""
         hidden = self._hidden_keys(level)
         rows = self._fresh(level, predicate)
-        below, total = self._settled.newest(level, predicate, limit + len(hidden))
-        total += len(rows)
-        if hidden:
-            total -= self._settled.count(level, AllOf((Terms("key", tuple(hidden)), predicate)))
+        below, count = self._settled.newest(level, predicate, limit + len(hidden))
+        if hidden and count:
+            count -= self._settled.count(level, AllOf((Terms("key", tuple(hidden)), predicate)))
             below = [row for row in below if row.key not in hidden]
-        return rows + below, total
+        return rows + below, len(rows) + count
 
     def row(self, level: Level, study_uid: str, series_uid: str = "", sop_instance_uid: str = "") -> Row | None:
         """One row by its UIDs."""

@@ -171,6 +171,19 @@ def test_c12_names_fold(name: str, asked: str) -> None:
     assert studies_of(index, ("00100010", asked)) == ["1.2.1"]
 
 
+def test_equal_bytes_of_other_character_sets_are_other_names() -> None:
+    raw, index = "Müller".encode(), Index.open(None)
+    for number, character_set in enumerate(("ISO_IR 192", "ISO_IR 100"), 1):
+        name = element(0x00100010, "PN", "x" * 8)[:8] + raw + b" "
+        made = record(1, 1, number, number)
+        index.fold([msgspec.structs.replace(made, header=element(0x00080005, "CS", character_set) + name)])
+    for _ in range(2):
+        for asked, expected in (("müller", ["1.2.1.1.1"]), ("MÃ¼ller", ["1.2.1.1.2"])):
+            found = find(index.view(), query("instance", ("00100010", asked))).matches
+            assert [match.sop_instance_uid for match in found] == expected
+        index.settle()
+
+
 def test_any_order_gives_equal_rows(tmp_path: Path) -> None:
     records = [
         *archive(2),
