@@ -38,6 +38,10 @@ def seal(store: ObjectStore, tenant: str, epoch: Epoch, previous: Epoch | None, 
     """
     last = last_head(store, tenant, epoch)
     before = last or (last_head(store, tenant, previous) if previous else None)
+    if last is not None and last.kind == "sealed":
+        # Who wrote it may have died before its name was durable, and others will be told that it is there.
+        key = paths.batch_key(tenant, epoch.writer, epoch.epoch, last.number)
+        store.put(key, [store.get(key)], durable=True)
     while last is None or last.kind != "sealed":
         number = last.number + 1 if last else 1
         head = BatchHead(

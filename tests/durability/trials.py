@@ -259,10 +259,11 @@ def record_after_crash(folder: Path, seed: int, count: int = SENDS * 2) -> Recor
     disk.mkdir()
     inodes = inodes_of(disk, base)
     order = Order(root=str(root), disk=str(disk), log=str(log), checkpoint=chance.choice(("auto", "files")))
-    call = chance.choice((Call.pwrite, Call.copy_file_range, Call.rename, Call.writev))
-    place = chance.randrange(4, 14)
+    call = chance.choice((Call.pwrite, Call.copy_file_range, Call.rename, Call.writev, Call.fsync))
+    when = When.kill_before if call is Call.fsync else When.kill_after
+    place = chance.randrange(1, 14)
     with Node(order) as node:
-        node.opened().ask("aim", Fault(call=call, when=When.kill_after, first=place, last=place))
+        node.opened().ask("aim", Fault(call=call, when=when, first=place, last=place))
         with suppress(Died):
             node.load(sends[: count // 2])
     with Node(order) as node:
