@@ -61,6 +61,7 @@ class Association:
         if accept.contexts[0][1]:
             raise RuntimeError(f"{target.ae_title} refused the presentation context")
         self.peer_pdu_bytes_max = accept.user.pdu_bytes_max
+        self.title = target.ae_title
 
     def read(self) -> tuple[int, bytes]:
         """Next PDU as (type, body)."""
@@ -83,8 +84,11 @@ class Association:
         finally:
             self.socket.settimeout(TIMEOUT_SECONDS)
         if len(statuses) != len(files) or any(statuses):
-            bad = sum(map(bool, statuses))
-            raise RuntimeError(f"{len(statuses)} of {len(files)} answered, {bad} not by success; {sender.reason}")
+            bad = [status for status in statuses if status]
+            first = f", the first {bad[0]:04X}" if bad else ""
+            raise RuntimeError(
+                f"{self.title}: {len(statuses)} of {len(files)} answered, {len(bad)} not by success{first}; {sender.reason}"
+            )
 
     def ask(self, command: dict[int, int | str | bytes | list[int]], identifier: bytes) -> tuple[int, Command]:
         """Send a C-FIND or C-MOVE request; the count of pending responses, and the final one."""
