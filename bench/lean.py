@@ -86,9 +86,8 @@ class Association:
         if len(statuses) != len(files) or any(statuses):
             bad = [status for status in statuses if status]
             first = f", the first {bad[0]:04X}" if bad else ""
-            raise RuntimeError(
-                f"{self.title}: {len(statuses)} of {len(files)} answered, {len(bad)} not by success{first}; {sender.reason}"
-            )
+            answered = f"{len(statuses)} of {len(files)} answered, {len(bad)} not by success{first}"
+            raise RuntimeError(f"{self.title}: {answered}; {sender.reason}")
 
     def ask(self, command: dict[int, int | str | bytes | list[int]], identifier: bytes) -> tuple[int, Command]:
         """Send a C-FIND or C-MOVE request; the count of pending responses, and the final one."""

@@ -13,7 +13,7 @@ from engine import StoreSettings
 from engine.ports import Peer
 from filmroom.peers import PeerBook
 from filmroom.settings import Settings
-from protocols.dimse import DimseSettings
+from protocols.dimse import Callers, DimseSettings
 
 
 class Node:
@@ -24,6 +24,7 @@ class Node:
         self.peers = peers
         self.settings = settings
         self.shutdown = trio.Event()
+        self.callers = Callers()
         self.dicom = ""  # HOST:PORT while it is served
         self.http = ""
         self.served_since = 0.0  # on trio's clock

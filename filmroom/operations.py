@@ -163,7 +163,7 @@ async def aet_rm(node: Node, tell: Tell, *, ae_title: str) -> None:
 
 
 async def aet_test(node: Node, tell: Tell, *, ae_title: str) -> None:
-    """Whether the peer answered a C-ECHO, and if not, why; where this node itself listens, if it does."""
+    """Whether the peer answered a C-ECHO, and if not, why; whether it has called this node, and where that listens."""
     peer = node.peers.lookup(ae_title)
     settings = dimse_settings(node.settings)
     if peer is None:
@@ -176,6 +176,9 @@ async def aet_test(node: Node, tell: Tell, *, ae_title: str) -> None:
     except Exception as error:  # noqa: BLE001 - whatever keeps the peer from answering is the answer
         answered, reason = False, str(error) or type(error).__name__
     item = {"ae_title": peer.ae_title, "host": peer.host, "port": peer.port, "answered": answered, "reason": reason}
+    call = node.callers.last(peer.ae_title)
+    item["called_seconds_ago"] = None if call is None else round(trio.current_time() - call.at_seconds, 1)
+    item["called_from"], item["call_refused"] = ("", "") if call is None else (call.address, call.refused)
     await tell({**item, "own_ae_title": settings.ae_title, "own_address": node.dicom})
 
 

@@ -84,7 +84,13 @@ async def _serve(node: Node, ready: Act) -> None:
     async with trio.open_nursery() as nursery:
         await nursery.start(
             partial(
-                dimse.serve, node.archive, dimse_settings(node.settings), node.peers, listeners=dicom, shutdown=shutdown
+                dimse.serve,
+                node.archive,
+                dimse_settings(node.settings),
+                node.peers,
+                listeners=dicom,
+                callers=node.callers,
+                shutdown=shutdown,
             )
         )
         health.dicom_bound = True

@@ -56,7 +56,9 @@ async def rm(ae_title: str, /, *, place: Place = HERE) -> int:
 
 
 async def test(ae_title: str, /, *, json: bool = False, place: Place = HERE) -> int:
-    """C-ECHO to a known peer; exit code 1 when it does not answer.
+    """C-ECHO to a known peer, and whether it has called this node; exit code 1 when it does not answer.
+
+    Only the peer can begin the other way: its last call is shown, and the command that would make one.
 
     Parameters
     ----------
@@ -66,18 +68,23 @@ async def test(ae_title: str, /, *, json: bool = False, place: Place = HERE) -> 
         The outcome as JSON.
     """
     outcome = await last(place.load(), "aet test", ae_title=ae_title)
+    code = Exit.OK if outcome["answered"] else Exit.NO
     if json:
         say_json(outcome)
-        return Exit.OK if outcome["answered"] else Exit.NO
+        return code
     at = f"{outcome['ae_title']} at {outcome['host']}:{outcome['port']}"
     print(f"{at} answered" if outcome["answered"] else f"{at} did not answer: {outcome['reason']}")
-    if outcome["own_address"]:
+    if outcome["called_seconds_ago"] is not None:
+        end = f"was refused: {outcome['call_refused']}" if outcome["call_refused"] else "was served"
+        print(f"its last call, {outcome['called_seconds_ago']:.0f} s ago from {outcome['called_from']}, {end}")
+    elif outcome["own_address"]:
+        print("it has not called this node yet")
         host, _, port = outcome["own_address"].rpartition(":")
         titles = f"-aet {outcome['ae_title']} -aec {outcome['own_ae_title']}"
         say(f"the other way, on the peer: echoscu {titles} {host} {port}")
     else:
         say("no node is running here: the other way, from the peer, cannot be tried")
-    return Exit.OK if outcome["answered"] else Exit.NO
+    return code
 
 
 def host_and_port(address: str) -> tuple[str, int]:

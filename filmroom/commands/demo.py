@@ -9,10 +9,12 @@ from pathlib import Path
 
 import trio
 
+from bench.asking import IMPLICIT_LITTLE, STUDY_ROOT_FIND, find
 from bench.data import Shape, files
+from bench.lean import Association, Target
 from engine.clock import Clock
-from filmroom import control, logs
-from filmroom.compose import Node, node_folder
+from filmroom import logs
+from filmroom.compose import Node
 from filmroom.loading import load
 from filmroom.serve import print_ready, ready_line, run
 
@@ -74,20 +76,28 @@ async def fill(node: Node) -> None:
     print(f"stored {SHAPE.studies} generated studies, {SHAPE.instance_count} images", file=sys.stderr)
 
 
+def count_one(node: Node) -> int:
+    """Matches of a C-FIND for the first generated study."""
+    host, _, port = node.dicom.rpartition(":")
+    target = Target(int(port), node.settings.serve.ae_title.strip(), host.strip("[]"))
+    association = Association(target, STUDY_ROOT_FIND, IMPLICIT_LITTLE)
+    found = find(association, {0x00080052: "STUDY", 0x0020000D: next(files(SHAPE)).study_uid})
+    association.release()
+    return found
+
+
 async def find_one(node: Node) -> None:
-    """Ask the running node for its studies over its control socket and for its health over HTTP; then stop it."""
+    """Find one of its studies by C-FIND over the DICOM port, and its health over HTTP; then stop it."""
     try:
-        folder = node_folder(node.settings.store.url)
-        assert folder is not None
-        found = [item async for item in control.ask(folder, "find", {"words": [], "limit": 1, "sort": []})]
-        if found[0]["total"] != SHAPE.studies or len(found) != 2:
-            raise SystemExit(f"the demo has {SHAPE.studies} studies, but {found[0]['total']} were found")
+        found = await trio.to_thread.run_sync(count_one, node, abandon_on_cancel=True)
+        if found != 1:
+            raise SystemExit(f"one study was asked for over the DICOM port, but {found} were found")
         host, _, port = node.http.rpartition(":")
         async with await trio.open_tcp_stream(host, int(port)) as stream:
             await stream.send_all(b"GET /health/ready HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
             if b" 200 " not in await stream.receive_some(1024):
                 raise SystemExit("the demo's node is not ready")
-        print(f"found 1 study of {SHAPE.studies}, health ready; stopping", file=sys.stderr)
+        print(f"found 1 study of {SHAPE.studies} by C-FIND, health ready; stopping", file=sys.stderr)
         print(ready_line(node), flush=True)
     finally:
         node.shutdown.set()

@@ -10,6 +10,7 @@ import trio
 
 from engine.errors import Conflict
 from engine.ports import Peers
+from protocols.dimse.callers import Callers
 from protocols.dimse.ports import Archive
 from protocols.dimse.session import Session
 from protocols.dimse.settings import DimseSettings
@@ -31,14 +32,15 @@ async def serve(
     *,
     listeners: Sequence[trio.SocketListener] = (),
     transcoder: Transcoder | None = None,
+    callers: Callers | None = None,
     shutdown: trio.Event | None = None,
     task_status: trio.TaskStatus[tuple[str, int]] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Serve one port until ``shutdown`` is set and every association has ended, or until cancelled.
 
     ``listeners``: bound already; else the settings' host and port are bound here. ``transcoder``: what a process
-    shares; without it the port has one of its own. ``task_status.started`` gets (host, port). Raises Conflict when the
-    port is taken.
+    shares; without it the port has one of its own. ``callers`` learns who called. ``task_status.started`` gets
+    (host, port). Raises Conflict when the port is taken.
     """
     listeners = listeners or await _listen(settings)
     host, port = listeners[0].socket.getsockname()[:2]
@@ -47,7 +49,7 @@ async def serve(
     async with AsyncExitStack() as held:
         if transcoder is None:
             transcoder = await held.enter_async_context(Transcoder())
-        site = Site(archive, settings, peers, transcoder)
+        site = Site(archive, settings, peers, transcoder, callers)
         await Port(site, listeners).run(trio.Event() if shutdown is None else shutdown)
 
 

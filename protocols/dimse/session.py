@@ -9,10 +9,12 @@ from typing import Literal
 import trio
 
 from protocols.dimse.association import Aborted, Association, Happened, Requested
+from protocols.dimse.callers import Call
 from protocols.dimse.exchange import Gone
 from protocols.dimse.negotiation import LOCAL_LIMIT_EXCEEDED, Accepted, Rejected, negotiate
 from protocols.dimse.serving import Serving
 from protocols.dimse.site import Site
+from protocols.dimse.titles import title_of
 from protocols.dimse.transitions import Event, State
 
 log = logging.getLogger("filmroom.dimse")
@@ -92,6 +94,10 @@ class Session:
             self._admitted = site.admit(self._address)
             verdict = verdict if self._admitted else LOCAL_LIMIT_EXCEEDED
         now = trio.current_time()
+        calling = title_of(requested.request.calling_ae_title)
+        if calling is not None:
+            refused = verdict.why if isinstance(verdict, Rejected) else ""
+            site.callers.note(calling, Call(now, self._address, refused))
         if isinstance(verdict, Rejected):
             extra = {"association": self._number, "peer": self._address, "why": verdict.why}
             log.warning(f"association rejected: {verdict.why}", extra=extra)

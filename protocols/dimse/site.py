@@ -3,6 +3,7 @@
 import trio
 
 from engine.ports import Peers
+from protocols.dimse.callers import Callers
 from protocols.dimse.leases import Interrupts, Leases
 from protocols.dimse.ports import Archive
 from protocols.dimse.reporting import Reporter
@@ -13,11 +14,19 @@ from protocols.transcode import Transcoder
 class Site:
     """Archive, settings, peers, transcoder and threads of one port; and how many associations each address has."""
 
-    def __init__(self, archive: Archive, settings: DimseSettings, peers: Peers, transcoder: Transcoder) -> None:
+    def __init__(
+        self,
+        archive: Archive,
+        settings: DimseSettings,
+        peers: Peers,
+        transcoder: Transcoder,
+        callers: Callers | None = None,
+    ) -> None:
         self.archive = archive
         self.settings = settings
         self.peers = peers
         self.transcoder = transcoder
+        self.callers = Callers() if callers is None else callers
         self.interrupts = Interrupts()
         self.reporter = Reporter(archive.commitments, settings, peers, self.interrupts)
         self.leases = Leases(settings)
