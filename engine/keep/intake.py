@@ -317,7 +317,11 @@ class Intake:
         """Make a segment ahead of need, so that nobody waits for zeros to be written; and watch the disk."""
         while not self._closing.is_set():
             self.log.await_need(LOOK_MS)
-            self.watch_space()
+            try:
+                self.watch_space()
+            except OSError as error:  # the folder went away: nothing more can be promised
+                self.log.fail(f"the node's folder cannot be looked at: {error.strerror}")
+                return
             if self.log.statistics()["segments_free"]:
                 continue
             if self._refusing or not self._segments.may_grow():
