@@ -272,13 +272,13 @@ class Intake:
         self._preparer.join(self._limits.close_stalled_seconds_max)
         if self._preparer.is_alive():
             raise Unavailable("the disk of the intake does not answer")
-        space = self._node.space()
-        if space is not None and space[1] > ROOMY_TIMES * self._wanted_bytes(space[0]):
-            self._node.release_reserve()  # an archive that rests need not weigh so much; where room is scarce it stays
         with self._lock:
             for _, fd, _ in self._spooled.values():
                 os.close(fd)
             self._segments.close()
+        space = self._node.space()
+        if space is not None and space[1] > ROOMY_TIMES * self._wanted_bytes(space[0]):
+            self._node.release_reserve()  # an archive that rests need not weigh so much; where room is scarce it stays
 
     # -- inside ------------------------------------------------------------------------------------------------------
 
@@ -319,8 +319,8 @@ class Intake:
             self.log.await_need(LOOK_MS)
             try:
                 self.watch_space()
-            except OSError as error:  # the folder went away: nothing more can be promised
-                self.log.fail(f"the node's folder cannot be looked at: {error.strerror}")
+            except Fenced as error:
+                self.log.fail(str(error))
                 return
             if self.log.statistics()["segments_free"]:
                 continue

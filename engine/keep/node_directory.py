@@ -63,7 +63,10 @@ class NodeDirectory(Protocol):
 
     def control_path(self) -> Path | None: ...
     def space(self) -> tuple[int, int] | None:
-        """Bytes of the file system, and those that may still be written; None where that has no meaning."""
+        """Bytes of the file system, and those that may still be written; None where that has no meaning.
+
+        Raises Fenced when the folder is gone.
+        """
 
     def make_reserve(self, length: int) -> None:
         """Hold so many bytes of the disk, if they are not held; quietly less when they are not there."""
@@ -188,7 +191,10 @@ class DiskNode:
         return self._path / "control.sock"
 
     def space(self) -> tuple[int, int] | None:
-        found = os.statvfs(self._path)
+        try:
+            found = os.statvfs(self._path)
+        except OSError as error:
+            raise Fenced(f"the node's folder cannot be looked at: {error.strerror}") from error
         return found.f_blocks * found.f_frsize, found.f_bavail * found.f_frsize
 
     def make_reserve(self, length: int) -> None:

@@ -15,6 +15,7 @@ from pydicom import dcmread
 import engine
 from bench.data import File, Shape, files
 from engine import Archive
+from engine.house import House
 from native.dataset import canonical
 
 SHAPE = Shape(studies=3, series=2, instances=4, rows=32, seed=11)
@@ -293,3 +294,13 @@ def test_a_refusal_of_a_large_file_says_why(tmp_path: Path) -> None:
             assert (await archive.store(tmp_path / "large.dcm")).outcome == "new"
 
     run(work)
+
+
+def test_a_folder_that_goes_away_ends_the_log(tmp_path: Path) -> None:
+    """And with it, whatever waits for an acknowledgement."""
+    house = House(engine.StoreSettings(url=str(tmp_path / "archive")))
+    (tmp_path / "archive" / "node").rename(tmp_path / "elsewhere")
+    house.intake._preparer.join(30)
+    assert "cannot be looked at" in house.intake.log.failure()
+    with pytest.raises(engine.FilmroomError):
+        house.close()
