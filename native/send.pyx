@@ -9,12 +9,12 @@ from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcmp, memcpy, memset
 
 from native.command cimport FRAME_BYTES_MAX, put_fragment_head, write_store_request
-from native.cursor cimport Cursor, be32, data_of, peek
+from native.cursor cimport Cursor, be32, cursor_over, data_of, left, peek, skip
 from native.gate cimport monotonic_ns
 from native.growing cimport Growing, free_bytes, place_at
 from native.job cimport KEY_BYTES, SEALED_HEAD_BYTES_MAX, Held, Job, fill, prepare, put_seal
 from native.replies cimport Replies, Reply
-from native.socket_io cimport POLLIN, await_ready, iovec, no_delay, read_gapped, receive, send_whole
+from native.socket_io cimport POLLIN, POLLOUT, await_ready, iovec, no_delay, read_gapped, receive, send_some
 from native.stream cimport ABORT, MESSAGE, NEED, RELEASE, Event
 from native.xxh cimport (
     XXH3_128bits_reset,
@@ -29,6 +29,7 @@ cdef enum:
     OUR_PDU_BYTES = 1 << 17
     WINDOW_BYTES = 1 << 20   # of data set in one send
     PARTS_MAX = 512          # fragments in one send
+    BYTES_PER_MS_MIN = 8     # a peer that takes less than an ISDN line carries does not hold a thread for days
     FRAGMENT_BYTES = 12      # before a fragment that has a PDU of its own
     STATUS_UNSOUND = 1 << 16  # no status of DIMSE: what we say of an object that is not what it was and was not sent
 
@@ -165,7 +166,8 @@ cdef class Sender:
         return SOUND
 
     cdef Failure send_one(self, int fd, int cancel_fd, Job* job, int timeout_ms) noexcept nogil:
-        cdef size_t done = 0, before, sent
+        cdef size_t done = 0, before
+        cdef int64_t ends_ms = now_ms() + timeout_ms + <int64_t>job.length // BYTES_PER_MS_MIN
         cdef uint8_t* at = self.out
         cdef uint8_t* end
         cdef int state
@@ -179,13 +181,29 @@ cdef class Sender:
             if end == NULL or (done == job.length and not self.is_sound(job)):
                 job.status = STATUS_UNSOUND
                 return SPOILED if before else SOUND
-            sent = 0
-            state = send_whole(fd, self.out, end - self.out, cancel_fd, timeout_ms, &sent)
+            state = self.push(fd, end - self.out, cancel_fd, timeout_ms, ends_ms)
             if state:
                 return <Failure>state
             if done == job.length:
                 return SOUND
             at = self.out
+
+    cdef int push(self, int fd, size_t length, int cancel_fd, int timeout_ms, int64_t ends_ms) noexcept nogil:
+        """What is laid out; 0, or a Failure: TIME_UP also when the peer takes a little now and then, but too little."""
+        cdef Cursor rest = cursor_over(self.out, length)
+        cdef int64_t now
+        cdef int state
+        while left(&rest):
+            now = send_some(fd, peek(&rest, left(&rest)), left(&rest))
+            if now == -2:
+                return BROKEN
+            if now >= 0:
+                skip(&rest, now)
+                continue
+            state = await_ready(fd, POLLOUT, cancel_fd, min(timeout_ms, max(ends_ms - now_ms(), 0)))
+            if state:
+                return state
+        return SOUND
 
     cdef uint8_t* lay_out(self, Job* job, uint8_t* start, size_t* done) noexcept nogil:
         """The next fragments of the data set, each behind its head; where they end, NULL when they cannot be read."""

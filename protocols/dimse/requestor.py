@@ -3,6 +3,7 @@
 import logging
 import math
 import os
+import struct
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
@@ -134,12 +135,11 @@ class Requestor:
 
     async def finish(self) -> None:
         """Release in order if there is still something to release, abort otherwise, and close."""
+        if self.lost:
+            self._abort_now()
         with trio.CancelScope(shield=True), trio.move_on_after(self._settings.answer_seconds):
             try:
-                if self.lost:
-                    self._association.abort(trio.current_time())
-                    await self._flush()
-                elif self._association.state is State.ESTABLISHED:
+                if self._association.state is State.ESTABLISHED:
                     self._association.release(trio.current_time())
                     await self._flush()
                     while not self._association.must_close:
@@ -148,6 +148,17 @@ class Requestor:
                 pass
         self._interrupts.close(self._interrupt)
         self._socket.close()
+
+    def _abort_now(self) -> None:
+        """Tell the peer if the socket takes it at once; what a slow one has not taken is dropped (H18)."""
+        self._association.abort(trio.current_time())
+        output = self._association.take_output()
+        try:
+            sent = os.write(self._socket.fileno(), output) if output else 0
+        except OSError:
+            sent = 0
+        if sent < len(output):
+            self._socket.setsockopt(trio.socket.SOL_SOCKET, trio.socket.SO_LINGER, struct.pack("ii", 1, 0))
 
     def fail(self, why: str) -> None:
         """Nothing more goes over this association: ``finish`` will abort it."""

@@ -47,8 +47,10 @@ class DimseSettings(msgspec.Struct, frozen=True, kw_only=True):
     half_open_max: int = 256
     # Threads that receive for busy associations: more than this only adds switches on the machines we measured.
     receive_threads_max: int = 16
-    # Threads that send for retrievals, each to one destination.
-    send_threads_max: int = 16
+    # Threads that send for retrievals: most of them wait for a peer.
+    send_threads_max: int = 32
+    # Of these to one AE title: one that is slow leaves room for the others (H18).
+    send_threads_per_peer_max: int = 8
 
     # PS3.8 9.1.5 ARTIM: how long a peer may take to ask for its association or to close after one ended.
     artim_seconds: float = 10.0
@@ -113,6 +115,9 @@ class DimseSettings(msgspec.Struct, frozen=True, kw_only=True):
                 0 < self.associations_per_peer_max <= self.associations_max
             ),
             "a lease ends sooner when it is shared": 0 < self.lease_idle_ms <= self.lease_shared_ms,
+            "send_threads_per_peer_max is at most half of send_threads_max": (
+                0 < 2 * self.send_threads_per_peer_max <= self.send_threads_max
+            ),
             "there is a thread": min(self.receive_threads_max, self.send_threads_max) > 0,
         }
         for sentence, holds in relations.items():

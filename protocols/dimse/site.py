@@ -1,5 +1,7 @@
 """What every association of one DICOM port shares."""
 
+from weakref import WeakValueDictionary
+
 import trio
 
 from engine.ports import Peers
@@ -31,6 +33,7 @@ class Site:
         self.reporter = Reporter(archive.commitments, settings, peers, self.interrupts)
         self.leases = Leases(settings)
         self.sending = trio.CapacityLimiter(settings.send_threads_max)
+        self._turns: WeakValueDictionary[str, trio.CapacityLimiter] = WeakValueDictionary()
         self._count_of: dict[str, int] = {}
         self._count = 0
         self._numbers = 0
@@ -39,6 +42,13 @@ class Site:
         """A number for one connection, for the log."""
         self._numbers += 1
         return self._numbers
+
+    def turns_of(self, ae_title: str) -> trio.CapacityLimiter:
+        """Shared by all retrievals to this AE title while there are any: a part of the sending threads."""
+        turns = self._turns.get(ae_title)
+        if turns is None:
+            turns = self._turns[ae_title] = trio.CapacityLimiter(self.settings.send_threads_per_peer_max)
+        return turns
 
     def admit(self, address: str) -> bool:
         """Take a place for an association; False when there is none (H8)."""

@@ -48,7 +48,7 @@ async def answer(exchange: Exchange, site: Site, bearer: Bearer) -> None:
         retrieval.fail_rest(retrieval.instances)
 
     try:
-        await suboperations.answer(exchange, site, carry)
+        await suboperations.answer(exchange, site, exchange.calling_ae_title, carry)
     finally:
         site.interrupts.close(interrupt)
 

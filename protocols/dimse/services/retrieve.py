@@ -30,7 +30,7 @@ async def answer(exchange: Exchange, site: Site) -> None:
         exchange.respond(Status.MOVE_DESTINATION_UNKNOWN, comment="move destination is not a known peer")
         await exchange.flush()
     else:
-        await suboperations.answer(exchange, site, Move(site, peer).carry)
+        await suboperations.answer(exchange, site, peer.ae_title, Move(site, peer).carry)
 
 
 def _log_unknown_destination(exchange: Exchange, store_flag: str) -> None:

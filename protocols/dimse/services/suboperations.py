@@ -67,12 +67,18 @@ class Sent(Protocol):
     def dataset_offset(self) -> int: ...
 
 
-async def answer(exchange: Exchange, site: Site, carry: Callable[["Retrieval"], Awaitable[None]]) -> None:
-    """Find what is asked for, ``carry`` it while saying how far it is, and queue and send the final response."""
+async def answer(
+    exchange: Exchange, site: Site, destination: str, carry: Callable[["Retrieval"], Awaitable[None]]
+) -> None:
+    """Find what is asked for, ``carry`` it while saying how far it is, and queue and send the final response.
+
+    ``destination``: the AE title that takes the instances.
+    """
     root: query.Root = "patient" if exchange.request.sop_class_uid in classes.PATIENT_ROOT else "study"
     try:
         wanted = query.move_identifier(exchange.identifier, exchange.transfer_syntax_uid, root)
-        await Retrieval(exchange, site, await site.archive.instances(wanted)).run(carry)
+        instances = await site.archive.instances(wanted)
+        await Retrieval(exchange, site, destination, instances).run(carry)
     except (query.Refused, Invalid) as error:
         exchange.refuse(Status.IDENTIFIER_MISMATCH, str(error))
     except Unavailable as error:
@@ -86,12 +92,13 @@ async def answer(exchange: Exchange, site: Site, carry: Callable[["Retrieval"], 
 class Retrieval:
     """One C-MOVE or C-GET: what it sends, and its counters. Of what is not settled in the end, all has failed."""
 
-    def __init__(self, exchange: Exchange, site: Site, instances: Sequence[Instance]) -> None:
+    def __init__(self, exchange: Exchange, site: Site, destination: str, instances: Sequence[Instance]) -> None:
         self.instances = instances
         self.cancelled = False
         self.unsound_count = 0
         self._exchange = exchange
         self._site = site
+        self._turns = site.turns_of(destination)
         self._completed = self._warning = 0
         self._failed: list[str] = []
         self._refused: Counter[int] = Counter()
@@ -213,7 +220,8 @@ class Retrieval:
     async def _send_jobs(self, carrier: Carrier, jobs: Sequence[Job], seals: Sequence[Seal]) -> list[int]:
         request = self._exchange.request
         originator = (self._exchange.calling_ae_title, request.message_id)
-        return await carrier.store(jobs, self._site.sending, seals=seals, originator=originator)
+        async with self._turns:
+            return await carrier.store(jobs, self._site.sending, seals=seals, originator=originator)
 
     def _job(self, carrier: Carrier, instance: Instance, sent: Sent, way: Way) -> Job:
         self._message_id = self._message_id % 0xFFFF + 1
