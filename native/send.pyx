@@ -71,6 +71,10 @@ cdef class Sender:
     cdef int window
     cdef uint8_t* out
     cdef size_t out_bytes
+    # the job whose beginning stands in ``out`` (-1: none), where that ends (NULL: it is damaged), how much of it that is
+    cdef int laid
+    cdef uint8_t* laid_end
+    cdef size_t laid_bytes
     cdef XXH3_state_t* hashed
     cdef Replies replies
     cdef char originator[17]
@@ -144,12 +148,14 @@ cdef class Sender:
         cdef int index, answered
         cdef int64_t ends_ms = now_ms() + patience_ms if patience_ms else -1
         cdef Failure failure = SOUND
-        self.unanswered = 0
+        self.unanswered, self.laid = 0, -1
         for index in range(count):
             if index >= resume:
                 if index and self.unanswered == 0 and (self.replies.has_foreign() or 0 <= ends_ms <= now_ms()):
                     return SOUND
-                failure = self.send_one(fd, cancel_fd, &work[index], timeout_ms)
+                failure = self.send_one(fd, cancel_fd, work, index, timeout_ms)
+                if not failure and index + 1 < count:
+                    self.lay_first(work, index + 1)  # while the peer is busy with this one
             if failure:
                 return failure
             self.unanswered += work[index].status < 0
@@ -165,28 +171,33 @@ cdef class Sender:
                 self.unanswered -= answered
         return SOUND
 
-    cdef Failure send_one(self, int fd, int cancel_fd, Job* job, int timeout_ms) noexcept nogil:
-        cdef size_t done = 0, before
+    cdef Failure send_one(self, int fd, int cancel_fd, Job* work, int index, int timeout_ms) noexcept nogil:
+        cdef Job* job = &work[index]
         cdef int64_t ends_ms = now_ms() + timeout_ms + <int64_t>job.length // BYTES_PER_MS_MIN
-        cdef uint8_t* at = self.out
-        cdef uint8_t* end
+        cdef bint has_begun = False
         cdef int state
-        at += write_store_request(at, job.context_id, &job.command, self.originator, self.originator_message_id)
-        if not self.hash_head(job):
-            job.status = STATUS_UNSOUND
-            return SOUND
+        if self.laid != index:
+            self.lay_first(work, index)
+        self.laid = -1
         while True:
-            before = done
-            end = self.lay_out(job, at, &done)
-            if end == NULL or (done == job.length and not self.is_sound(job)):
+            if self.laid_end == NULL or (self.laid_bytes == job.length and not self.is_sound(job)):
                 job.status = STATUS_UNSOUND
-                return SPOILED if before else SOUND
-            state = self.push(fd, end - self.out, cancel_fd, timeout_ms, ends_ms)
+                return SPOILED if has_begun else SOUND
+            state = self.push(fd, self.laid_end - self.out, cancel_fd, timeout_ms, ends_ms)
             if state:
                 return <Failure>state
-            if done == job.length:
+            if self.laid_bytes == job.length:
                 return SOUND
-            at = self.out
+            has_begun = True
+            self.laid_end = self.lay_out(job, self.out, &self.laid_bytes)
+
+    cdef void lay_first(self, Job* work, int index) noexcept nogil:
+        """The request and the first fragments of a job."""
+        cdef Job* job = &work[index]
+        cdef uint8_t* at = self.out
+        at += write_store_request(at, job.context_id, &job.command, self.originator, self.originator_message_id)
+        self.laid, self.laid_bytes = index, 0
+        self.laid_end = self.lay_out(job, at, &self.laid_bytes) if self.hash_head(job) else NULL
 
     cdef int push(self, int fd, size_t length, int cancel_fd, int timeout_ms, int64_t ends_ms) noexcept nogil:
         """What is laid out; 0, or a Failure: TIME_UP also when the peer takes a little now and then, but too little."""
