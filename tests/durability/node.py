@@ -151,7 +151,7 @@ def _fork_server() -> Any:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["tests.durability.preload"])
     before = os.environ.get("LD_PRELOAD")
-    os.environ["LD_PRELOAD"] = str(recorder.library())
+    os.environ["LD_PRELOAD"] = str(recorder.shared_object())
     try:
         forkserver.ensure_running()
     finally:

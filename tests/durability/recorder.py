@@ -120,7 +120,7 @@ class Line(msgspec.Struct, frozen=True):
 
 
 @cache
-def library() -> Path:
+def shared_object() -> Path:
     """The compiled recorder; made once for each content of its source. Raises ``CalledProcessError`` without gcc."""
     digest = hashlib.sha256(SOURCE.read_bytes()).hexdigest()[:16]
     target = Path(tempfile.gettempdir()) / f"filmroom-recorder-{os.getuid()}-{digest}.so"
@@ -136,7 +136,7 @@ def start(root: Path, log: Path, fault: Fault = NO_FAULT) -> None:
     """In the child, which was started with ``LD_PRELOAD``: from now on everything below ``root`` goes to ``log``."""
     preloaded = ctypes.CDLL(None)
     if not hasattr(preloaded, "recorder_start"):
-        raise RuntimeError(f"start this process with LD_PRELOAD={library()}")
+        raise RuntimeError(f"start this process with LD_PRELOAD={shared_object()}")
     plan = f"{fault.call} {fault.when} {fault.error} {fault.first} {fault.last}"
     if preloaded.recorder_start(os.fsencode(root), os.fsencode(log), plan.encode()) != 0:
         raise RuntimeError(f"the recorder cannot write {log}")

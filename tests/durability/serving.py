@@ -38,7 +38,7 @@ class Server:
         environment = dict(os.environ)
         if log is not None:
             words += [str(disk or store), str(log), msgspec.json.encode(fault).decode()]
-            environment["LD_PRELOAD"] = str(recorder.library())
+            environment["LD_PRELOAD"] = str(recorder.shared_object())
         command = [sys.executable, "-m", "tests.durability.served", *words]
         self.process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         self.errors = b""

@@ -15,7 +15,7 @@ FAILED = "Fenced: the intake failed: nothing more is acknowledged by this proces
 
 def hung(folder: Path, error: int) -> dict[str, str]:
     command = [sys.executable, "-m", "tests.durability.hanging", str(folder / "node"), str(folder / "log"), str(error)]
-    environment = {**os.environ, "LD_PRELOAD": str(recorder.library())}
+    environment = {**os.environ, "LD_PRELOAD": str(recorder.shared_object())}
     done = subprocess.run(command, env=environment, check=True, capture_output=True, timeout=60)
     return json.loads(done.stdout)  # type: ignore[no-any-return]
 

@@ -9,7 +9,6 @@ from tests.durability import trials
 from tests.durability.files import plan
 from tests.durability.node import booted
 from tests.durability.recorder import Call, Fault, When
-from tests.durability.scale import many
 
 SENDS = plan(77, 16)
 KILLS = (When.kill_before, When.kill_halfway)
@@ -55,6 +54,5 @@ def test_close_has_a_bound_while_the_disk_is_full_and_loses_nothing(call: Call, 
 
 
 @pytest.mark.campaign
-@pytest.mark.skipif(not many(100), reason="the long version: make campaign")
 def test_every_fault_of_every_call(faults: list[tuple[Fault, bool]], tmp_path: Path) -> None:
     assert meet_all(tmp_path, faults) == []

@@ -15,7 +15,7 @@ def recorded(name: str, folder: Path) -> tuple[Path, memoryview]:
     root, log = folder / "root", folder / "log"
     root.mkdir()
     command = [sys.executable, "-m", "tests.durability.writers", name, str(root), str(log)]
-    environment = {**os.environ, "LD_PRELOAD": str(recorder.library())}
+    environment = {**os.environ, "LD_PRELOAD": str(recorder.shared_object())}
     subprocess.run(command, env=environment, check=True, timeout=30)
     return root, memoryview(log.read_bytes())
 
@@ -60,7 +60,7 @@ def test_every_kind_of_call_is_seen_and_followed(tmp_path: Path) -> None:
     root, log = tmp_path / "root", tmp_path / "log"
     root.mkdir()
     command = [sys.executable, "-m", "tests.durability.all_calls", str(root), str(log)]
-    environment = {**os.environ, "LD_PRELOAD": str(recorder.library())}
+    environment = {**os.environ, "LD_PRELOAD": str(recorder.shared_object())}
     subprocess.run(command, env=environment, check=True, timeout=30)
     data = memoryview(log.read_bytes())
     seen = {line.call for line in positions(data)}

@@ -22,7 +22,7 @@ def record_run(folder: Path, checkpoint: str) -> tuple[Path, memoryview]:
     root, log = folder / "root", folder / "log"
     root.mkdir()
     command = [sys.executable, "-m", "tests.engine.keep.power_loss_writer", str(root), str(log), checkpoint]
-    environment = {**os.environ, "LD_PRELOAD": str(recorder.library())}
+    environment = {**os.environ, "LD_PRELOAD": str(recorder.shared_object())}
     subprocess.run(command, env=environment, check=True, timeout=60)
     return root, memoryview(log.read_bytes())
 
