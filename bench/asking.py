@@ -1,11 +1,11 @@
 """Lean C-FIND and C-MOVE: responses are counted, nothing of them is parsed but the command."""
 
-import threading
 import time
 from collections.abc import Iterable, Sequence
+from functools import partial
 
 from bench.data import File
-from bench.lean import STATUS, Association, Burst, Target
+from bench.lean import STATUS, Association, Burst, Target, at_once
 
 STUDY_ROOT_FIND = "1.2.840.10008.5.1.4.1.2.2.1"
 STUDY_ROOT_MOVE = "1.2.840.10008.5.1.4.1.2.2.2"
@@ -84,28 +84,14 @@ def move(association: Association, destination: str, study_uid: str, instances: 
 def move_all(target: Target, studies: Sequence[tuple[str, int]], workers: int) -> Burst:
     """Each worker moves its share of the studies (UID, instances) to a destination of its own, WS1, WS2, ..."""
     associations = [Association(target, STUDY_ROOT_MOVE, IMPLICIT_LITTLE) for _ in range(workers)]
-    failures: list[BaseException] = []
-
-    def work(number: int) -> None:
-        try:
-            for at, (study_uid, count) in enumerate(studies[number::workers], 1):
-                move(associations[number], f"WS{number + 1}", study_uid, count, at)
-        except (RuntimeError, OSError) as failure:
-            failures.append(failure)
-
-    threads = [threading.Thread(target=work, args=(number,)) for number in range(workers)]
     for association in associations:
         association.socket.settimeout(MOVE_SECONDS_MAX)
-    begun = time.perf_counter()
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    seconds = time.perf_counter() - begun
-    if failures:
-        raise RuntimeError(str(failures[0]))
-    for association in associations:
-        association.release()
+
+    def work(number: int) -> None:
+        for at, (study_uid, count) in enumerate(studies[number::workers], 1):
+            move(associations[number], f"WS{number + 1}", study_uid, count, at)
+
+    seconds = at_once(associations, [partial(work, number) for number in range(workers)])
     return Burst(sum(count for _, count in studies), seconds)
 
 

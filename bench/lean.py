@@ -3,7 +3,8 @@
 import socket
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from msgspec import Struct
 
@@ -129,25 +130,30 @@ def _responses(answer: tuple[int, bytes]) -> list[Command]:
 def store(target: Target, shares: Sequence[Sequence[File]]) -> Burst:
     """Each share over an association of its own, all at once; timed from the first byte to the last answer."""
     associations = [Association(target, CT, EXPLICIT_LITTLE) for _ in shares]
+    works = [partial(association.store, files) for association, files in zip(associations, shares, strict=True)]
+    return Burst(sum(map(len, shares)), at_once(associations, works))
+
+
+def at_once(associations: Sequence[Association], works: Sequence[Callable[[], object]]) -> float:
+    """Do all works, a thread each; seconds until the last has ended. Releases the associations, or closes them and
+    raises RuntimeError when one of the works failed."""
     failures: list[BaseException] = []
 
-    def send(association: Association, files: Sequence[File]) -> None:
+    def guarded(work: Callable[[], object]) -> None:
         try:
-            association.store(files)
+            work()
         except (RuntimeError, OSError) as failure:
             failures.append(failure)
 
-    threads = [threading.Thread(target=send, args=pair) for pair in zip(associations, shares, strict=True)]
+    threads = [threading.Thread(target=guarded, args=(work,)) for work in works]
     begun = time.perf_counter()
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     seconds = time.perf_counter() - begun
-    if failures:
-        for association in associations:
-            association.close()
-        raise RuntimeError(f"no rate: {failures[0]}")
     for association in associations:
-        association.release()
-    return Burst(sum(map(len, shares)), seconds)
+        association.close() if failures else association.release()
+    if failures:
+        raise RuntimeError(f"no rate: {failures[0]}")
+    return seconds
