@@ -20,15 +20,16 @@ def submit(house: House, source: bytes | Path, origin: Origin) -> Stored:
     """Keep one file and wait until it is acknowledged and findable. Raises Invalid, Unavailable, Fenced."""
     if not isinstance(source, Path):
         return _submit_buffer(house, source, origin)
-    with source.open("rb") as file, closing(Submission(house, origin)) as submission:
+    with source.open("rb") as file:
         # Read, not mapped: of a file that somebody cuts short meanwhile, a mapping would end this process (SIGBUS).
         piece = file.read(LIMITS.gather_bytes_max)
         if len(piece) < LIMITS.gather_bytes_max:
             return _submit_buffer(house, piece, origin)
-        while piece:
-            submission.write(piece)
-            piece = file.read(LIMITS.read_bytes)
-        return submission.finish()
+        with closing(Submission(house, origin)) as submission:
+            while piece:
+                submission.write(piece)
+                piece = file.read(LIMITS.read_bytes)
+            return submission.finish()
 
 
 def append(house: House, source: Buffer, origin: Origin) -> int:

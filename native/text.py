@@ -15,7 +15,7 @@ def decoded(raw: bytes, vr: str, charset: bytes) -> str:
         return "\\".join(f"{number:.9g}" if vr == "FL" else str(number) for (number,) in _whole(NUMBERS[vr], raw, size))
     if vr == "AT":
         return "\\".join(f"{group:04X}{element:04X}" for group, element in _whole("<HH", raw, 4))
-    text = _decode(raw, charset) if vr in CHARSET_VRS else raw.decode("ascii", "replace")
+    text = decode(raw, charset) if vr in CHARSET_VRS else raw.decode("ascii", "replace")
     return text.rstrip("\0 ")
 
 
@@ -23,7 +23,8 @@ def _whole(form: str, raw: bytes, size: int) -> "list[tuple[float, ...]]":
     return list(iter_unpack(form, raw[: len(raw) - len(raw) % size]))
 
 
-def _decode(raw: bytes, charset: bytes) -> str:
+def decode(raw: bytes, charset: bytes) -> str:
+    """Bytes in a Specific Character Set (its value as it stands in the data set). Never raises."""
     name = charset.decode("ascii", "replace").strip("\0 ")
     single = SINGLE.get(name)
     if single is not None:

@@ -4,7 +4,6 @@ Traps that this file knows: builders do not analyse their argument (all folding 
 a BaseException; readers reload by hand; there is no commit payload, so the journal cursor is a document of the commit.
 """
 
-import shutil
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -30,6 +29,7 @@ from engine.model import Level
 
 FORM: Final = "filmroom index 4"
 WRITER_BYTES: Final = 32 << 20
+FIRST_HITS_COUNT: Final = 256  # a series, mostly: what matches more is searched a second time, whole
 HEADERS_AT_HAND_COUNT_MAX: Final = 2048  # answers above this size hold no headers: they are read again, page by page
 
 T = TypeVar("T")
@@ -83,10 +83,10 @@ class Settled:
 
     def _select(self, level: str, predicate: Predicate) -> list[Row]:
         asked, exact = self._asked(level, predicate)
-        total = self._searcher.search(asked, 1).count
-        if not total:
-            return []
-        hits = self._searcher.search(asked, total, count=False).hits
+        found = self._searcher.search(asked, FIRST_HITS_COUNT)
+        hits, total = found.hits, int(found.count)
+        if total > len(hits):
+            hits = self._searcher.search(asked, total, count=False).hits
         at_hand = total <= HEADERS_AT_HAND_COUNT_MAX
         rows = [self._row(address, at_hand) for _, address in hits]
         return rows if exact else list(filter(matcher(predicate), rows))
@@ -195,12 +195,6 @@ class Shard:
             document = _document(row, searchable(own, character_set))
             document.add_unsigned("block", self._last_block)
             writer.add_document(document)
-
-
-def discard(directory: Path) -> None:
-    """Remove an index that cannot be used: it is derived."""
-    if directory.exists():
-        shutil.rmtree(directory)
 
 
 def _schema() -> Any:

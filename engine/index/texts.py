@@ -6,11 +6,10 @@ from collections.abc import Iterator
 from struct import Struct
 from typing import Final
 
-from pydicom.charset import convert_encodings, decode_bytes
-
 from engine.index.attributes import CHARACTER_SET, Element, elements
 from engine.index.moments import Kind, joined_number, number_of, zone_minutes
 from native import parts
+from native.text import decode
 
 VALUE_CHARACTERS_MAX: Final = 1024  # longer values are not searchable: a term of the index stays small
 READ_COUNT_MAX: Final = 8192  # most elements are equal in all instances of a series: read once; some 600 bytes each
@@ -234,22 +233,10 @@ def _values(vr: bytes, raw: bytes, character_set: str) -> list[str]:
         return [f"{group:04X}{number:04X}" for group, number in Struct("<HH").iter_unpack(raw[: len(raw) & ~3])]
     if vr not in _TEXT_VRS and vr not in _PLAIN_VRS:
         return []
-    text = _decoded(raw, character_set if vr in _TEXT_VRS else "")
+    text = raw.decode("ascii") if _is_plain(raw) else decode(raw, character_set.encode() if vr in _TEXT_VRS else b"")
     text = text.replace("\r", " ").replace("\n", " ")
     parts = [text] if vr in _SINGLE_VRS else text.split("\\")
     return [part.strip(" \0") for part in parts]
-
-
-def _decoded(raw: bytes, character_set: str) -> str:
-    if raw.isascii() and b"\x1b" not in raw:
-        return raw.decode("ascii")
-    names = [name.strip(" \0") for name in character_set.split("\\")]
-    if names == ["ISO_IR 192"]:
-        return raw.decode("utf-8", "replace")
-    try:
-        return str(decode_bytes(raw, convert_encodings(names if names != [""] else ["ISO_IR 100"]), set()))
-    except (LookupError, UnicodeError, ValueError):
-        return raw.decode("latin-1")
 
 
 def name_terms(value: str) -> list[str]:

@@ -5,7 +5,7 @@ from typing import Final
 
 import msgspec
 
-from engine.errors import Invalid, Missing
+from engine.errors import Invalid
 from engine.index.compile import computed_above, level_of_computed, predicate_of
 from engine.index.matching import AllOf, AnyOf, Between, Predicate, Terms
 from engine.index.memtable import Snapshot
@@ -72,14 +72,6 @@ class View:
         """Instances of which something was deleted in or before a second since 1970-01-01 UTC; some live with more."""
         went = Between("went", 0, second)
         return self.select(GONE, went) + self.select(Level.INSTANCE, went)
-
-    def locate(self, study_uid: str, series_uid: str, sop_instance_uid: str) -> Instance:
-        """One instance. Raises Missing."""
-        row = self.row(Level.INSTANCE, study_uid, series_uid, sop_instance_uid)
-        instance = row.instance() if row else None
-        if instance is None:
-            raise Missing("there is no such instance")
-        return instance
 
     def rows_of(self, query: Query, level: Level, most: int | None = None) -> list[Row]:
         """Rows of ``level`` below everything that the query's keys match. Raises Invalid for more than ``most``."""

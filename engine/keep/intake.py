@@ -77,7 +77,6 @@ class Intake:
             backlog_bytes_max=settings.intake_bytes_max,
         )
         self.log.charge(sum(map(self._size, found.entries)))
-        self._first_lsn = last + 1
         self._bytes_since = 0
         self._bytes_mapped = 0
         self._closing = threading.Event()

@@ -61,7 +61,6 @@ class NodeDirectory(Protocol):
     def past_path(self) -> Path | None:
         """Where an index of a moment in the past may be built; None = in memory."""
 
-    def control_path(self) -> Path | None: ...
     def space(self) -> tuple[int, int] | None:
         """Bytes of the file system, and those that may still be written; None where that has no meaning.
 
@@ -187,9 +186,6 @@ class DiskNode:
     def past_path(self) -> Path | None:
         return self._path / "past"
 
-    def control_path(self) -> Path | None:
-        return self._path / "control.sock"
-
     def space(self) -> tuple[int, int] | None:
         try:
             found = os.statvfs(self._path)
@@ -271,9 +267,6 @@ class MemoryNode:
         return None
 
     def past_path(self) -> Path | None:
-        return None
-
-    def control_path(self) -> Path | None:
         return None
 
     def space(self) -> tuple[int, int] | None:

@@ -27,7 +27,6 @@ class Codestream(msgspec.Struct, frozen=True):
     is_signed: bool = False
     is_lossy: bool = False
     # JPEG 2000: the components were turned into RCT or ICT, and every decoder turns them back
-    has_component_transform: bool = False
     # JPEG: Adobe's marker or the component's names say YCbCr (True) or RGB (False); None: nothing says
     is_ybr: bool | None = None
 
@@ -115,7 +114,7 @@ def _jpeg_2000(data: bytes) -> Codestream:
         raise Unreadable("the samples of a frame are not all of one size")
     if len({part[0] for part in parts}) != 1:
         raise Unreadable("the samples of a frame have not all the same bits")
-    transforms, wavelet = _coding(data, at + 4 + _word(data, at + 4))
+    wavelet = _wavelet(data, at + 4 + _word(data, at + 4))
     return Codestream(
         rows=_long(data, size + 6) - _long(data, size + 14),
         columns=_long(data, size + 2) - _long(data, size + 10),
@@ -123,7 +122,6 @@ def _jpeg_2000(data: bytes) -> Codestream:
         precision=(parts[0][0] & 0x7F) + 1,
         is_signed=bool(parts[0][0] & 0x80),
         is_lossy=wavelet == 0,
-        has_component_transform=transforms == 1,
     )
 
 
@@ -139,11 +137,11 @@ def _codestream_at(data: bytes) -> int:
     raise _BROKEN
 
 
-def _coding(data: bytes, at: int) -> tuple[int, int]:
-    """Component transform and wavelet (0: irreversible) of the first COD from a segment on."""
+def _wavelet(data: bytes, at: int) -> int:
+    """The wavelet (0: irreversible) of the first COD from a segment on."""
     for _ in range(MARKERS_MAX):
         if data[at : at + 2] == b"\xff\x52":
-            return data[at + 8], data[at + 13]
+            return data[at + 13]
         if data[at] != 0xFF:
             break
         at += 2 + _word(data, at + 2)

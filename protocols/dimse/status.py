@@ -35,11 +35,6 @@ def name_of(status: int) -> str:
         return f"status {status:04X}"
 
 
-def is_pending(status: int) -> bool:
-    """More responses follow (PS3.7 C.1.3)."""
-    return status in (Status.PENDING, Status.PENDING_UNSUPPORTED_KEYS)
-
-
 def is_warning(status: int) -> bool:
     """The operation was done, with something to say about it (PS3.7 C.3)."""
     return status >> 12 == 0xB or status in (0x0001, 0x0107, 0x0116)

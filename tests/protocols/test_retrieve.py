@@ -233,8 +233,7 @@ def test_an_archive_that_fails_while_reading_fails_what_is_left(tmp_path: Path) 
                     yield window
                     raise Corrupt("an object is not what was written")
 
-        async with trio.open_nursery():
-            yield windows()
+        yield windows()
 
     archive.reader = failing  # type: ignore[method-assign, assignment]
     assert read is not failing

@@ -127,11 +127,10 @@ class Retrieval:
         accepted = self._choose(carrier, part)
         if not accepted:
             return
-        with ungrouped():
-            async with self._site.archive.reader(accepted) as windows:
-                async for window in windows:
-                    if not await self._send_objects(carrier, window.objects):
-                        break
+        async with self._site.archive.reader(accepted) as windows:
+            async for window in windows:
+                if not await self._send_objects(carrier, window.objects):
+                    break
 
     def _choose(self, carrier: Carrier, part: Sequence[Instance]) -> list[Instance]:
         """Those that the peer takes; ``_ways`` says how. The others have failed."""

@@ -6,12 +6,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from engine.errors import Invalid, Missing
+from engine.errors import Invalid
 from engine.find import find
 from engine.index import Index
 from engine.index.attributes import element
 from engine.index.texts import text_of as first_text
-from engine.model import Key, Level, Query, StoreRecord
+from engine.model import Instance, Key, Level, Query, StoreRecord
 
 
 class At(msgspec.Struct):
@@ -131,13 +131,20 @@ def test_patients(index: Index) -> None:
     assert [first_text(match.header, 0x00100020) for match in found.matches] == ["P0", "P1", "P2"]
 
 
+def located(index: Index, sop_instance_uid: str) -> Instance:
+    row = index.view().row_of("1.2.1", "1.2.1.1", sop_instance_uid)
+    assert row is not None
+    instance = row.instance()
+    assert instance is not None
+    return instance
+
+
 def test_moves_get_series_order(index: Index) -> None:
     moved = index.view().instances(query("study", ("0020000D", "1.2.1")))
     assert [one.sop_instance_uid for one in moved] == [f"1.2.1.{s}.{i}" for s in (1, 2) for i in (1, 2, 3)]
     assert len(index.view().instances(query("study", ("00080061", "CT")))) == 30
-    assert index.view().locate("1.2.1", "1.2.1.1", "1.2.1.1.2").key == "k1-1-2"
-    with pytest.raises(Missing):
-        index.view().locate("1.2.1", "1.2.1.1", "9")
+    assert located(index, "1.2.1.1.2").key == "k1-1-2"
+    assert index.view().row_of("1.2.1", "1.2.1.1", "9") is None
     assert index.view().counts() == (5, 10, 30)
 
 
@@ -157,8 +164,8 @@ def test_outcomes_and_replay(index: Index) -> None:
     assert (version.outcome, version.record.key, version.carries) == ("version", "second", True)  # type: ignore[union-attr]
     assert elsewhere.outcome == "elsewhere"
     assert index.view().counts() == (6, 11, 31)
-    located = index.view().locate("1.2.1", "1.2.1.1", "1.2.1.1.1")
-    assert (located.key, located.version_count) == ("k1-1-1", 2)
+    found = located(index, "1.2.1.1.1")
+    assert (found.key, found.version_count) == ("k1-1-1", 2)
 
 
 @pytest.mark.parametrize("name", ["Müller^Hans", "MULLER^HANS"])
