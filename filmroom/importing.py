@@ -97,11 +97,8 @@ async def _store(archive: engine.Archive, source: Source, counts: Counts) -> str
             return str(error)
         except (zipfile.BadZipFile, zlib.error, EOFError) as error:
             return f"damaged zip: {error or 'it ends too early'}"
-        except (
-            OSError,
-            NotImplementedError,
-            RuntimeError,
-        ) as error:  # the last two: a zip's unknown method, a password
+        except (OSError, NotImplementedError, RuntimeError) as error:
+            # The last two are what zipfile says of a method that it does not know, and of a password.
             return f"it cannot be read: {error.strerror if isinstance(error, OSError) else error}"
         else:
             setattr(counts, stored.outcome, getattr(counts, stored.outcome) + 1)
