@@ -71,7 +71,7 @@ cdef class Sender:
     cdef int window
     cdef uint8_t* out
     cdef size_t out_bytes
-    # the job whose beginning stands in ``out`` (-1: none), where that ends (NULL: damaged), how much of the data set it is
+    # the job whose beginning stands in ``out`` (-1: none), where that ends (NULL: damaged), how much of it that is
     cdef int laid
     cdef uint8_t* laid_end
     cdef size_t laid_bytes
