@@ -139,11 +139,20 @@ class Archive:
         return await self.decide("restore", query_of(Level(level), keys), reason=reason)
 
     async def decide(
-        self, kind: Literal["delete", "restore"], query: Query, *, reason: str = "", origin: Origin = LIBRARY
+        self,
+        kind: Literal["delete", "restore"],
+        query: Query,
+        *,
+        reason: str = "",
+        origin: Origin = LIBRARY,
+        dry_run: bool = False,
     ) -> Decided:
-        """Delete or restore what a query names; acknowledged, and seen by the next query, when this returns."""
+        """Delete or restore what a query names; acknowledged, and seen by the next query, when this returns.
+
+        ``dry_run``: only say what that would be. Raises as ``delete``.
+        """
         work = removal.delete if kind == "delete" else removal.restore
-        return await self._blocking(work, self._house, query, reason, origin)
+        return await self._blocking(work, self._house, query, reason, origin, dry_run)
 
     async def versions(self, study_uid: str, series_uid: str, sop_instance_uid: str) -> list[Version]:
         """Every version kept under this UID, the current one first. Raises Missing."""

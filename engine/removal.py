@@ -12,6 +12,7 @@ import msgspec
 from engine.errors import Conflict, Invalid, Missing
 from engine.house import House
 from engine.index import Row
+from engine.index.compile import chooses
 from engine.keep.paths import object_key
 from engine.keep.state import Identity, InstanceState
 from engine.limits import LIMITS
@@ -20,21 +21,23 @@ from engine.model import Decided, Note, Origin, Query, Target, Version
 DAY_US = 86_400_000_000
 
 
-def delete(house: House, query: Query, reason: str, origin: Origin) -> Decided:
-    """Hide all that lives below what the query matches, every version. Raises Conflict when retention keeps it."""
+def delete(house: House, query: Query, reason: str, origin: Origin, dry_run: bool = False) -> Decided:
+    """Hide all that lives below what the query matches, every version; ``dry_run``: say what that would be.
+
+    Raises Conflict when retention keeps it."""
     _check_named(query)
     rows = house.view().rows_below(query)
     _check_retention(house, rows)
     targets = [(row, _living(row.state)) for row in rows]
-    return _decide(house, "delete", targets, reason, origin)
+    return _decide(house, "delete", targets, reason, origin, dry_run)
 
 
-def restore(house: House, query: Query, reason: str, origin: Origin) -> Decided:
-    """Bring back what was deleted and matches, as far as its bytes were not collected."""
+def restore(house: House, query: Query, reason: str, origin: Origin, dry_run: bool = False) -> Decided:
+    """Bring back what was deleted and matches, as far as its bytes were not collected; ``dry_run`` as in ``delete``."""
     _check_named(query)
     rows = house.view().gone(query)
     targets = [(row, _undoable(row.state)) for row in rows]
-    return _decide(house, "restore", [(row, named) for row, named in targets if named], reason, origin)
+    return _decide(house, "restore", [(row, named) for row, named in targets if named], reason, origin, dry_run)
 
 
 def promote(house: House, wanted: tuple[str, str, str], key: str, reason: str, origin: Origin) -> Decided:
@@ -88,12 +91,17 @@ def collect(house: House) -> int:
 
 
 def _decide(
-    house: House, kind: str, targets: Iterable[tuple[Row, tuple[Identity, ...]]], reason: str, origin: Origin
+    house: House,
+    kind: str,
+    targets: Iterable[tuple[Row, tuple[Identity, ...]]],
+    reason: str,
+    origin: Origin,
+    dry_run: bool = False,
 ) -> Decided:
     """Acknowledged and folded when this returns. Raises Unavailable, Fenced."""
     instance_count, lsn, studies = 0, 0, set()
     for note in _notes(kind, targets, reason):
-        lsn = house.intake.note(origin, msgspec.msgpack.encode(note))
+        lsn = 0 if dry_run else house.intake.note(origin, msgspec.msgpack.encode(note))
         instance_count += len(note.targets)
         studies.add(note.study_uid)
     if lsn:
@@ -122,8 +130,12 @@ def _undoable(state: InstanceState) -> tuple[Identity, ...]:
 
 
 def _check_named(query: Query) -> None:
-    if not any(value.strip(" \0") for key in query.keys for value in key.values):
-        raise Invalid("name what is meant: at least one key with a value")
+    """What is not understood must not widen what is deleted."""
+    if not any(map(chooses, query.keys)):
+        raise Invalid("name what is meant: at least one key with a value that chooses")
+    for key in query.keys:
+        if any(key.values) and not chooses(key) and set("".join(key.values)) - set("* \0"):
+            raise Invalid(f"{key.path} chooses nothing: leave it out")
 
 
 def _check_retention(house: House, rows: Sequence[Row]) -> None:

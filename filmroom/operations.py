@@ -55,12 +55,8 @@ async def export(node: Node, tell: Tell, *, words: list[str], folder: str) -> No
 
 async def delete(node: Node, tell: Tell, *, words: list[str], reason: str, dry_run: bool) -> None:
     """What was hidden, or would be."""
-    query = parse(words)
-    if dry_run:
-        found = await node.archive.instances(query)
-        await tell({"study_count": len({one.study_uid for one in found}), "instance_count": len(found)})
-        return
-    await tell(_counts(await node.archive.decide("delete", query, reason=reason, origin=COMMAND)))
+    decided = await node.archive.decide("delete", parse(words), reason=reason, origin=COMMAND, dry_run=dry_run)
+    await tell(_counts(decided))
 
 
 async def restore(node: Node, tell: Tell, *, words: list[str], reason: str) -> None:

@@ -65,6 +65,12 @@ def is_of(key: Key, level: Level) -> bool:
     return not (level == Level.SERIES and key.path == "00080018")
 
 
+def chooses(key: Key) -> bool:
+    """Whether a key says anything about what it matches: not when it is empty, ``*``, or of what is never matched."""
+    said = any(value.strip(" \0*") for value in key.values)
+    return said and key.path not in _NEVER_MATCHED and key.path not in _PATIENT_COMPUTED
+
+
 def level_of_computed(key: Key) -> Level:
     """The level whose rows hold a computed attribute."""
     return Level.SERIES if key.path in _SERIES_COMPUTED else Level.STUDY

@@ -103,12 +103,16 @@ class View:
         return [instance for row in rows if (instance := row.instance()) is not None]
 
     def rows_below(self, query: Query) -> list[Row]:
-        """Instance rows below all that the query's keys match at its own level."""
-        if _is_plain(query):
-            return self.rows_of(query, Level.INSTANCE)
+        """Instance rows below all that the query's keys match at its own level; UIDs of lower levels choose among
+        them."""
+        named = msgspec.structs.replace(query, keys=tuple(key for key in query.keys if key.path in UNIQUE_KEYS))
+        if all(key in named.keys for key in query.keys if key.values):
+            return self.rows_of(named, Level.INSTANCE)
         level = Level.STUDY if query.level == Level.PATIENT else query.level
         above = self.rows_of(query, level)
-        return above if level == Level.INSTANCE or not above else self.select(Level.INSTANCE, _below(level, above))
+        if level == Level.INSTANCE or not above:
+            return above
+        return self.select(Level.INSTANCE, AllOf((_below(level, above), predicate_of(named, Level.INSTANCE))))
 
     def counts(self) -> tuple[int, int, int]:
         """Live studies, series and instances."""
@@ -149,10 +153,6 @@ def _below(level: Level, above: Sequence[Row]) -> Predicate:
         studies.setdefault(row.facts.study_uid, []).append(row.facts.series_uid)
     pairs = [AllOf((Terms("study", (study,)), Terms("series", tuple(series)))) for study, series in studies.items()]
     return pairs[0] if len(pairs) == 1 else AnyOf(tuple(pairs))
-
-
-def _is_plain(query: Query) -> bool:
-    return all(key.path in UNIQUE_KEYS for key in query.keys if key.values)
 
 
 def _place(row: Row) -> tuple[str, int, str]:

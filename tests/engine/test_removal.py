@@ -102,6 +102,20 @@ def test_a_series_or_an_instance_alone_and_the_counts_follow(url: str) -> None:
     run(work)
 
 
+def test_a_uid_of_a_lower_level_is_never_passed_over(url: str) -> None:
+    async def work() -> None:
+        async with engine.open(url) as archive:
+            one = (await stored(archive))[0]
+            patient = [row["PatientID"] async for row in archive.find(StudyInstanceUID=one.study_uid)]
+            done = await archive.delete(PatientID=patient, SOPInstanceUID=one.sop_instance_uid)
+            assert done.instance_count == 1
+            done = await archive.delete("series", PatientID=patient, SeriesInstanceUID=one.series_uid)
+            assert done.instance_count == 2
+            assert await counts(archive) == (2, 3, 9)
+
+    run(work)
+
+
 def test_nothing_is_deleted_without_a_key_and_nothing_matches_nothing() -> None:
     async def work() -> None:
         async with engine.open("memory://") as archive:
@@ -110,9 +124,14 @@ def test_nothing_is_deleted_without_a_key_and_nothing_matches_nothing() -> None:
                 await archive.delete()
             with pytest.raises(engine.Invalid):
                 await archive.restore(PatientID="")
-            for empty in ("\\", " ", "\0"):
+            for empty in ("\\", " ", "\0", "*", "**\\*"):
                 with pytest.raises(engine.Invalid):
                     await archive.delete(PatientID=empty)
+            for never in ("SpecificCharacterSet", "NumberOfPatientRelatedStudies", "RetrieveURL"):
+                with pytest.raises(engine.Invalid):
+                    await archive.delete(**{never: "1"})
+                with pytest.raises(engine.Invalid, match="chooses nothing"):
+                    await archive.delete(**{never: "1", "PatientID": "PID*"})
             assert (await archive.delete(PatientID="nobody")).lsn == 0
             assert await counts(archive) == (2, 4, 12)
 
