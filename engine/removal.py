@@ -134,7 +134,7 @@ def _check_named(query: Query) -> None:
     if not any(map(chooses, query.keys)):
         raise Invalid("name what is meant: at least one key with a value that chooses")
     for key in query.keys:
-        if any(key.values) and not chooses(key) and set("".join(key.values)) - set("* \0"):
+        if any(value.strip(" \0") for value in key.values) and not chooses(key):
             raise Invalid(f"{key.path} chooses nothing: leave it out")
 
 
