@@ -66,7 +66,7 @@ def is_of(key: Key, level: Level) -> bool:
 
 
 def chooses(key: Key) -> bool:
-    """Whether a key says anything of what it matches, be it ``*``: not when it is empty, or of what is never matched."""
+    """Whether a key says anything of what it matches, be it ``*``; not when it is empty, or never matched."""
     said = any(value.strip(" \0") for value in key.values)
     return said and key.path not in _NEVER_MATCHED and key.path not in _PATIENT_COMPUTED
 
