@@ -4,6 +4,9 @@ from collections.abc import Collection
 
 from typing_extensions import Buffer
 
+def representation(tag: int) -> str:
+    """The value representation of a public attribute (PS3.6), ``XS`` for one that is US or SS; UN when it is unknown."""
+
 def element(header: Buffer, tag: int) -> bytes:
     """One top-level element, its head included; empty when it is absent."""
 

@@ -1,11 +1,18 @@
 """Parts of stored headers: single elements, private groups, and what headers of one series have in common."""
 
-from libc.stdint cimport uint8_t, uint32_t
+from libc.stdint cimport uint8_t, uint16_t, uint32_t
 from libc.string cimport memcmp
 
 from native.cursor cimport Cursor
 from native.elements cimport Found, between, cut_out, find, next_element
 from native.view cimport over
+from native.vr cimport vr_of
+
+
+def representation(uint32_t tag):
+    """See the stub."""
+    cdef uint16_t vr = vr_of(tag)
+    return chr(vr & 0xFF) + chr(vr >> 8)
 
 
 def element(const uint8_t[::1] header, uint32_t tag):

@@ -2,16 +2,14 @@
 
 import re
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Final
-
-from pydicom.datadict import dictionary_VR
 
 from engine.errors import Invalid
 from engine.index.matching import AllOf, AnyOf, Between, Item, Joined, Predicate, Terms, Wildcard, within
 from engine.index.moments import Kind, date_number, joined_number, moment_number, time_number, zone_minutes
 from engine.index.texts import PRIVATE_NAME, VALUE_CHARACTERS_MAX, fold_name, steps
 from engine.model import Key, Level, Query
+from native.parts import representation
 
 WILDCARDS_COUNT_MAX: Final = 16  # in one value: more mean nothing to a reader (H58)
 WILDCARD_CHARACTERS_MAX: Final = 256  # of a value with wildcards: bounds what matching one value can cost
@@ -149,7 +147,7 @@ class _Compiler:
         if "," in path:  # a private one: what it is only the data says
             ranges = tuple(found for kind in _RANGES if "-" in value and (found := self._span(path, kind, value)))
             return AnyOf((_text(path, value), self._name(path + PRIVATE_NAME, value), *ranges))
-        vr = _vr_of(path)
+        vr = representation(int(path, 16))
         if vr == "PN":
             return self._name(path, value)
         for kind in _RANGES:
@@ -192,14 +190,6 @@ class _Compiler:
 
 
 _RANGES: Final[dict[Kind, re.Pattern[str]]] = {"DA": _DA_RANGE, "TM": _TM_RANGE, "DT": _DT_RANGE}
-
-
-@lru_cache(4096)
-def _vr_of(path: str) -> str:
-    try:
-        return dictionary_VR(int(path, 16))
-    except (KeyError, ValueError):
-        return ""
 
 
 def _ends(value: str) -> tuple[str, str]:

@@ -3,6 +3,7 @@
 import random
 
 import pytest
+from pydicom._dicom_dict import DicomDictionary
 
 from bench.data import Shape, study_files
 from engine.index.attributes import elements
@@ -78,3 +79,11 @@ def test_every_cut_and_garbage_stay_inside() -> None:
         parts.group(noise, 0x0009)
         parts.differing(noise, header, set())
         parts.cut(noise, (0x00080060, 0x00090010))
+
+
+def test_representations_are_those_of_the_dictionary() -> None:
+    compared = {tag: entry[0] for tag, entry in DicomDictionary.items() if len(entry[0]) == 2 and tag & 0xFFFF}
+    assert len(compared) > 4000
+    assert {tag: parts.representation(tag) for tag in compared} == compared
+    assert parts.representation(0x00280106) == "XS"
+    assert [parts.representation(tag) for tag in (0x00091001, 0x00090010, 0x7FFFFFFE)] == ["UN", "LO", "UN"]
