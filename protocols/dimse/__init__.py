@@ -2,18 +2,26 @@
 
 from engine.ports import Peer, Peers
 from protocols.dimse.callers import Call, Callers
+from protocols.dimse.delivery import Delivery
 from protocols.dimse.listener import serve
+from protocols.dimse.outbound import Outbound
 from protocols.dimse.requestor import NotAssociated, Requestor, associate, echo
+from protocols.dimse.sending import Sending
 from protocols.dimse.settings import DimseSettings
+from protocols.dimse.tally import Tally
 
 __all__ = [
     "Call",
     "Callers",
+    "Delivery",
     "DimseSettings",
     "NotAssociated",
+    "Outbound",
     "Peer",
     "Peers",
     "Requestor",
+    "Sending",
+    "Tally",
     "associate",
     "echo",
     "serve",

@@ -11,6 +11,7 @@ import trio
 from engine.errors import Conflict
 from engine.ports import Peers
 from protocols.dimse.callers import Callers
+from protocols.dimse.outbound import Outbound
 from protocols.dimse.ports import Archive
 from protocols.dimse.session import Session
 from protocols.dimse.settings import DimseSettings
@@ -31,14 +32,14 @@ async def serve(
     peers: Peers,
     *,
     listeners: Sequence[trio.SocketListener] = (),
-    transcoder: Transcoder | None = None,
+    outbound: Outbound | None = None,
     callers: Callers | None = None,
     shutdown: trio.Event | None = None,
     task_status: trio.TaskStatus[tuple[str, int]] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Serve one port until ``shutdown`` is set and every association has ended, or until cancelled.
 
-    ``listeners``: bound already; else the settings' host and port are bound here. ``transcoder``: what a process
+    ``listeners``: bound already; else the settings' host and port are bound here. ``outbound``: what a process
     shares; without it the port has one of its own. ``callers`` learns who called. ``task_status.started`` gets
     (host, port). Raises Conflict when the port is taken.
     """
@@ -47,9 +48,9 @@ async def serve(
     log.info("listening", extra={"host": host, "port": port, "ae_title": settings.ae_title})
     task_status.started((host, port))
     async with AsyncExitStack() as held:
-        if transcoder is None:
-            transcoder = await held.enter_async_context(Transcoder())
-        site = Site(archive, settings, peers, transcoder, callers)
+        if outbound is None:
+            outbound = Outbound(archive, settings, await held.enter_async_context(Transcoder()))
+        site = Site(outbound, settings, peers, callers)
         await Port(site, listeners).run(trio.Event() if shutdown is None else shutdown)
 
 

@@ -6,6 +6,7 @@ import trio
 import trio.testing
 
 from protocols.dimse.leases import Interrupt, Interrupts, Leases
+from protocols.dimse.outbound import Outbound
 from protocols.dimse.settings import DimseSettings
 from protocols.dimse.site import Site
 from protocols.transcode import Transcoder
@@ -68,9 +69,8 @@ def test_an_interrupt_that_is_cleared_waits_again() -> None:
 
 
 def test_H08_places_are_counted_in_all_and_for_each_address() -> None:
-    site = Site(
-        SmallArchive(), DimseSettings(associations_max=3, associations_per_peer_max=2), SmallPeers(), Transcoder()
-    )  # type: ignore[arg-type]
+    settings = DimseSettings(associations_max=3, associations_per_peer_max=2)
+    site = Site(Outbound(SmallArchive(), settings, Transcoder()), settings, SmallPeers())  # type: ignore[arg-type]
     assert [site.admit("a"), site.admit("a"), site.admit("a"), site.admit("b"), site.admit("c")] == [
         True, True, False, True, False,
     ]  # fmt: skip

@@ -7,8 +7,8 @@ import pytest
 import trio
 
 from engine.ports import Peer
+from protocols.dimse.delivery import parts_of
 from protocols.dimse.requestor import NotAssociated, echo
-from protocols.dimse.services.retrieve import _parts
 from protocols.transcode import installed_codecs
 from tests.protocols.serving import CT, EXPLICIT, STUDY, Served, header, paper_archive, serving
 
@@ -172,7 +172,7 @@ def test_more_than_128_pairs_are_several_associations() -> None:
     for number in range(300):
         made = header(StudyInstanceUID=STUDY, SeriesInstanceUID=STUDY + ".3", SOPInstanceUID=f"{STUDY}.3.{number}")
         archive.add(made, made, f"1.2.3.{number}", EXPLICIT)
-    parts = _parts([row.instance for row in archive.rows], installed_codecs())
+    parts = parts_of([row.instance for row in archive.rows], installed_codecs())
     assert [len(pairs) for pairs, _ in parts] == [128] * 4 + [90], "each class as it is, and in Implicit VR"
     assert sum(len(part) for _, part in parts) == 301
 

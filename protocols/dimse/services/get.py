@@ -13,8 +13,8 @@ from native import wire
 from protocols.dimse.exchange import Exchange, Gone
 from protocols.dimse.leases import Interrupt
 from protocols.dimse.requestor import Job, Seal
+from protocols.dimse.sending import Pair, Sending
 from protocols.dimse.services import suboperations
-from protocols.dimse.services.suboperations import Pair, Retrieval
 from protocols.dimse.site import Site
 
 TOO_SLOW = "no answer in time"
@@ -43,9 +43,9 @@ async def answer(exchange: Exchange, site: Site, bearer: Bearer) -> None:
     interrupt = site.interrupts.new()
     carrier = SameAssociation(bearer, site, interrupt)
 
-    async def carry(retrieval: Retrieval) -> None:
-        await retrieval.send(carrier, retrieval.instances)
-        retrieval.fail_rest(retrieval.instances)
+    async def carry(sending: Sending) -> None:
+        await sending.send(carrier, sending.instances)
+        sending.fail_rest(sending.instances, carrier.lost)
 
     try:
         await suboperations.answer(exchange, site, exchange.calling_ae_title, carry)
@@ -54,7 +54,7 @@ async def answer(exchange: Exchange, site: Site, bearer: Bearer) -> None:
 
 
 class SameAssociation:
-    """Implements ``suboperations.Carrier``: takes turns on the socket with who receives there."""
+    """Implements ``sending.Carrier``: takes turns on the socket with who receives there."""
 
     def __init__(self, bearer: Bearer, site: Site, interrupt: Interrupt) -> None:
         self.lost = ""
