@@ -16,7 +16,7 @@ aet = App(name="aet", help="Known DICOM peers: add, ls, rm, test.")
 config = App(name="config", help="Settings: show, schema, init.")
 
 _COMMANDS = (
-    (app, "serve", "Run a node: DIMSE on 11112, health on 8080. No configuration needed.", "serving:serve"),
+    (app, "serve", "Run a node: DIMSE on 11112, DICOMweb on 8080. No configuration needed.", "serving:serve"),
     (app, "demo", "Serve a temporary folder with five generated studies.", "demo:demo"),
     (
         app,

@@ -14,6 +14,7 @@ from engine.ports import Peer
 from filmroom.peers import PeerBook
 from filmroom.settings import Settings
 from protocols.dimse import Callers, DimseSettings
+from protocols.web import WebSettings
 
 
 class Node:
@@ -47,6 +48,14 @@ def dimse_settings(settings: Settings) -> DimseSettings:
         check_called_ae_title=serve.check_called_ae_title,
         calling=serve.calling,
         store_flag=store_flag(settings.store.url),
+    )
+
+
+def web_settings(settings: Settings) -> WebSettings:
+    """The HTTP port's settings."""
+    serve = settings.serve
+    return WebSettings(
+        public_url=serve.public_url, trusted_proxies=serve.trusted_proxies, cors_origins=serve.cors_origins
     )
 
 

@@ -13,7 +13,7 @@ import trio
 import engine
 from filmroom import control
 from filmroom.caretaking import collect_forever
-from filmroom.compose import Node, dimse_settings, node_folder, open_node, store_flag
+from filmroom.compose import Node, dimse_settings, node_folder, open_node, store_flag, web_settings
 from filmroom.exits import Unreachable
 from filmroom.listening import address_of, listen
 from filmroom.operations import answer
@@ -94,7 +94,9 @@ async def _serve(node: Node, ready: Act) -> None:
             )
         )
         health.dicom_bound = True
-        await nursery.start(partial(web.serve, http, health, shutdown=shutdown))
+        await nursery.start(
+            partial(web.serve, http, health, node.archive, web_settings(node.settings), shutdown=shutdown)
+        )
         folder = node_folder(node.settings.store.url)
         if folder is not None:
             await nursery.start(partial(control.serve, folder, answer(node), shutdown=shutdown))
@@ -145,6 +147,7 @@ async def print_ready(node: Node) -> None:
     lines = (
         f"store    {node.settings.store.url}",
         f"dicom    {node.dicom}  AE title {title}",
+        f"web      http://{node.http}/dicomweb",
         f"health   http://{node.http}/health/ready",
         f"next     echoscu -aec {title} {place}",
         f"         dcmsend -aec {title} {place} FILES",

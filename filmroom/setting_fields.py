@@ -19,7 +19,10 @@ class SettingField(msgspec.Struct, frozen=True):
     type: Any
 
     def converted(self, value: object, where: str, *, from_text: bool = False) -> object:
-        """The value as the setting has it. Raises Invalid: ``where`` it was given, and what may be given there."""
+        """The value as the setting has it; of text, a list is what commas part. Raises Invalid: ``where`` it was given,
+        and what may be given there."""
+        if from_text and self.default.startswith("["):
+            value = [part for part in (part.strip() for part in str(value).split(",")) if part]
         try:
             return msgspec.convert(value, self.type, strict=not from_text)
         except msgspec.ValidationError:
@@ -89,10 +92,14 @@ def _allowed(type_: Any) -> str:
         return ", ".join(values[:-1]) + " or " + values[-1]
     if isinstance(info, inspect.IntType):
         return f"a whole number from {info.ge or 0}" + (f" to {info.le}" if info.le is not None else "")
+    if isinstance(info, inspect.VarTupleType):
+        return "a list of texts"
     return "true or false" if isinstance(info, inspect.BoolType) else "text"
 
 
 def _toml(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(_toml, value))}]"
     return str(value) if isinstance(value, int) else f'"{value}"'

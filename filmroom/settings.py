@@ -16,6 +16,10 @@ AeTitle = Annotated[
         extra={"allowed": "1 to 16 printable ASCII characters without backslash"},
     ),
 ]
+Url = Annotated[
+    str,
+    Meta(pattern=r"^(?:https?://[^\s/?#]+(?:/[^\s?#]*)?)?$", extra={"allowed": "a URL with http or https, or nothing"}),
+]
 Host = Annotated[str, Meta(pattern=r"^\S+$", extra={"allowed": "a name or an address"})]
 
 
@@ -28,6 +32,16 @@ class ServeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     ] = "127.0.0.1"
     dimse_port: Annotated[int, Meta(ge=0, le=65_535, description="DICOM port; 0 takes a free one.")] = 11112
     http_port: Annotated[int, Meta(ge=0, le=65_535, description="HTTP port; 0 takes a free one.")] = 8080
+    public_url: Annotated[
+        Url,
+        Meta(description="Where clients reach us, when that is not the host they name: behind a proxy, say."),
+    ] = ""
+    trusted_proxies: Annotated[
+        tuple[str, ...], Meta(description="Addresses of proxies whose Forwarded and X-Forwarded headers are believed.")
+    ] = ()
+    cors_origins: Annotated[
+        tuple[str, ...], Meta(description="Origins whose pages may ask, https://viewer.example say; * is every one.")
+    ] = ()
     ae_title: Annotated[AeTitle, Meta(description="Our AE title.")] = "FILMROOM"
     check_called_ae_title: Annotated[bool, Meta(description="Refuse who calls us by another title than ours.")] = False
     calling: Annotated[

@@ -2,5 +2,6 @@
 
 from protocols.web.app import serve
 from protocols.web.health import Health
+from protocols.web.settings import WebSettings
 
-__all__ = ["Health", "serve"]
+__all__ = ["Health", "WebSettings", "serve"]

@@ -1,5 +1,6 @@
-"""HTTP: quart-trio on hypercorn, in the caller's nursery. The only module that knows either."""
+"""HTTP by hypercorn, in the caller's nursery; pages by Quart. The only module that knows either."""
 
+import socket
 from collections.abc import Sequence
 
 import msgspec
@@ -10,12 +11,16 @@ from quart import Response
 from quart_trio import QuartTrio
 from werkzeug.exceptions import HTTPException
 
+from protocols.web.asgi import Asgi
+from protocols.web.door import Door, Guard
 from protocols.web.health import Health
+from protocols.web.ports import Archive
+from protocols.web.routes import ROUTES
+from protocols.web.routing import Route
+from protocols.web.settings import WebSettings
+from protocols.web.site import Site
 
-GRACE_SECONDS = 5.0
-# A request line or header above this is no request (H54); a body has no place here yet.
-HEADER_BYTES_MAX = 64 * 1024
-BODY_BYTES_MAX = 64 * 1024
+BODY_BYTES_MAX = 64 * 1024  # pages take none
 PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Filmroom</title>
 <h1>Filmroom</h1><p>This is a Filmroom archive. It speaks DICOM on its DICOM port;
 <a href="health/ready">health/ready</a> says whether it may be sent work.</p></html>
@@ -67,21 +72,35 @@ def _json(status: int, body: dict[str, bool]) -> Response:
 async def serve(
     listeners: Sequence[trio.SocketListener],
     health: Health,
+    archive: Archive,
+    settings: WebSettings,
     *,
+    guard: Guard | None = None,
+    routes: tuple[Route, ...] = ROUTES,
     shutdown: trio.Event,
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Serve the bound listeners until shutdown."""
     config = Config()
+    for listener in listeners:
+        _bound_slow_readers(listener, settings.send_idle_seconds_max)
     config.bind = [f"fd://{listener.socket.detach()}" for listener in listeners]  # hypercorn closes them
     config.accesslog = config.errorlog = None
-    config.graceful_timeout = GRACE_SECONDS
-    config.h11_max_incomplete_size = HEADER_BYTES_MAX
+    config.graceful_timeout = settings.shutdown_seconds
+    config.keep_alive_timeout = settings.head_seconds_max  # from one request to the whole head of the next
+    config.h11_max_incomplete_size = settings.head_bytes_max
     config.include_server_header = False
+    config.alpn_protocols = ["http/1.1"]
+    application = Asgi(Door(Site(archive, settings, routes), guard), make_app(health))
     async with trio.open_nursery() as nursery:
         await nursery.start(
             lambda task_status: hypercorn_serve(
-                make_app(health), config, shutdown_trigger=shutdown.wait, task_status=task_status
+                application, config, shutdown_trigger=shutdown.wait, task_status=task_status
             )
         )
         task_status.started()
+
+
+def _bound_slow_readers(listener: trio.SocketListener, seconds: float) -> None:
+    """Connections inherit it: who takes nothing of what was sent for so long is cut off by the kernel (H63)."""
+    listener.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(seconds * 1000))

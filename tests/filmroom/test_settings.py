@@ -118,3 +118,12 @@ def test_the_template_is_the_defaults_each_with_a_sentence(tmp_path: Path) -> No
 
 def test_the_readme_has_the_table_of_settings() -> None:
     assert table() in (ROOT / "README.md").read_text("utf-8")
+
+
+def test_a_list_is_written_as_toml_has_it_and_parted_by_commas_in_the_environment(tmp_path: Path) -> None:
+    file = written(tmp_path, '[serve]\ncors_origins = ["https://a"]\n')
+    environment = {"FILMROOM_SERVE_TRUSTED_PROXIES": "10.0.0.1, 10.0.0.2,"}
+    serve = load(file, {}, environment).settings.serve
+    assert (serve.cors_origins, serve.trusted_proxies) == (("https://a",), ("10.0.0.1", "10.0.0.2"))
+    with pytest.raises(Invalid, match=r"serve.cors_origins: .* is not a list of texts"):
+        load(written(tmp_path, '[serve]\ncors_origins = "https://a"\n'), {}, {})

@@ -1,0 +1,89 @@
+"""Requests and replies as handlers see them. Nothing here knows a server or a framework."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+
+import msgspec
+import trio
+
+from protocols.web.problems import Problem
+
+Chunk = bytes | bytearray | memoryview
+Headers = tuple[tuple[str, str], ...]
+
+
+class Body:
+    """The body of a request, piece by piece, within ``bytes_max``; who sends nothing for too long is given up (H49)."""
+
+    def __init__(self, receive: Callable[[], Awaitable[bytes]], idle_seconds: float = 30.0) -> None:
+        """``receive`` gives the next piece, empty at the end; raises Disconnected."""
+        self.bytes_max = 0
+        self.is_read = False  # to its end
+        self._receive = receive
+        self._idle_seconds = idle_seconds
+        self._count = 0
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        """Raises Problem (408, 413), Disconnected."""
+        if self.is_read:
+            raise StopAsyncIteration
+        with trio.move_on_after(self._idle_seconds):
+            piece = await self._receive()
+            if not piece:
+                self.is_read = True
+                raise StopAsyncIteration
+            self._count += len(piece)
+            if self._count > self.bytes_max:
+                raise Problem(413, f"the body is larger than {self.bytes_max} bytes")
+            return piece
+        raise Problem(408, "the body did not arrive in time")
+
+    async def read(self) -> bytes:
+        """All of it."""
+        return b"".join([piece async for piece in self])
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True):
+    """One request.
+
+    ``parameters``: of the path, by name. ``query``: name and value, in order, percent-decoded. ``headers``: by
+    lower-case name; a field sent several times is one list. ``server``: host and port that the connection came to;
+    ``peer``: the address it came from.
+    """
+
+    method: str
+    path: str
+    body: Body
+    parameters: Mapping[str, str] = {}
+    query: tuple[tuple[str, str], ...] = ()
+    headers: Mapping[str, str] = {}
+    scheme: str = "http"
+    server: tuple[str, int] = ("127.0.0.1", 80)
+    peer: str = ""
+
+    def header(self, name: str) -> str:
+        """A header by its lower-case name; empty when it is absent."""
+        return self.headers.get(name, "")
+
+    def values(self, name: str) -> list[str]:
+        """Every value of a query parameter."""
+        return [value for key, value in self.query if key == name]
+
+    def accepts(self) -> list[str]:
+        """What the client takes: the ``accept`` of the query instead of the header (PS3.18 8.3.3.1)."""
+        return [value for key, value in self.query if key == "accept"] or [self.headers.get("accept", "")]
+
+
+class Reply(msgspec.Struct, frozen=True):
+    """One answer. ``body``: all of it, or an async generator of pieces, which is closed however the exchange ends: what
+    it holds it opens itself, what can be refused is refused before it is made."""
+
+    status: int = 200
+    headers: Headers = ()
+    body: bytes | AsyncIterator[Chunk] = b""
+
+    def header(self, name: str) -> str:
+        """A header by its name; empty when it is absent."""
+        return next((value for key, value in self.headers if key.lower() == name.lower()), "")

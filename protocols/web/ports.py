@@ -1,0 +1,35 @@
+"""What this room needs of the archive: the part of ``engine.Archive`` that the web uses."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol
+
+from engine.model import FileRange, Found, Instance, Query
+
+
+class Fetched(Protocol):
+    """One object on its way out."""
+
+    @property
+    def instance(self) -> Instance: ...
+    @property
+    def source(self) -> FileRange | bytes: ...
+    @property
+    def dataset_offset(self) -> int: ...
+
+
+class Window(Protocol):
+    """Open objects of one stretch of instances; open until the next window is asked for."""
+
+    @property
+    def objects(self) -> Sequence[Fetched]: ...
+    @property
+    def lost(self) -> Sequence[Instance]: ...
+
+
+class Archive(Protocol):
+    """See ``engine.Archive``."""
+
+    async def answer(self, query: Query) -> Found: ...
+    async def instances(self, query: Query) -> list[Instance]: ...
+    def reader(self, instances: Sequence[Instance]) -> AbstractAsyncContextManager[AsyncIterator[Window]]: ...

@@ -1,0 +1,34 @@
+"""What bounds the web's door, and what an administrator chooses of it. Every limit has its reason beside it."""
+
+from typing import Final
+
+import msgspec
+
+KIB: Final = 1 << 10
+MIB: Final = 1 << 20
+
+
+class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Of one process. ``public_url``, ``trusted_proxies``, ``cors_origins`` are settings of ``[serve]``."""
+
+    public_url: str = ""
+    trusted_proxies: tuple[str, ...] = ()
+    cors_origins: tuple[str, ...] = ()
+
+    # Request line and headers together; a list of some thousand UIDs still fits, anything above is no request (H54).
+    head_bytes_max: int = 256 * KIB
+    headers_count_max: int = 100
+    target_bytes_max: int = 192 * KIB
+    query_parameters_count_max: int = 1024
+    # The whole of a request's headers must have come by then, and the next request on a connection begun (H63).
+    head_seconds_max: float = 10.0
+    # Between two pieces of a body (H49); between two pieces that a client takes of an answer.
+    body_idle_seconds_max: float = 30.0
+    send_idle_seconds_max: float = 60.0
+    # Requests in hand at once: a viewer keeps 125 open; above, the client is told to come again.
+    requests_count_max: int = 512
+    # What is still sent or received when the node ends may go on for so long.
+    shutdown_seconds: float = 5.0
+
+    # Rows of one answer to a search; who wants more asks for the next page, and is told so (C32).
+    rows_count_max: int = 10_000

@@ -1,0 +1,14 @@
+"""What handlers work with: the archive, the settings, and the table of routes itself."""
+
+from protocols.web.ports import Archive
+from protocols.web.routing import Route
+from protocols.web.settings import WebSettings
+
+
+class Site:
+    """One for the process."""
+
+    def __init__(self, archive: Archive, settings: WebSettings, routes: tuple[Route, ...]) -> None:
+        self.archive = archive
+        self.settings = settings
+        self.routes = routes
