@@ -10,8 +10,9 @@ from typing import Final
 from engine.errors import Invalid
 from engine.index import Answer, View
 from engine.index.computed import Computed
+from engine.index.names import fold_name
 from engine.index.schema import Row
-from engine.index.texts import fold_name, text_of
+from engine.index.texts import text_of
 from engine.model import Found, Level, Match, Query
 
 ANSWER_ROWS_COUNT_MAX: Final = 200_000  # rows that are put in order for one answer: some 160 MB for its first page

@@ -161,9 +161,10 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     """What to find (PS3.4 C.2.2): level, keys, order, page. Pure value; both protocols and the library build it.
 
     ``sort``: attribute path, ``-`` before it for descending. ``limit`` None = all. ``page`` is a token that
-    ``Found`` gave. ``fuzzy``: person names match by how their words begin, in any order. ``combined_date_time``: a
-    date and its time are one moment. ``zone`` (``+0100``): moments are of that zone, and compared across zones
-    (PS3.4 C.5.1). ``as_of``: what was acknowledged up to then (microseconds since 1970, UTC; 0: until now).
+    ``Found`` gave. ``fuzzy``: person names match by their words too, in any order: by how they begin, spelt nearly so,
+    or of the same sound (``engine.index.names``). ``combined_date_time``: a date and its time are one moment.
+    ``zone`` (``+0100``): moments are of that zone, and compared across zones (PS3.4 C.5.1). ``as_of``: what was
+    acknowledged up to then (microseconds since 1970, UTC; 0: until now).
     """
 
     level: Level

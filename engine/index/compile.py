@@ -5,16 +5,26 @@ from collections.abc import Sequence
 from typing import Final
 
 from engine.errors import Invalid
-from engine.index.matching import AllOf, AnyOf, Between, Item, Joined, Predicate, Terms, Wildcard, within
+from engine.index.matching import AllOf, AnyOf, Between, Item, Joined, Predicate, Spelled, Terms, Wildcard, within
 from engine.index.moments import Kind, date_number, joined_number, moment_number, time_number, zone_minutes
-from engine.index.texts import PRIVATE_NAME, VALUE_CHARACTERS_MAX, fold_name, steps
+from engine.index.names import (
+    EDITED_CHARACTERS_MIN,
+    GROUPS,
+    PRIVATE_NAME,
+    SOUNDS,
+    WORDS,
+    fold_name,
+    sound_of,
+    words,
+)
+from engine.index.texts import VALUE_CHARACTERS_MAX, steps
 from engine.model import Key, Level, Query
 from native.parts import representation
 
 WILDCARDS_COUNT_MAX: Final = 16  # in one value: more mean nothing to a reader (H58)
 WILDCARD_CHARACTERS_MAX: Final = 256  # of a value with wildcards: bounds what matching one value can cost
 VALUES_COUNT_MAX: Final = 4096  # in one list
-WORDS_COUNT_MAX: Final = 8  # of a name that is asked for by its words
+FUZZY_WORDS_COUNT_MAX: Final = 64  # in all names of one query that are asked for by their words
 
 _UIDS: Final = {"0020000D": "study", "0020000E": "series", "00080018": "sop"}
 _NEVER_MATCHED: Final = frozenset(("00080005", "00080052", "00080053", "00080054", "00080056", "00080201", "00081190"))
@@ -79,6 +89,7 @@ class _Compiler:
 
     def __init__(self, query: Query) -> None:
         self._fuzzy = query.fuzzy
+        self._word_count = 0
         self._joins = query.combined_date_time
         self._zone = zone_minutes(query.zone) if query.zone else None
         if query.zone and self._zone is None:
@@ -156,19 +167,28 @@ class _Compiler:
         return _text(path, value)
 
     def _name(self, path: str, value: str) -> Predicate:
-        """Component group by component group; a family name alone names everybody who bears it (C12)."""
-        parts: list[Predicate] = []
-        for group in value.split("="):
-            folded = fold_name(group)
-            if not folded or set(folded) == {"*"}:
-                continue
-            if self._fuzzy:
-                parts += [_word(path, word) for word in re.split(r"[\s^,*?]+", folded)[:WORDS_COUNT_MAX] if word]
-            elif _is_wild(folded):
-                parts.append(_text(path, folded))
-            else:
-                parts.append(AnyOf((Terms(path, (folded,)), Wildcard(path, folded + "^*"))))
-        return AllOf(tuple(parts))
+        """A name in one component group matches any group; one with ``=`` matches group by group (C12)."""
+        groups = [fold_name(group) for group in value.split("=")][: len(GROUPS)]
+        if "=" not in value:
+            return AnyOf(tuple(self._group(path + group, groups[0]) for group in GROUPS))
+        asked = zip(GROUPS, groups, strict=False)
+        return AllOf(tuple(self._group(path + group, text) for group, text in asked if text.strip("*")))
+
+    def _group(self, field: str, folded: str) -> Predicate:
+        """A family name alone names everybody who bears it."""
+        said: Predicate
+        if not folded:
+            return AllOf(())
+        if _is_wild(folded):
+            said = _text(field, folded)
+        else:
+            said = AnyOf((Terms(field, (folded,)), Wildcard(field, folded + "^*")))
+        if not self._fuzzy or not (asked := words(folded)):
+            return said
+        self._word_count += len(asked)
+        if self._word_count > len(GROUPS) * FUZZY_WORDS_COUNT_MAX:
+            raise Invalid(f"names of more than {FUZZY_WORDS_COUNT_MAX} words are asked for at once")
+        return AnyOf((said, AllOf(tuple(_word(field, word) for word in asked))))
 
     def _span(self, path: str, kind: Kind, value: str) -> Predicate | None:
         """A range, or one value and all that it spans; None for what is no date or time."""
@@ -197,9 +217,14 @@ def _ends(value: str) -> tuple[str, str]:
     return (low.strip(), high.strip()) if dash else (value, value)
 
 
-def _word(path: str, word: str) -> Predicate:
-    """A word of a name begins like this, whichever word it is."""
-    return AnyOf(tuple(Wildcard(path, pattern) for pattern in (f"{word}*", f"*^{word}*", f"* {word}*", f"*-{word}*")))
+def _word(field: str, word: str) -> Predicate:
+    """A word of a name begins like this, is spelt nearly so, or sounds so, whichever word it is."""
+    likely: list[Predicate] = [Wildcard(field + WORDS, word + "*")]
+    if len(word) >= EDITED_CHARACTERS_MIN:
+        likely.append(Spelled(field + WORDS, word))
+    if sound := sound_of(word):
+        likely.append(Terms(field + SOUNDS, (sound,)))
+    return AnyOf(tuple(likely))
 
 
 def _text(field: str, value: str) -> Predicate:

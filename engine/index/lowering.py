@@ -9,8 +9,21 @@ from typing import Any, Final
 from tantivy import FieldType, Occur
 from tantivy import Query as Asked
 
-from engine.index.matching import AllOf, AnyOf, Between, Item, Joined, Predicate, Terms, Wildcard, days_around, within
+from engine.index.matching import (
+    AllOf,
+    AnyOf,
+    Between,
+    Item,
+    Joined,
+    Predicate,
+    Spelled,
+    Terms,
+    Wildcard,
+    days_around,
+    within,
+)
 from engine.index.moments import MINUTE_US, ZONE_MINUTES_MAX, coarse
+from engine.index.names import WORDS
 from engine.index.schema import COLUMNS, KINDS, NUMERIC_COLUMNS
 
 BLOCK_LEVEL: Final = "block"
@@ -61,10 +74,12 @@ class Lowering:
             return []
         return [number for number, _ in self._searcher.search(asked, count, count=False, order_by_field="block").hits]
 
-    def _leaf(self, predicate: Terms | Wildcard | Between) -> Any:
+    def _leaf(self, predicate: Terms | Wildcard | Spelled | Between) -> Any:
         if isinstance(predicate, Between):
             return self._between(predicate)
-        field, prefix = (predicate.field, "") if predicate.field in COLUMNS else ("kv", f"{predicate.field}=")
+        field, prefix = (predicate.field, "") if predicate.field in COLUMNS else ("kv", prefix_of(predicate.field))
+        if isinstance(predicate, Spelled):
+            return Asked.fuzzy_term_query(self._schema, field, prefix + predicate.value)
         if isinstance(predicate, Wildcard):
             return self._wildcard(field, prefix, predicate.pattern)
         terms = [prefix + value for value in predicate.values]
@@ -95,6 +110,12 @@ class Lowering:
         except ValueError:  # more states than the index allows
             self.is_exact = False
             return Asked.regex_query(self._schema, field, start + ".*")
+
+
+def prefix_of(field: str) -> str:
+    """What stands before the values of a field in ``kv``. Fields of words stand there with every character twice: what
+    is one edit away from a term then differs in its value, and is never of another field."""
+    return f"{''.join(c + c for c in field) if field.endswith(WORDS) else field}="
 
 
 def expression_of(pattern: str) -> tuple[str, bool]:

@@ -9,6 +9,7 @@ from typing import Protocol
 import msgspec
 
 from engine.index.moments import MINUTE_US, ZONE_MINUTES_MAX, Kind, date_of
+from engine.index.names import is_one_edit
 
 
 class Terms(msgspec.Struct, frozen=True):
@@ -23,6 +24,13 @@ class Wildcard(msgspec.Struct, frozen=True):
 
     field: str
     pattern: str
+
+
+class Spelled(msgspec.Struct, frozen=True):
+    """One of the field's values is at most one character away from this one (``names.is_one_edit``)."""
+
+    field: str
+    value: str
 
 
 class Between(msgspec.Struct, frozen=True):
@@ -68,7 +76,7 @@ class AnyOf(msgspec.Struct, frozen=True):
     parts: tuple["Predicate", ...]
 
 
-Predicate = Terms | Wildcard | Between | Joined | Item | AllOf | AnyOf
+Predicate = Terms | Wildcard | Spelled | Between | Joined | Item | AllOf | AnyOf
 
 
 class Searchable(Protocol):
@@ -105,6 +113,8 @@ def matcher(predicate: Predicate) -> Test:
             return lambda row: not wanted.isdisjoint(row.values(field))
         case Wildcard(field, pattern):
             return lambda row: any(glob(pattern, value) for value in row.values(field))
+        case Spelled(field, value):
+            return lambda row: any(is_one_edit(value, other) for other in row.values(field))
         case Between(field, low, high, kind, zone):
             if kind is None:
                 return lambda row: any(low <= number <= high for number in row.own_numbers(field))

@@ -15,7 +15,7 @@ from tantivy import Query as Asked
 
 from engine.errors import Corrupt
 from engine.index.blocks import Block, blocks_of
-from engine.index.lowering import BLOCK_LEVEL, Lowering, term
+from engine.index.lowering import BLOCK_LEVEL, Lowering, prefix_of, term
 from engine.index.matching import (
     AllOf,
     Between,
@@ -27,7 +27,7 @@ from engine.index.schema import ABSENT, COLUMNS, GONE, KINDS, VERSION, Facts, Ro
 from engine.index.texts import character_set_of
 from engine.model import Level
 
-FORM: Final = "filmroom index 4"
+FORM: Final = "filmroom index 5"
 WRITER_BYTES: Final = 32 << 20
 FIRST_HITS_COUNT: Final = 256  # a series, mostly: what matches more is searched a second time, whole
 HEADERS_AT_HAND_COUNT_MAX: Final = 2048  # answers above this size hold no headers: they are read again, page by page
@@ -250,8 +250,9 @@ def _block_document(number: int, texts: Searched) -> Any:
 
 def _add(document: Any, texts: Searched) -> None:
     for path, values, kind in texts:
+        prefix = prefix_of(path)
         for value in values:
-            document.add_text("kv", f"{path}={value}")
+            document.add_text("kv", prefix + value)
         if kind:
             own = kind == KINDS.get(path)
             for value in values:

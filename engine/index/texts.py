@@ -1,13 +1,13 @@
-"""What stored elements say, as it is searched: texts by path, names folded. Pure."""
+"""What stored elements say, as it is searched: texts by path. Pure."""
 
 import re
-import unicodedata
 from collections.abc import Iterator
 from struct import Struct
 from typing import Final
 
 from engine.index.attributes import CHARACTER_SET, Element, elements
 from engine.index.moments import Kind, joined_number, number_of, zone_minutes
+from engine.index.names import PRIVATE_NAME, name_terms
 from native import parts
 from native.text import decode
 
@@ -15,7 +15,6 @@ VALUE_CHARACTERS_MAX: Final = 1024  # longer values are not searchable: a term o
 READ_COUNT_MAX: Final = 8192  # most elements are equal in all instances of a series: read once; some 600 bytes each
 READ_BYTES_MAX: Final = 512  # longer ones are read anew: they are rare, and would make the memory large
 
-PRIVATE_NAME: Final = "~"  # behind the path of a private person name: no dictionary tells that it is one
 TIMEZONE: Final = 0x00080201
 _STEP: Final = re.compile(r"([0-9A-F]{8}|[0-9A-F]{4},.*?,[0-9A-F]{2})(?:\.(?=[0-9A-F]{4})|$)")
 Texts = dict[str, tuple[str, ...]]  # path -> values as they are compared
@@ -165,10 +164,12 @@ def _texts_of(piece: bytes, character_set: str) -> tuple[Texts, Kinds]:
     found: dict[str, list[str]] = {}
     kinds: Kinds = {}
     for path, vr, text in _texts(piece, 0, len(piece), "", character_set, 0):
-        if vr != b"PN":
+        if vr == b"PN":
+            is_private = "," in path.rpartition(".")[2]
+            for field, name in name_terms(path + PRIVATE_NAME if is_private else path, text):
+                found.setdefault(field, []).append(name)
+        else:
             found.setdefault(path, []).append(text)
-        elif names := name_terms(text):
-            found.setdefault(path + PRIVATE_NAME if "," in path else path, []).extend(names)
         if kind := _KINDS.get(vr):
             kinds[path] = kind
     return {path: tuple(texts) for path, texts in found.items()}, kinds
@@ -237,14 +238,3 @@ def _values(vr: bytes, raw: bytes, character_set: str) -> list[str]:
     text = text.replace("\r", " ").replace("\n", " ")
     parts = [text] if vr in _SINGLE_VRS else text.split("\\")
     return [part.strip(" \0") for part in parts]
-
-
-def name_terms(value: str) -> list[str]:
-    """A person name as it is compared: each component group by itself, folded (C12)."""
-    return [folded for group in value.split("=") if (folded := fold_name(group))]
-
-
-def fold_name(text: str) -> str:
-    """Lower case, accents off, trailing delimiters off."""
-    bare = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
-    return unicodedata.normalize("NFC", bare.casefold()).strip(" ^")

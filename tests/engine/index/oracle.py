@@ -4,11 +4,13 @@ import random
 import re
 import unicodedata
 from datetime import UTC, datetime, timedelta, timezone
+from functools import cache
 from struct import pack
 
 import msgspec
 
 from engine.index.attributes import element
+from engine.index.names import sound_of
 from engine.model import StoreRecord
 from native import dataset
 
@@ -20,6 +22,10 @@ NAMES = (
     "Yamada^Tarou=山田^太郎=やまだ^たろう",
     "Ångström^Åsa",
     "Smith-Jones^Al",
+    "Schmidt^Jon",
+    "Smyth^Johann=山田^太郎",
+    "Tarou^Yamada",
+    "Sjith^Hanns",
     "",
 )
 PATIENTS = ("P1", "P2", "p1", "P10", "P*", "")
@@ -118,9 +124,8 @@ def instance(place: tuple[int, ...], own: Attributes, items: list[Attributes], p
 
 
 def folded(name: str) -> str:
-    return (
-        "".join(c for c in unicodedata.normalize("NFKD", name) if not unicodedata.combining(c)).casefold().strip(" ^")
-    )
+    bare = (c for c in unicodedata.normalize("NFKD", name) if c == "\u3099" or not unicodedata.combining(c))
+    return unicodedata.normalize("NFC", "".join(bare)).casefold().strip(" ^")
 
 
 def like(pattern: str, text: str) -> bool:
@@ -129,22 +134,43 @@ def like(pattern: str, text: str) -> bool:
 
 
 def name_matches(asked: str, value: str, fuzzy: bool) -> bool:
-    groups = [folded(group) for group in value.split("=") if folded(group)]
-    for group in filter(None, map(folded, asked.split("="))):
-        if set(group) == {"*"}:
-            continue
-        if fuzzy:
-            words = [word for one in groups for word in re.split(r"[ ^-]", one)]
-            starts = [one[at:] for one in groups for at in range(len(one)) if at == 0 or one[at - 1] in " ^-"]
-            for wanted in filter(None, re.split(r"[\s^,*?]+", group)):
-                if not any(word.startswith(wanted) for word in [*words, *starts]):
-                    return False
-        elif "*" in group or "?" in group:
-            if not any(like(group, one) for one in groups):
-                return False
-        elif not any(one == group or one.startswith(group + "^") for one in groups):
-            return False
-    return True
+    groups = [folded(group) for group in value.split("=")]
+    if "=" not in asked:
+        return any(group_matches(folded(asked), group, fuzzy) for group in groups)
+    wanted = [folded(group) for group in asked.split("=")]
+    groups += [""] * (len(wanted) - len(groups))
+    return all(
+        not one.strip("*") or group_matches(one, other, fuzzy) for one, other in zip(wanted, groups, strict=False)
+    )
+
+
+def group_matches(asked: str, group: str, fuzzy: bool) -> bool:
+    if not group or not asked:
+        return not asked
+    is_plain = not set(asked) & {"*", "?"}
+    if like(asked, group) or (is_plain and like(asked + "^*", group)):
+        return True
+    words = [word for word in re.split(r"[ ^-]", group) if word]
+    wanted = [word for word in re.split(r"[ ^*?-]", asked) if word]
+    return fuzzy and bool(wanted) and all(any(is_alike(one, word) for word in words) for one in wanted)
+
+
+def is_alike(asked: str, word: str) -> bool:
+    if word.startswith(asked) or (sound_of(asked) and sound_of(asked) == sound_of(word)):
+        return True
+    return len(asked) > 3 and distance(asked, word) < 2
+
+
+@cache
+def distance(one: str, other: str) -> int:
+    """Of Damerau and Levenshtein, by its definition: small words only."""
+    if not one or not other:
+        return len(one) + len(other)
+    costs = [distance(one[1:], other) + 1, distance(one, other[1:]) + 1,
+             distance(one[1:], other[1:]) + (one[0] != other[0])]  # fmt: skip
+    if one[:2] == other[1::-1] and len(one) > 1:
+        costs.append(distance(one[2:], other[2:]) + 1)
+    return min(costs)
 
 
 def day_of(text: str) -> tuple[str, str] | None:

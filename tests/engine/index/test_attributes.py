@@ -7,7 +7,7 @@ import pytest
 from engine.index.attributes import element, elements, level_header, short_text
 from engine.index.matching import glob
 from engine.index.moments import date_number, time_number
-from engine.index.texts import character_set_of, name_terms, text_of, texts_at, texts_in
+from engine.index.texts import character_set_of, text_of, texts_at, texts_in
 from engine.model import Level
 from native import dataset, parts
 
@@ -45,8 +45,12 @@ SEARCHED = {
     "00090010": ("ACME 1.0",),
     "0009,ACME 1.0,01": ("private",),
     "0009,ACME 1.0,02~": ("doe^jane",),
+    "0009,ACME 1.0,02~^": ("doe", "jane"),
+    "0009,ACME 1.0,02~%": ("jana",),
     "00091101": ("nobody's",),
     "00100010": ("muller^hans",),
+    "00100010^": ("muller", "hans"),
+    "00100010%": ("malar", "hans"),
     "00200013": ("7",),
     "00280010": ("512",),
     "00400275.00400007": ("CT", "Head"),
@@ -85,19 +89,6 @@ def test_levels() -> None:
     assert tags == sorted(tags) and len(set(tags)) == len(tags)
     assert text_of(both, 0x00080060) == "MR"
     assert [tag for tag, *_ in elements(level_header(HEADER, Level.STUDY))] == [0x00080005, 0x00100010]
-
-
-@pytest.mark.parametrize(
-    ("value", "terms"),
-    [
-        ("Müller^Hans^^", ["muller^hans"]),
-        ("Yamada^Tarou=山田^太郎=やまだ^たろう", ["yamada^tarou", "山田^太郎", "やまた^たろう"]),
-        ("", []),
-        ("=山田", ["山田"]),
-    ],
-)
-def test_names_fold_group_by_group(value: str, terms: list[str]) -> None:
-    assert name_terms(value) == terms
 
 
 def test_dates_and_times_are_numbers() -> None:
