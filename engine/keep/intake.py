@@ -141,9 +141,13 @@ class Intake:
     def payload(self, entry: Entry) -> memoryview:
         """The canonical file of a record. Raises Corrupt when its spool file is not what the record names."""
         with self._lock:
-            if entry.kind != KIND_SPOOLED:
-                return self._segments.view(entry)
-            return memoryview(self._spool(entry)[2])
+            if entry.kind == KIND_SPOOLED:
+                return memoryview(self._spool(entry)[2])
+            self._bytes_mapped += entry.payload_length
+            if self._bytes_mapped >= MAPPED_BYTES_MAX:
+                self._segments.let_go()
+                self._bytes_mapped = 0
+            return self._segments.view(entry)
 
     def context(self, entry: Entry) -> bytes:
         """What the lane of this record was opened with."""
@@ -181,11 +185,7 @@ class Intake:
             for one in range(self._spilled_lsn + 1, lsn + 1):
                 size = self._size(self._entries[one]) if one in self._entries else 0
                 self._bytes_since += size
-                self._bytes_mapped += size
             self._spilled_lsn = max(self._spilled_lsn, lsn)
-            if self._bytes_mapped >= MAPPED_BYTES_MAX:
-                self._segments.let_go()
-                self._bytes_mapped = 0
 
     @property
     def spilled_lsn(self) -> int:
