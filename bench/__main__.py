@@ -10,7 +10,7 @@ import trio
 from bench import data, sink
 from bench.bench import Bench
 from bench.report import Report
-from bench.suites import idle, index, move, questions, receiving, scan, store
+from bench.suites import idle, index, move, questions, receiving, recovery, resources, scan, store
 
 SUITES = {
     "scan": scan.run,
@@ -20,6 +20,8 @@ SUITES = {
     "move": move.run,
     "find": questions.run,
     "index": index.run,
+    "resources": resources.run,
+    "recovery": recovery.run,
 }
 
 

@@ -10,6 +10,7 @@ from bench.lean import STATUS, Association, Burst, Target, at_once
 STUDY_ROOT_FIND = "1.2.840.10008.5.1.4.1.2.2.1"
 STUDY_ROOT_MOVE = "1.2.840.10008.5.1.4.1.2.2.2"
 IMPLICIT_LITTLE = "1.2.840.10008.1.2"
+RELATIONAL = ((STUDY_ROOT_FIND, b"\1"),)  # PS3.4 C.5.1.1
 C_FIND, C_MOVE = 0x20, 0x21
 COMPLETED, FAILED, WARNING = 0x1021, 0x1022, 0x1023
 MOVE_SECONDS_MAX = 600
@@ -25,6 +26,12 @@ def instances_of_series(study_uid: str, series_uid: str) -> Keys:
 def studies_of_patient(patient_id: str) -> Keys:
     """Keys for a patient's studies."""
     return {0x00080020: "", 0x00080052: "STUDY", 0x00081030: "", 0x00100020: patient_id, 0x0020000D: ""}
+
+
+def series_of_day(day: str, hour: int) -> Keys:
+    """The flat question: every series that began in an hour of a day, wherever it is. Needs ``RELATIONAL``."""
+    span = f"{hour:02d}0000-{hour:02d}5959"
+    return {0x00080021: day, 0x00080031: span, 0x00080052: "SERIES", 0x0020000D: "", 0x0020000E: ""}
 
 
 def encoded(keys: Keys) -> bytes:
@@ -44,7 +51,7 @@ def find(association: Association, keys: Keys, message_id: int = 1) -> int:
 
 def find_times_ms(target: Target, keys: Keys, matches: int, runs: int) -> list[float]:
     """Milliseconds of each C-FIND after a first one that warms up; RuntimeError at another count of matches."""
-    association = Association(target, STUDY_ROOT_FIND, IMPLICIT_LITTLE)
+    association = Association(target, STUDY_ROOT_FIND, IMPLICIT_LITTLE, RELATIONAL)
     times = []
     for run in range(runs + 1):
         begun = time.perf_counter()

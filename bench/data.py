@@ -4,10 +4,11 @@ The same shape and seed give the same bytes on every machine. All is streamed: o
 """
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from struct import pack
 
+import msgspec
 from msgspec import Struct
 
 from bench.elements import Element, encode, encoded, merged, sequence, text, us
@@ -15,6 +16,7 @@ from bench.phantom import slice_pixels
 
 CT = "1.2.840.10008.5.1.4.1.1.2"
 EXPLICIT_LITTLE = "1.2.840.10008.1.2.1"
+JPEG_2000 = "1.2.840.10008.1.2.4.90"  # lossless
 ROOT = "1.2.826.0.1.3680043.10.1338"
 STUB_PIXEL_BYTES = 256
 
@@ -85,6 +87,24 @@ def patient_id(shape: Shape, study: int) -> str:
     return _patient_id(shape.seed, study)
 
 
+def in_jpeg_2000(file: File, shape: Shape, encode: Callable[[bytes], bytes]) -> File:
+    """The file with its picture as one fragment (PS3.5 A.4) that ``encode`` makes of the samples."""
+    size = 2 * shape.rows**2
+    begin, end = len(_head(file.sop_instance_uid)), len(file.data) - size - 12
+    codestream = encode(file.data[-size:])
+    codestream += b"\0" * (len(codestream) & 1)
+    pixels = b"\xe0\x7f\x10\x00OB\0\0\xff\xff\xff\xff\xfe\xff\x00\xe0\0\0\0\0"
+    pixels += b"\xfe\xff\x00\xe0" + pack("<I", len(codestream)) + codestream + b"\xfe\xff\xdd\xe0\0\0\0\0"
+    whole = _head(file.sop_instance_uid, JPEG_2000) + file.data[begin:end] + pixels
+    return msgspec.structs.replace(file, data=whole)
+
+
+def study_day(shape: Shape, study: int) -> str:
+    """The day of a study, on which all its series begin: the first at 8, the others an hour later each."""
+    elements, _ = _study(random.Random(f"{shape.seed}/{study}"), "", shape.seed, study)
+    return next(value.decode() for tag, _, value in elements if tag == 0x00080020)
+
+
 def write(shape: Shape, folder: Path) -> int:
     """Write the files below ``folder``, skipping what an earlier run finished; returns their count."""
     count = 0
@@ -103,13 +123,13 @@ def _patient_id(seed: int, study: int) -> str:
     return f"PID{seed:03d}{study:06d}"
 
 
-def _head(sop_uid: str) -> bytes:
+def _head(sop_uid: str, transfer_syntax_uid: str = EXPLICIT_LITTLE) -> bytes:
     meta = encode(
         [
             (0x00020001, "OB", b"\0\1"),
             text(0x00020002, "UI", CT),
             text(0x00020003, "UI", sop_uid),
-            text(0x00020010, "UI", EXPLICIT_LITTLE),
+            text(0x00020010, "UI", transfer_syntax_uid),
             text(0x00020012, "UI", f"{ROOT}.0"),
         ]
     )

@@ -43,7 +43,10 @@ class Burst(Struct, frozen=True):
 class Association:
     """One open association with a single presentation context (id 1)."""
 
-    def __init__(self, target: Target, abstract_syntax: str, transfer_syntax: str) -> None:
+    def __init__(
+        self, target: Target, abstract_syntax: str, transfer_syntax: str, extended: Sequence[tuple[str, bytes]] = ()
+    ) -> None:
+        """``extended``: application information asked for, by SOP class (PS3.7 D.3.3.5)."""
         self.socket = socket.create_connection((target.host, target.port), TIMEOUT_SECONDS)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._file = self.socket.makefile("rb", 1 << 18)
@@ -52,7 +55,7 @@ class Association:
             b"LEAN".ljust(16),
             APPLICATION_CONTEXT,
             [(1, abstract_syntax, [transfer_syntax])],
-            pdu.UserInformation(PDU_BYTES_MAX, IMPLEMENTATION, "LEAN"),
+            pdu.UserInformation(PDU_BYTES_MAX, IMPLEMENTATION, "LEAN", extended=extended),
         )
         self.socket.sendall(pdu.encode_associate_request(request))
         kind, body = self.read()
@@ -127,9 +130,9 @@ def _responses(answer: tuple[int, bytes]) -> list[Command]:
     return found
 
 
-def store(target: Target, shares: Sequence[Sequence[File]]) -> Burst:
+def store(target: Target, shares: Sequence[Sequence[File]], transfer_syntax: str = EXPLICIT_LITTLE) -> Burst:
     """Each share over an association of its own, all at once; timed from the first byte to the last answer."""
-    associations = [Association(target, CT, EXPLICIT_LITTLE) for _ in shares]
+    associations = [Association(target, CT, transfer_syntax) for _ in shares]
     works = [partial(association.store, files) for association, files in zip(associations, shares, strict=True)]
     return Burst(sum(map(len, shares)), at_once(associations, works))
 

@@ -107,14 +107,14 @@ def dcmqrscp(folder: Path, destinations: Destinations = NOWHERE) -> Iterator[Ser
 
 
 @contextmanager
-def storescp(folder: Path, *, fork: bool = False) -> Iterator[Server]:
+def storescp(folder: Path, *, fork: bool = False, implicit: bool = False) -> Iterator[Server]:
     """DCMTK's receiver that keeps nothing: where C-MOVE sends to, and the yardstick of receiving.
 
-    One association at a time, or with ``fork`` a process each.
+    One association at a time, or with ``fork`` a process each. ``implicit``: it takes Implicit VR Little Endian alone.
     """
     port = free_port()
     command: list[str | Path] = ["storescp", "--ignore", "--max-pdu", str(PDU_BYTES)]
-    command += ["--fork", str(port)] if fork else [str(port)]
+    command += [*["--fork"] * fork, *["--implicit"] * implicit, str(port)]
     with _started("storescp --ignore", command, folder, port, "STORESCP", True, "keeps nothing") as server:
         yield server
 
@@ -131,10 +131,13 @@ def own_sink(folder: Path, *, segments: int = 0) -> Iterator[Server]:
 
 
 @contextmanager
-def storescp_sinks(folder: Path, count: int) -> Iterator[tuple[Destinations, list[Server]]]:
+def storescp_sinks(folder: Path, count: int, *, implicit: bool = False) -> Iterator[tuple[Destinations, list[Server]]]:
     """One ``storescp --ignore`` for each worker, under the AE titles WS1, WS2, ..."""
     with ExitStack() as running:
-        servers = [running.enter_context(storescp(folder / f"sink{number}")) for number in range(1, count + 1)]
+        servers = [
+            running.enter_context(storescp(folder / f"sink{number}", implicit=implicit))
+            for number in range(1, count + 1)
+        ]
         yield {f"WS{number}": server.target.port for number, server in enumerate(servers, 1)}, servers
 
 

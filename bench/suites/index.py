@@ -7,9 +7,9 @@ import time
 from functools import partial
 from pathlib import Path
 
-from bench.asking import find_times_ms, instances_of_series, studies_of_patient
+from bench.asking import find_times_ms, instances_of_series, series_of_day, studies_of_patient
 from bench.bench import Bench
-from bench.data import File, Shape, patient_id, study_files
+from bench.data import File, Shape, patient_id, study_day, study_files
 from bench.peers import ROOT, Server, filmroom
 from bench.report import Line
 from bench.suites.store import lean_senders, measured
@@ -34,6 +34,7 @@ def run(bench: Bench) -> None:
                     continue
                 studies = grow(bench, server, shape, studies, size)
                 ask(bench, server, shape, studies)
+        restart(bench, folder, studies * 520)
         rebuild(bench, folder, studies * 520)
 
 
@@ -56,16 +57,31 @@ def grow(bench: Bench, server: Server, shape: Shape, studies: int, size: int) ->
 
 
 def ask(bench: Bench, server: Server, shape: Shape, studies: int) -> None:
-    """A series and a patient of the oldest study."""
+    """A series and a patient of the oldest study, and what else began that day at 8."""
     uid = next(study_files(shape, 0)).study_uid
+    day = study_day(shape, 0)
+    that_day = sum(study_day(shape, study) == day for study in range(studies))
     questions = {
         "104 instances of a series": (instances_of_series(uid, f"{uid}.1"), 104),
         "study by PatientID": (studies_of_patient(patient_id(shape, 0)), 1),
+        f"series of a day at 8 h ({that_day})": (series_of_day(day, 8), that_day),
     }
     for name, (keys, matches) in questions.items():
         times = find_times_ms(server.target, keys, matches, RUNS)
         line = Line(measure=f"{studies * 520}: {name}", unit="ms", ours=statistics.median(times))
         bench.report.add(line)
+
+
+def restart(bench: Bench, folder: Path, instances: int) -> None:
+    """Start to ready: after an orderly end, and after a start that was killed."""
+    with filmroom(folder) as server:
+        bench.report.add(Line(measure=f"{instances}: start to ready", unit="s", ours=server.start_seconds))
+        resident = server.process.resident_bytes() / (1 << 20)
+        bench.report.add(Line(measure=f"{instances}: resident after the start", unit="MiB", ours=resident))
+        server.process.popen.kill()
+        server.process.popen.wait()
+    with filmroom(folder) as server:
+        bench.report.add(Line(measure=f"{instances}: after kill -9", unit="s", ours=server.start_seconds))
 
 
 def rebuild(bench: Bench, folder: Path, instances: int) -> None:

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 from pydicom import dcmread
+from pydicom.encaps import generate_frames
 
-from bench.data import Shape, files, study_files, write
+from bench.data import JPEG_2000, Shape, files, in_jpeg_2000, study_day, study_files, write
 
 SMALL = Shape(studies=2, series=2, instances=3, rows=64, seed=7)
 
@@ -47,3 +48,21 @@ def test_written_files_are_finished_once(tmp_path: Path) -> None:
     assert len(first) == SMALL.instance_count
     assert write(SMALL, tmp_path) == SMALL.instance_count
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.dcm")} == first
+
+
+def test_a_compressed_file_differs_in_its_picture_alone() -> None:
+    file = next(files(SMALL))
+    plain = dcmread(BytesIO(file.data))
+    packed = dcmread(BytesIO(in_jpeg_2000(file, SMALL, lambda samples: samples[::-1] + b"odd").data))
+    assert packed.file_meta.TransferSyntaxUID == JPEG_2000
+    assert list(generate_frames(packed.PixelData, number_of_frames=1)) == [plain.PixelData[::-1] + b"odd\0"]
+    del packed.PixelData, plain.PixelData
+    assert packed == plain
+
+
+def test_the_day_of_a_study_is_that_of_its_series_and_the_first_begins_at_8() -> None:
+    for study in range(SMALL.studies):
+        read = [dcmread(BytesIO(file.data)) for file in study_files(SMALL, study)]
+        assert {one.SeriesDate for one in read} == {study_day(SMALL, study)}
+        assert {one.SeriesTime[:2] for one in read if one.SeriesNumber == 1} == {"08"}
+        assert "08" not in {one.SeriesTime[:2] for one in read if one.SeriesNumber == 2}

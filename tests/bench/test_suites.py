@@ -10,7 +10,7 @@ from bench import data
 from bench.__main__ import SUITES, main
 from bench.machine import machine
 from bench.report import Line, Report, shown
-from bench.suites import idle, scan
+from bench.suites import idle, recovery, resources, scan
 
 
 def test_scan_and_idle_are_written_with_their_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -37,8 +37,30 @@ def test_a_suite_that_meets_a_wrong_answer_gives_no_figure(tmp_path: Path, monke
     assert json.loads(out.read_bytes())["lines"] == []
 
 
+def test_an_intake_that_is_killed_full_is_all_found_again(tmp_path: Path) -> None:
+    if not (shutil.which("strace") and shutil.which("storescp")):
+        pytest.skip("strace or DCMTK is not installed")
+    out = tmp_path / "results.json"
+    assert main(["run", "recovery", "--scale", "0.01", "--folder", str(tmp_path), "--out", str(out)]) == 0
+    lines = {line["measure"]: line["ours"] for line in json.loads(out.read_bytes())["lines"]}
+    assert lines["acknowledged, no object written yet, when killed"] > 0.8 * recovery.INTAKE_BYTES_LEAST / 1e6
+
+
+def test_memory_is_watched_while_importing_and_moving(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if shutil.which("storescp") is None:
+        pytest.skip("DCMTK is not installed")
+    monkeypatch.setattr(resources, "WORKERS", 2)
+    monkeypatch.setattr(resources, "COMPRESSED_INSTANCES", 2)
+    out = tmp_path / "results.json"
+    assert main(["run", "resources", "--scale", "0.01", "--folder", str(tmp_path), "--out", str(out)]) == 0
+    lines = {line["measure"]: line["ours"] for line in json.loads(out.read_bytes())["lines"]}
+    assert {"520 CT imported: most resident", "as stored: most resident", "to Implicit VR: most resident"} <= set(lines)
+    assert not list((tmp_path / "data").glob("*/*"))  # what was made for the import is gone
+
+
 def test_names_and_missed_targets_show() -> None:
-    assert set(SUITES) == {"scan", "idle", "store", "receiving", "move", "find", "index"}
+    named = {"scan", "idle", "store", "receiving", "move", "find", "index", "resources", "recovery"}
+    assert set(SUITES) == named
     line = Line(measure="a", unit="ms", ours=2.0, wanted="<= 1", meets=False)
     assert "MISSED" in shown(line) and "met" not in shown(line)
     assert idle.IDLE_MIB_WANTED == 120
