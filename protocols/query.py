@@ -151,25 +151,39 @@ def find_identifier(
     return Identifier(query, _name(level), tags, unsupported)
 
 
-def move_identifier(identifier: bytes, transfer_syntax_uid: str, root: Root) -> Query:
-    """Read a C-MOVE identifier (PS3.4 C.4.2.1.4): unique keys count, lists at the level asked. Raises Refused."""
+def move_identifier(identifier: bytes, transfer_syntax_uid: str, root: Root, *, relational: bool = False) -> Query:
+    """Read a C-MOVE or C-GET identifier (PS3.4 C.4.2.1.4): unique keys count. Raises Refused.
+
+    One value for each level above, one or a list at the level asked. ``relational``: levels above may be left out or
+    have lists, and those below choose among what is sent (C.4.2.2.2); else they are refused, for more would be sent
+    than they say.
+    """
     elements = _elements(identifier, transfer_syntax_uid)
     level = _level(elements, root)
     reader = _Reader(elements)
-    _require_upper_keys(reader, level, root)
+    if not relational:
+        _require_upper_keys(reader, level, root)
     keys = []
-    for upper in _ORDER[: _ORDER.index(level) + 1]:
-        element = reader.find(_UNIQUE[upper])
-        values = reader.values(element) if element is not None else ()
-        if not values and upper is level:
-            raise Refused(f"unique key {_UNIQUE[upper]:08X} has no value")
-        if any("*" in value or "?" in value for value in values):
-            raise Refused(f"unique key {_UNIQUE[upper]:08X} has a wild card")
-        if level is Level.PATIENT and len(values) != 1:
-            raise Refused(f"unique key {_UNIQUE[upper]:08X} must have one value")
-        if values:
-            keys.append(Key(f"{_UNIQUE[upper]:08X}", values))
+    for one in _ORDER:
+        if values := _unique_values(reader, one, is_asked=one is level):
+            if _ORDER.index(one) > _ORDER.index(level) and not relational:
+                raise Refused(f"unique key {_UNIQUE[one]:08X} is of a level below")
+            keys.append(Key(f"{_UNIQUE[one]:08X}", values))
     return Query(level=level, keys=tuple(keys))
+
+
+def _unique_values(reader: "_Reader", level: Level, *, is_asked: bool) -> tuple[str, ...]:
+    """The values of a level's unique key. Raises Refused for those that retrieve nothing definite."""
+    tag = _UNIQUE[level]
+    element = reader.find(tag)
+    values = reader.values(element) if element is not None else ()
+    if is_asked and not values:
+        raise Refused(f"unique key {tag:08X} has no value")
+    if any("*" in value or "?" in value for value in values):
+        raise Refused(f"unique key {tag:08X} has a wild card")
+    if is_asked and level is Level.PATIENT and len(values) != 1:
+        raise Refused(f"unique key {tag:08X} must have one value")
+    return values
 
 
 def _name(level: Level) -> str:

@@ -25,7 +25,7 @@ class Options(msgspec.Struct, frozen=True):
 
 # What this archive does when it is asked for; a service that learns one says so here.
 OFFERED_FIND = Options(relational=True, combined_date_time=True, fuzzy=True, zone=True)
-OFFERED_RETRIEVE = Options()
+OFFERED_RETRIEVE = Options(relational=True)
 
 
 def agreed(proposed: Iterable[tuple[str, bytes]], offered: Options | None = None) -> dict[str, Options]:

@@ -249,15 +249,16 @@ class Serving:
             pdu_bytes_max=self.pdu_bytes_max,
             send_bytes=self._site.settings.find_send_bytes,
         )
+        agreed = self._accepted.options.get(abstract, extended.Options())
         self._current, self._cancelled = command.message_id, False
         if command.sop_class_uid != abstract:
             exchange.refuse(Status.NO_SUCH_SOP_CLASS, "the SOP class is not that of the presentation context")
         elif command.field == commands.Field.C_FIND_RQ and abstract in classes.FIND:
-            await find.answer(exchange, self._site, self._accepted.options.get(abstract, extended.Options()))
+            await find.answer(exchange, self._site, agreed)
         elif command.field == commands.Field.C_MOVE_RQ and abstract in classes.MOVE:
-            await retrieve.answer(exchange, self._site)
+            await retrieve.answer(exchange, self._site, agreed)
         elif command.field == commands.Field.C_GET_RQ and abstract in classes.GET:
-            await get.answer(exchange, self._site, self)
+            await get.answer(exchange, self._site, agreed, self)
         elif command.field == commands.Field.N_ACTION_RQ and abstract == classes.COMMITMENT:
             await commitment.answer(exchange, self._site, self)
         elif command.field == commands.Field.C_ECHO_RQ:

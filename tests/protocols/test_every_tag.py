@@ -1,31 +1,23 @@
 """C-FIND by any attribute: private, nested, names, moments; what goes beyond the base (C10, C12, C14). Real engine."""
 
 from collections.abc import Callable
-from io import BytesIO
 
 import trio
-from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
-from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 from pynetdicom import AE
 from pynetdicom.pdu_primitives import SOPClassExtendedNegotiation
 from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelFind as Find  # type: ignore[attr-defined]
 
 import engine
+from tests.protocols.files import ct, part10
 from tests.protocols.serving import Served, serving_in
 
 NAMES = ("Müller^Hans", "Yamada^Tarou=山田^太郎=やまだ^たろう", "Smith^Anna Maria")
 
 
 def instance(number: int) -> bytes:
-    made = Dataset()
-    made.SpecificCharacterSet = "ISO_IR 192"
-    made.SOPClassUID = CTImageStorage
-    made.SOPInstanceUID, made.SeriesInstanceUID, made.StudyInstanceUID = (
-        f"1.2.{number}.1.1",
-        f"1.2.{number}.1",
-        f"1.2.{number}",
-    )
+    made = ct(f"1.2.{number}", f"1.2.{number}.1", f"1.2.{number}.1.1", SpecificCharacterSet="ISO_IR 192")
     made.PatientID, made.PatientName = f"P{number}", NAMES[number]
     made.StudyDate, made.StudyTime, made.TimezoneOffsetFromUTC = f"2024010{number + 1}", "233000", "-0500"
     made.Modality, made.InstanceNumber = "CT", str(number)
@@ -38,13 +30,7 @@ def instance(number: int) -> bytes:
         item.ScheduledProcedureStepID, item.Modality = step, modality
         items.append(item)
     made.RequestAttributesSequence = Sequence(items)
-    meta = FileMetaDataset()
-    meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = CTImageStorage, made.SOPInstanceUID
-    meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    made.file_meta = meta
-    file = BytesIO()
-    made.save_as(file, enforce_file_format=True)
-    return file.getvalue()
+    return part10(made)
 
 
 def ask(port: int, level: str, change: Callable[[Dataset], None], agreed: bytes = b"") -> tuple[list[str], set[int]]:

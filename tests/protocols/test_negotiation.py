@@ -180,10 +180,10 @@ def test_what_goes_beyond_the_base_is_answered_as_far_as_it_was_asked() -> None:
     asked = [(classes.STUDY_ROOT_FIND, b"\1\0\1\1"), (classes.STUDY_ROOT_MOVE, b"\1"), (CT, b"\2\0\1\0\0\0")]
     accepted = verdict(request(extended=asked))
     assert isinstance(accepted, Accepted)
-    answered = [(classes.STUDY_ROOT_FIND, b"\1\0\1\1"), (classes.STUDY_ROOT_MOVE, b"\0")]
+    answered = [(classes.STUDY_ROOT_FIND, b"\1\0\1\1"), (classes.STUDY_ROOT_MOVE, b"\1")]
     assert list(accepted.answer.user.extended) == answered
     assert accepted.options[classes.STUDY_ROOT_FIND].relational
-    assert not accepted.options[classes.STUDY_ROOT_MOVE].relational
+    assert accepted.options[classes.STUDY_ROOT_MOVE].relational
 
 
 @pytest.mark.parametrize("information", [b"", b"\1", b"\1\0\1\1\1\1"])

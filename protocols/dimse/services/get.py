@@ -11,6 +11,7 @@ import trio
 
 from native import wire
 from protocols.dimse.exchange import Exchange, Gone
+from protocols.dimse.extended import Options
 from protocols.dimse.leases import Interrupt
 from protocols.dimse.requestor import Job, Seal
 from protocols.dimse.sending import Pair, Sending
@@ -38,7 +39,7 @@ class Bearer(Protocol):
     async def hand_back(self, received: bytes) -> None: ...
 
 
-async def answer(exchange: Exchange, site: Site, bearer: Bearer) -> None:
+async def answer(exchange: Exchange, site: Site, agreed: Options, bearer: Bearer) -> None:
     """Instances by C-STORE, pending responses between them, then the final one."""
     interrupt = site.interrupts.new()
     carrier = SameAssociation(bearer, site, interrupt)
@@ -48,7 +49,7 @@ async def answer(exchange: Exchange, site: Site, bearer: Bearer) -> None:
         sending.fail_rest(sending.instances, carrier.lost)
 
     try:
-        await suboperations.answer(exchange, site, exchange.calling_ae_title, carry)
+        await suboperations.answer(exchange, site, agreed, exchange.calling_ae_title, carry)
     finally:
         site.interrupts.close(interrupt)
 

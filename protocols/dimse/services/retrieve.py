@@ -5,6 +5,7 @@ import shlex
 
 from protocols.dimse.delivery import Delivery
 from protocols.dimse.exchange import Exchange
+from protocols.dimse.extended import Options
 from protocols.dimse.services import suboperations
 from protocols.dimse.site import Site
 from protocols.dimse.status import Status
@@ -13,7 +14,7 @@ from protocols.dimse.titles import title_of
 log = logging.getLogger("filmroom.dimse")
 
 
-async def answer(exchange: Exchange, site: Site) -> None:
+async def answer(exchange: Exchange, site: Site, agreed: Options) -> None:
     """Pending responses with counters (C15), then the final one."""
     peer = site.peers.lookup(exchange.request.move_destination)
     if peer is None:
@@ -21,7 +22,7 @@ async def answer(exchange: Exchange, site: Site) -> None:
         exchange.respond(Status.MOVE_DESTINATION_UNKNOWN, comment="move destination is not a known peer")
         await exchange.flush()
     else:
-        await suboperations.answer(exchange, site, peer.ae_title, Delivery(site.outbound, peer).carry)
+        await suboperations.answer(exchange, site, agreed, peer.ae_title, Delivery(site.outbound, peer).carry)
 
 
 def _log_unknown_destination(exchange: Exchange, store_flag: str) -> None:

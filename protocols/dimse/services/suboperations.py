@@ -13,6 +13,7 @@ from protocols import query
 from protocols.dimse import classes
 from protocols.dimse.commands import Counters
 from protocols.dimse.exchange import Exchange
+from protocols.dimse.extended import Options
 from protocols.dimse.sending import Sending
 from protocols.dimse.site import Site
 from protocols.dimse.status import Status
@@ -25,14 +26,16 @@ UID_LIST_BYTES_MAX = 0xFFFE  # UI has a length of 16 bits in Explicit VR
 Carry = Callable[[Sending], Awaitable[None]]
 
 
-async def answer(exchange: Exchange, site: Site, destination: str, carry: Carry) -> None:
+async def answer(exchange: Exchange, site: Site, agreed: Options, destination: str, carry: Carry) -> None:
     """Find what is asked for, ``carry`` it while saying how far it is, and queue and send the final response.
 
     ``destination``: the AE title that takes the instances.
     """
     root: query.Root = "patient" if exchange.request.sop_class_uid in classes.PATIENT_ROOT else "study"
     try:
-        wanted = query.move_identifier(exchange.identifier, exchange.transfer_syntax_uid, root)
+        wanted = query.move_identifier(
+            exchange.identifier, exchange.transfer_syntax_uid, root, relational=agreed.relational
+        )
         instances = await site.archive.instances(wanted)
         await Retrieval(exchange, site, destination, instances).run(carry)
     except (query.Refused, Invalid) as error:
