@@ -30,6 +30,12 @@ _COMMANDS = (
         "Write matching studies as files. Exit 1 when one is lost or damaged.",
         "files:export",
     ),
+    (
+        app,
+        "send",
+        "Send matching studies to a known peer by C-STORE. Exit 1 when one was not sent.",
+        "sending:send",
+    ),
     (app, "find", "Search studies, series or instances. Nothing found is exit 0.", "search:find"),
     (
         app,

@@ -13,17 +13,20 @@ from engine import StoreSettings
 from engine.ports import Peer
 from filmroom.peers import PeerBook
 from filmroom.settings import Settings
-from protocols.dimse import Callers, DimseSettings
+from protocols.dimse import Callers, DimseSettings, Outbound
+from protocols.transcode import Transcoder
 from protocols.web import WebSettings
 
 
 class Node:
     """An open archive with its peers: what operations work on."""
 
-    def __init__(self, archive: engine.Archive, peers: PeerBook, settings: Settings) -> None:
+    def __init__(self, archive: engine.Archive, peers: PeerBook, settings: Settings, transcoder: Transcoder) -> None:
         self.archive = archive
         self.peers = peers
         self.settings = settings
+        self.transcoder = transcoder
+        self.outbound = Outbound(archive, dimse_settings(settings), transcoder)
         self.shutdown = trio.Event()
         self.callers = Callers()
         self.dicom = ""  # HOST:PORT while it is served
@@ -67,7 +70,8 @@ def store_flag(url: str) -> str:
 @asynccontextmanager
 async def open_node(settings: Settings) -> AsyncIterator[Node]:
     """Open the archive (alone on its folder) and the peers. Raises Conflict when another process holds it."""
-    async with engine.open(settings.store.url, settings.store) as archive:
+    async with engine.open(settings.store.url, settings.store) as archive, Transcoder() as transcoder:
         folder = node_folder(settings.store.url)
         configured = [Peer(peer.ae_title.strip(), peer.host, peer.port) for peer in settings.peer]
-        yield Node(archive, PeerBook(configured, folder / "peers.json" if folder else None), settings)
+        peers = PeerBook(configured, folder / "peers.json" if folder else None)
+        yield Node(archive, peers, settings, transcoder)

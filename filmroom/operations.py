@@ -4,6 +4,7 @@ An operation takes the node, ``tell`` and plain parameters, and tells plain item
 yields nothing: who hangs up cancels it, and a nursery inside it ends in order.
 """
 
+import shlex
 import shutil
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -15,8 +16,8 @@ import trio
 import filmroom
 from engine import Decided, Finding, Invalid, Origin, rows
 from engine.ports import Peer
-from filmroom import exporting, importing
-from filmroom.compose import Node, dimse_settings, node_folder
+from filmroom import exporting, importing, sending
+from filmroom.compose import Node, dimse_settings, node_folder, store_flag
 from filmroom.control import Answer, Tell
 from filmroom.loading import peer_of
 from filmroom.query_text import parse
@@ -51,6 +52,16 @@ async def export(node: Node, tell: Tell, *, words: list[str], folder: str) -> No
         await tell(msgspec.to_builtins(item))
 
     await exporting.export(node.archive, parse(words), Path(folder), report)
+
+
+async def send(node: Node, tell: Tell, *, words: list[str], ae_title: str) -> None:
+    """Counts now and then, and at the end; what was not sent, by its UID."""
+    peer = _known(node, ae_title)
+
+    async def report(item: sending.Progress | sending.Unsent) -> None:
+        await tell(msgspec.to_builtins(item))
+
+    await sending.send(node.outbound, node.archive, parse(words), peer, report)
 
 
 async def delete(node: Node, tell: Tell, *, words: list[str], reason: str, dry_run: bool) -> None:
@@ -160,11 +171,8 @@ async def aet_rm(node: Node, tell: Tell, *, ae_title: str) -> None:
 
 async def aet_test(node: Node, tell: Tell, *, ae_title: str) -> None:
     """Whether the peer answered a C-ECHO, and if not, why; whether it has called this node, and where that listens."""
-    peer = node.peers.lookup(ae_title)
+    peer = _known(node, ae_title)
     settings = dimse_settings(node.settings)
-    if peer is None:
-        title = ae_title.strip()
-        raise Invalid(f"no peer is called {title!r}: filmroom aet add {title} HOST:PORT{settings.store_flag}")
     answered, reason = True, ""
     try:
         status = await dimse.echo(peer, settings)
@@ -178,10 +186,21 @@ async def aet_test(node: Node, tell: Tell, *, ae_title: str) -> None:
     await tell({**item, "own_ae_title": settings.ae_title, "own_address": node.dicom})
 
 
+def _known(node: Node, ae_title: str) -> Peer:
+    """Raises Invalid that names the command which would make it known: we connect to no other place."""
+    peer = node.peers.lookup(ae_title)
+    if peer is None:
+        title, _, address = ae_title.strip().rpartition("@") if "@" in ae_title else (ae_title.strip(), "", "HOST:PORT")
+        flag = store_flag(node.settings.store.url)
+        raise Invalid(f"no peer is called {ae_title.strip()!r}: filmroom aet add {shlex.quote(title)} {address}{flag}")
+    return peer
+
+
 OPERATIONS: dict[str, Callable[..., Awaitable[None]]] = {
     "find": find,
     "import": import_,
     "export": export,
+    "send": send,
     "delete": delete,
     "restore": restore,
     "versions": versions,

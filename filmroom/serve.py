@@ -89,6 +89,7 @@ async def _serve(node: Node, ready: Act) -> None:
                 dimse_settings(node.settings),
                 node.peers,
                 listeners=dicom,
+                outbound=node.outbound,
                 callers=node.callers,
                 shutdown=shutdown,
             )

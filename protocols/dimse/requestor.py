@@ -23,6 +23,16 @@ log = logging.getLogger("filmroom.dimse")
 
 RECEIVE_BYTES = 65_536
 
+# PS3.8 table 9-21: source and reason of a rejection.
+REJECTIONS = {
+    (1, 2): "application context not supported",
+    (1, 3): "it does not know our AE title",
+    (1, 7): "it is not called by this AE title",
+    (2, 2): "protocol version not supported",
+    (3, 1): "too busy for now",
+    (3, 2): "too many associations",
+}
+
 # context id, message id, SOP class, SOP instance, file descriptor or buffer, offset and length of the data set
 Job = tuple[int, int, str, str, "int | bytes | memoryview", int, int]
 # XXH3-128 of the object that ends with the data set, and the length of what stands before the data set
@@ -65,7 +75,8 @@ class Requestor:
                         self._window = _granted_window(request.user, answer.user)
                         return
                     case Refused(result, source, reason):
-                        raise NotAssociated(f"rejected {result}/{source}/{reason}")
+                        why = REJECTIONS.get((source, reason), "no reason given")
+                        raise NotAssociated(f"rejected {result}/{source}/{reason}: {why}")
                     case Aborted(why=why):
                         raise NotAssociated(why)
 

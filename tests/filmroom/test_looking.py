@@ -15,6 +15,7 @@ LOOKS = (
     ("verify", "--no-deep"),
     ("reindex",),
     ("export", "out"),
+    ("send", "PatientID=*", "WS1"),
     ("aet", "ls"),
     ("aet", "add", "WS1", "127.0.0.1:104"),
     ("aet", "rm", "WS1"),
@@ -38,7 +39,9 @@ def test_a_store_that_is_not_there_is_not_made(tmp_path: Path, words: tuple[str,
 
 
 @pytest.mark.parametrize(
-    "words", [("find", "foo"), ("import",), ("import", "nothing-here"), ("aet", "add", "WS1", "nowhere")], ids=" ".join
+    "words",
+    [("find", "foo"), ("import",), ("import", "nothing-here"), ("aet", "add", "WS1", "nowhere"), ("send", "WS1")],
+    ids=" ".join,
 )
 def test_a_wrong_word_makes_no_store(tmp_path: Path, words: tuple[str, ...]) -> None:
     assert run(*words, "--store", "nope", folder=tmp_path).returncode in (2, 3)
