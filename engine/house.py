@@ -55,8 +55,10 @@ class House:
             )
             opened.callback(self.intake.close)
             self._catch_up_with_journal()
-            spill = Spill(self.intake, self.store, self.journal, self.index, self.tenant, settings.ack == "object")
-            self.ingest = Ingest(self.intake, self.index, spill, self.writer, self.clock)
+            acknowledges = settings.ack == "object"
+            spill = Spill(self.intake, self.store, self.journal, self.index, self.tenant, acknowledges)
+            rest_bytes_max = 0 if acknowledges else settings.intake_bytes_max // 2
+            self.ingest = Ingest(self.intake, self.index, spill, self.writer, self.clock, rest_bytes_max=rest_bytes_max)
             self.ingest.start()
             self._past = Past(self.node.past_path(), self.clock)
             self.readers = ThreadPoolExecutor(LIMITS.fetch_threads_count_max, "filmroom-fetch")

@@ -17,6 +17,7 @@ from engine.index import FoldOutcome, Index
 from engine.keep.intake import Intake
 from engine.limits import LIMITS
 from engine.model import Record, StoreRecord
+from engine.pacing import Pace
 from engine.settling import Settler
 from engine.spill import Job, Spill
 from native.dataset import Malformed
@@ -30,7 +31,10 @@ DRAIN_WAIT_MS = 200
 class Ingest:
     """Owns the threads. ``folded_lsn`` is the highest LSN that queries can see."""
 
-    def __init__(self, intake: Intake, index: Index, spill: Spill, writer: str, clock: Clock) -> None:
+    def __init__(
+        self, intake: Intake, index: Index, spill: Spill, writer: str, clock: Clock, *, rest_bytes_max: int
+    ) -> None:
+        """``rest_bytes_max``: how much may wait for the spill while senders are busy."""
         self._intake = intake
         self._index = index
         self._spill = spill
@@ -42,6 +46,7 @@ class Ingest:
         self._outcomes: OrderedDict[int, FoldOutcome] = OrderedDict()
         self._queue: deque[Job] = deque()
         self._queued_count = 0  # those that are being spilled, too
+        self._pace = Pace(clock, rest_bytes_max)
         self._drained = False
         self._stopping = False
         self._given_up = False
@@ -109,6 +114,8 @@ class Ingest:
         meanwhile. Raises Unavailable at the deadline, or when the spill has ended before."""
         with self._changed:
             wanted = self._folded_lsn if lsn is None else lsn
+            self._pace.hurry()
+            self._changed.notify_all()
             self._changed.wait_for(lambda: self._is_spilled(wanted) or self._ended(), timeout_seconds)
             if not self._is_spilled(wanted):
                 raise Unavailable("the spill has not caught up with the intake")
@@ -136,21 +143,23 @@ class Ingest:
     # -- the drain ---------------------------------------------------------------------------------------------------
 
     def _drain_forever(self) -> None:
-        recovered = self._intake.recovered
-        for at in range(0, len(recovered), LIMITS.drain_batch_count_max):
-            self._fold(recovered[at : at + LIMITS.drain_batch_count_max], recovered=True)
+        self._fold_all(self._intake.recovered, recovered=True)
         with self._changed:
             self._folded_lsn = max(self._folded_lsn, self._begun_at_lsn)
             self._changed.notify_all()
         while not self._ended():
-            entries = self._intake.drain(LIMITS.drain_batch_count_max, DRAIN_WAIT_MS)
+            entries = self._intake.drain(LIMITS.drain_linger_count_max, DRAIN_WAIT_MS)
             if entries:
-                self._fold(entries, recovered=False)
+                self._fold_all(entries, recovered=False)
             elif self._stopping and self._folded_lsn >= self._intake.log.written_lsn():
                 break
         with self._changed:
             self._drained = True
             self._changed.notify_all()
+
+    def _fold_all(self, entries: Sequence[Entry], recovered: bool) -> None:
+        for at in range(0, len(entries), LIMITS.drain_batch_count_max):
+            self._fold(entries[at : at + LIMITS.drain_batch_count_max], recovered)
 
     def _fold(self, entries: Sequence[Entry], recovered: bool) -> None:
         described = [(entry, record) for entry in entries if (record := self._described(entry)) is not None]
@@ -165,6 +174,7 @@ class Ingest:
             self._folded_lsn = entries[-1].lsn
             self._queue.extend(jobs)
             self._queued_count += len(jobs)
+            self._pace.came(len(jobs), _size(jobs))
             self._steps += 1
             self._settler.poke()
             self._changed.notify_all()
@@ -194,6 +204,7 @@ class Ingest:
                 return
             with self._changed:
                 self._queued_count -= len(jobs)
+                self._pace.went(len(jobs), _size(jobs))
                 self._changed.notify_all()
             self._settler.poke()
             if not self._until_taken(self._spill.tidy):
@@ -204,10 +215,15 @@ class Ingest:
         """A group; nothing at the end."""
         with self._changed:
             self._changed.wait_for(lambda: bool(self._queue) or self._drained or self._ended())
+            while not (self._ended() or self._stopping) and (left := self._rest_seconds()) > 0:
+                self._changed.wait(left)
             if self._ended():
                 return []
             count = min(len(self._queue), LIMITS.spill_group_count_max)
             return [self._queue.popleft() for _ in range(count)]
+
+    def _rest_seconds(self) -> float:
+        return self._pace.seconds_left(self._intake.log.written_lsn()) if self._queue else 0.0
 
     def _until_taken(self, work: Callable[[], None]) -> bool:
         """Do it, again and again while the store is full or away; False: given up, or failed elsewhere.
@@ -235,3 +251,7 @@ class Ingest:
             if was_stopping and self._clock.monotonic() - refused_at >= LIMITS.close_refused_seconds_max:
                 self._given_up = True
                 self._changed.notify_all()
+
+
+def _size(jobs: Sequence[Job]) -> int:
+    return sum(job.entry.payload_length for job in jobs)

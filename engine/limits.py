@@ -24,6 +24,9 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     # One intake segment: large enough that filling a new one with zeros is rare, small enough that a few fit the
     # intake.
     segment_bytes: int = 64 * MIB
+    # Empty segments held ready once something was stored: a burst of theirs waits for no zeros. At rest, so many stay.
+    segments_ahead_count: int = 4
+    segments_at_rest_count: int = 2
     # Records between acknowledgement and spill: bounds the memory that their descriptions take (about 4 kB each).
     ring_entries_max: int = 32_768
     # How long a response is held back while the intake is full, before A700: below the time-outs that peers use (30 s).
@@ -55,10 +58,18 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     # Records described and folded at a time: large enough to share the index's cost, small enough that the oldest of
     # them is found within tens of milliseconds.
     drain_batch_count_max: int = 256
-    # How long the drain waits for more records while nobody asks for them: waking for each costs more than it saves.
-    drain_linger_ms_max: int = 5
+    # While nobody asks, the drain waits until senders pause for so long, it waited so long, or so many wait (100 us
+    # each for the next query): a burst is folded behind it, and a wake for each costs more than it saves.
+    drain_pause_ms: int = 10
+    drain_linger_ms_max: int = 500
+    drain_linger_count_max: int = 2048
     # Folded records that may wait for the spill; above, the drain waits, and the intake fills (back-pressure).
     spill_backlog_count_max: int = 4096
+    # The spill rests while senders send: until they pause for so long, so many wait or one waits for so long (other
+    # nodes see what is spilled), or half of the intake is full.
+    spill_pause_seconds: float = 0.1
+    spill_rest_count_max: int = 2048
+    spill_rest_seconds_max: float = 3.0
     # Objects and journal records written in one step: large enough to share the journal's syncs.
     spill_group_count_max: int = 256
     # Answers of library stores and imports that nobody has fetched yet.
@@ -105,6 +116,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
             "a batch can be read again": 2 * self.batch_bytes_max <= self.batch_unfolded_bytes_max,
             "pending files leave room": self.pending_files_max > 0 and self.descriptors_reserved > 0,
             "pieces are whole chunks": self.read_bytes % self.chunk_bytes == 0,
+            "what rests behind senders fits the backlog": self.spill_rest_count_max < self.spill_backlog_count_max
+            and self.drain_linger_count_max < self.ring_entries_max,
             "counts are positive": min(self.batch_records_max, self.append_attempts_max, self.collisions_max) > 0,
         }
         for sentence, holds in relations.items():

@@ -206,9 +206,10 @@ cdef Outcome ledger_mark_written(Ledger* ledger, Place* place, uint64_t size, in
 
 
 cdef void ledger_await_written(
-    Ledger* ledger, int timeout_ms, int linger_ms, uint64_t count, uint64_t* first, uint64_t* last
+    Ledger* ledger, int timeout_ms, int linger_ms, int pause_ms, uint64_t count, uint64_t* first, uint64_t* last
 ) noexcept nogil:
     cdef int64_t deadline = deadline_of(timeout_ms)
+    cdef uint64_t seen = NO_LSN
     lock(ledger.gate)
     ledger.drain_from = ledger.drained_lsn + 1
     while ledger.written_lsn < ledger.drain_from and not ledger.stopped and monotonic_ns() < deadline:
@@ -216,10 +217,9 @@ cdef void ledger_await_written(
     if ledger.written_lsn >= ledger.drain_from:
         deadline = deadline_of(linger_ms)
         ledger.drain_from = ledger.drained_lsn + count
-        while ledger.written_lsn < ledger.drain_from and not ledger.stopped and not ledger.hurried:
-            if monotonic_ns() >= deadline:
-                break
-            gate_wait(ledger.gate, FRESH, deadline)
+        while seen != ledger.written_lsn < ledger.drain_from and monotonic_ns() < deadline and not ledger.hurried:
+            seen = ledger.written_lsn
+            gate_wait(ledger.gate, FRESH, min(deadline, deadline_of(pause_ms)))
     ledger.drain_from = NO_LSN
     ledger.hurried = False
     first[0], last[0] = ledger.drained_lsn + 1, ledger.written_lsn

@@ -38,9 +38,9 @@ class Log:
         """Close the segment that is appended to, so that it can be given back although it is not full."""
     def wait(self, lsn: int) -> None:
         """Blocks without the GIL until acknowledged. Raises TimeoutError (full), ConnectionAbortedError (stopped), OSError (failed)."""
-    def drain(self, count_max: int, timeout_ms: int, linger_ms: int = 0) -> list[Entry]:
+    def drain(self, count_max: int, timeout_ms: int, linger_ms: int = 0, pause_ms: int = 0) -> list[Entry]:
         """Next records in LSN order whose write is complete (synced or not); waits for the first, then up to linger_ms for
-        count_max of them, unless somebody is in a hurry. One consumer."""
+        count_max of them, unless somebody is in a hurry, or none comes for pause_ms (0: whole linger). One consumer."""
     def hurry(self) -> None:
         """Somebody waits for what is written to be drained: the drain does not linger."""
     def await_need(self, timeout_ms: int) -> None:

@@ -174,10 +174,10 @@ cdef class Log:
 
     # -- out --------------------------------------------------------------------------------------------------------
 
-    def drain(self, int count_max, int timeout_ms, int linger_ms=0):
+    def drain(self, int count_max, int timeout_ms, int linger_ms=0, int pause_ms=0):
         cdef uint64_t first, last, lsn
         with nogil:
-            ledger_await_written(&self.ledger, timeout_ms, linger_ms, count_max, &first, &last)
+            ledger_await_written(&self.ledger, timeout_ms, linger_ms, pause_ms or linger_ms, count_max, &first, &last)
         if last >= first + <uint64_t>count_max:
             last = first + count_max - 1
         found = [entry_of(&self.ledger.ring[lsn % self.ledger.ring_capacity]) for lsn in range(first, last + 1)]

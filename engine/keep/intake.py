@@ -63,6 +63,7 @@ class Intake:
         self._spooled: dict[int, tuple[Spooled, int, mmap.mmap]] = {}
         self._pinned_spools: dict[int, int] = {}
         self._refusing = False
+        self._roomy = False
         self._forget_lost_spools()
         last = max(found.last_seen, lsn_floor)
         self._note_void(found.entries[-1].lsn if found.entries else self._checkpoint.lsn, last + 1)
@@ -80,7 +81,7 @@ class Intake:
         self._bytes_since = 0
         self._bytes_mapped = 0
         self._closing = threading.Event()
-        self._give_segments(self._segments.idle(self._checkpoint.lsn) or [self._segments.make()])
+        self._give_segments(self._segments.idle(self._checkpoint.lsn) or [self._segments.adopt(*self._segments.make())])
         self.watch_space()
         self._preparer = threading.Thread(target=self._prepare, name="filmroom-intake", daemon=True)
         self._preparer.start()
@@ -133,7 +134,7 @@ class Intake:
 
     def drain(self, count_max: int, timeout_ms: int) -> list[Entry]:
         """The next written records in LSN order; their bytes stay readable until the checkpoint that covers them."""
-        entries = self.log.drain(count_max, timeout_ms, self._limits.drain_linger_ms_max)
+        entries = self.log.drain(count_max, timeout_ms, self._limits.drain_linger_ms_max, self._limits.drain_pause_ms)
         with self._lock:
             self._entries.update((entry.lsn, entry) for entry in entries)
         return entries
@@ -253,7 +254,8 @@ class Intake:
                 self.log.refuse(self._refusing)
                 what = "stores are refused" if self._refusing else "stores are taken again"
                 log.warning(what, extra={"free_bytes": free, "wanted_bytes": wanted})
-            if free > wanted + 2 * self._limits.reserve_bytes:
+            self._roomy = free > wanted + 2 * self._limits.reserve_bytes
+            if self._roomy:
                 self._node.make_reserve(self._limits.reserve_bytes)
 
     def _wanted_bytes(self, total: int) -> int:
@@ -274,6 +276,8 @@ class Intake:
         with self._lock:
             for _, fd, _ in self._spooled.values():
                 os.close(fd)
+            if self.log.written_lsn() <= self._checkpoint.lsn:
+                self._segments.trim(self._limits.segments_at_rest_count)
             self._segments.close()
         space = self._node.space()
         if space is not None and space[1] > ROOMY_TIMES * self._wanted_bytes(space[0]):
@@ -321,21 +325,24 @@ class Intake:
             except Fenced as error:
                 self.log.fail(str(error))
                 return
-            if self.log.statistics()["segments_free"]:
+            if self.log.statistics()["segments_free"] >= self._segments_wanted():
                 continue
             if self._refusing or not self._segments.may_grow():
                 self._closing.wait(LOOK_MS / 1000)
                 continue
             try:
-                number = self._segments.make()
+                made = self._segments.make()
                 with self._lock:
-                    self._give_segments([number])
+                    self._give_segments([self._segments.adopt(*made)])
             except Unavailable as error:
                 log.warning("no new segment", extra={"reason": str(error)})
                 self._closing.wait(1)
             except Fenced as error:
                 self.log.fail(str(error))
                 return
+
+    def _segments_wanted(self) -> int:
+        return self._limits.segments_ahead_count if self._roomy and self.log.statistics()["appends"] else 1
 
     def _size(self, entry: Entry) -> int:
         """Bytes that the instance of a record takes in the intake, a spool file included."""

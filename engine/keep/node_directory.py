@@ -52,6 +52,7 @@ class NodeDirectory(Protocol):
     def make_segment(self, number: int, length: int) -> int:
         """Descriptor of a new segment full of zeros, synced with its directory. Raises Unavailable (full), Fenced."""
 
+    def remove_segment(self, number: int) -> None: ...
     def open_spooled(self, name: str) -> int: ...
     def spooled(self) -> list[str]: ...
     def remove_spooled(self, name: str) -> None: ...
@@ -171,6 +172,9 @@ class DiskNode:
             raise _refused("another segment of the intake", error) from error
         return fd
 
+    def remove_segment(self, number: int) -> None:
+        (self._path / "intake" / f"{number:06d}").unlink(missing_ok=True)
+
     def open_spooled(self, name: str) -> int:
         return os.open(self._path / "spool" / name, os.O_RDONLY)
 
@@ -253,6 +257,9 @@ class MemoryNode:
         fd = os.memfd_create(f"filmroom-intake-{number}")
         os.ftruncate(fd, length)
         return fd
+
+    def remove_segment(self, number: int) -> None:
+        """It was its descriptor."""
 
     def open_spooled(self, name: str) -> int:
         return os.open(self._spool / name, os.O_RDONLY)

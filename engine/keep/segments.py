@@ -27,7 +27,7 @@ class Segment(msgspec.Struct):
 
 
 class Segments:
-    """Guarded by the intake's lock, except ``make``, which is slow and touches only the node directory."""
+    """Guarded by the intake's lock, except ``make``, which is slow and changes only the node directory."""
 
     def __init__(self, node: NodeDirectory, limits: Limits, count_max: int) -> None:
         self._node = node
@@ -60,11 +60,15 @@ class Segments:
     def may_grow(self) -> bool:
         return len(self._open) < self._count_max
 
-    def make(self) -> int:
-        """A new segment file; not used before ``renew``. Raises Unavailable."""
+    def make(self) -> tuple[int, Segment]:
+        """A new segment file, for ``adopt``; one thread at a time. Raises Unavailable."""
         number = max([0, *self._open]) + 1
         fd = self._node.make_segment(number, self._bytes)
-        self._open[number] = Segment(fd, 0, mmap.mmap(fd, self._bytes, prot=mmap.PROT_READ))
+        return number, Segment(fd, 0, mmap.mmap(fd, self._bytes, prot=mmap.PROT_READ))
+
+    def adopt(self, number: int, segment: Segment) -> int:
+        """Take a new segment in; not used before ``renew``. Its number."""
+        self._open[number] = segment
         return number
 
     def renew(self, number: int) -> None:
@@ -109,6 +113,12 @@ class Segments:
         for segment in self._open.values():
             if segment.fd == fd:
                 segment.pins -= 1
+
+    def trim(self, count: int) -> None:
+        """Remove all but ``count`` segments. Nothing that any of them holds may be needed."""
+        for number in sorted(self._open)[count:]:
+            os.close(self._open.pop(number).fd)
+            self._node.remove_segment(number)
 
     def close(self) -> None:
         for segment in self._open.values():

@@ -55,5 +55,7 @@ def test_a_server_whose_intake_fails_leaves_and_the_next_start_has_all_that_was_
         assert server.process.wait(END_SECONDS_MAX) == Exit.UNREACHABLE
     told = {index for index, status in statuses.items() if status == 0}
     assert 0 < len(told) < len(sends)
-    assert b"nothing more is acknowledged" in server.errors or b"intake failed" in server.errors, server.errors
+    # A record, the zeros of a new segment, or the drain may meet the disk first.
+    sentences = (b"nothing more is acknowledged", b"intake failed", b"intake could not be written")
+    assert any(sentence in server.errors for sentence in sentences), server.errors
     assert examine(store, sends, told, thorough=False) == []

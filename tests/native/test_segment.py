@@ -182,6 +182,18 @@ def test_a_full_ring_is_a_full_intake(segments: list[int]) -> None:
     assert log.append_parts(b"", KIND_INSTANCE, [b"x"]) == 5
 
 
+def test_the_drain_lingers_until_nothing_comes_any_more_or_somebody_asks(segments: list[int]) -> None:
+    log = log_over(segments[:1])
+    log.append_parts(b"", KIND_INSTANCE, [b"x"])
+    assert len(log.drain(10, 0, 600_000, 1)) == 1  # ends by the pause
+    log.append_parts(b"", KIND_INSTANCE, [b"x"])
+    log.hurry()
+    assert len(log.drain(10, 0, 600_000, 600_000)) == 1
+    for _ in range(3):
+        log.append_parts(b"", KIND_INSTANCE, [b"x"])
+    assert len(log.drain(3, 0, 600_000, 600_000)) == 3  # as many as it waits for
+
+
 def test_a_failed_write_acknowledges_nothing_any_more(tmp_path: Path) -> None:
     (tmp_path / "segment").write_bytes(bytes(CAPACITY))
     read_only = os.open(tmp_path / "segment", os.O_RDONLY)

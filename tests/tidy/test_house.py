@@ -45,6 +45,7 @@ FLOORS = (
         "find",
         "fetch",
         "ingest",
+        "pacing",
         "settling",
         "spill",
         "store",

@@ -1,8 +1,10 @@
 """The intake's bounds: its backlog with the spool in it, the space that is kept free, the reserve (H69)."""
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from engine.clock import Clock
@@ -150,3 +152,46 @@ def test_a_reserve_for_which_there_is_no_room_takes_none(tmp_path: Path) -> None
     node = DiskNode(tmp_path)
     node.make_reserve(1 << 50)
     assert (tmp_path / "reserve").stat().st_blocks == 0
+
+
+class CountingDisk(SmallDisk):
+    """Tells of each segment that is made."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.made = threading.Semaphore(0)
+
+    def make_segment(self, number: int, length: int) -> int:
+        fd = super().make_segment(number, length)
+        self.made.release()
+        return fd
+
+    def await_made(self, count: int) -> bool:
+        return all(self.made.acquire(timeout=30) for _ in range(count))
+
+
+def test_segments_are_made_ahead_once_something_was_stored_and_given_back_at_rest(tmp_path: Path) -> None:
+    ahead = msgspec.structs.replace(LIMITS, segments_ahead_count=3, segments_at_rest_count=1)
+    disk = CountingDisk(tmp_path)
+    disk.free = DISK_BYTES * 100
+    intake = open_intake(disk, ahead)
+    assert disk.await_made(1)
+    intake.wait(intake.store(ORIGIN, [b"small"]))
+    assert disk.await_made(3)
+    spill_all(intake)
+    intake.close()
+    assert len(disk.segments()) == 1
+    again = open_intake(disk, ahead)
+    assert again.recovered == []
+    again.close()
+
+
+def test_what_is_not_spilled_keeps_its_segments(disk: SmallDisk) -> None:
+    intake = open_intake(disk)
+    for _ in range(30):
+        intake.wait(intake.store(ORIGIN, [bytes(MIB // 5)]))
+    intake.close()
+    assert len(disk.segments()) > LIMITS.segments_at_rest_count
+    again = open_intake(disk)
+    assert len(again.recovered) == 30
+    again.close()
