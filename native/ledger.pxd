@@ -107,8 +107,8 @@ cdef Outcome ledger_sync(Ledger* ledger, uint64_t lsn) noexcept nogil
 cdef Outcome ledger_wait(Ledger* ledger, uint64_t lsn) noexcept nogil
 # A sync runs for longer than anybody waits for it: the disk hangs.
 cdef bint ledger_suspect(const Ledger* ledger) noexcept nogil
-# The records that may be drained: waits for the first, then up to ``linger_ms`` for ``count`` of them, unless hurried or
-# until none comes for ``pause_ms``. From ``first`` to ``last`` (none when it is lower).
+# The records that may be drained: waits for the first, then up to ``linger_ms`` for ``count`` of them, unless hurried
+# or none comes for ``pause_ms``. From ``first`` to ``last`` (none when it is lower).
 cdef void ledger_await_written(
     Ledger* ledger, int timeout_ms, int linger_ms, int pause_ms, uint64_t count, uint64_t* first, uint64_t* last
 ) noexcept nogil
