@@ -177,11 +177,10 @@ class Archive:
         """Re-read what is kept; yields each damage found. ``progress`` hears, in a thread, how many objects of how many
         bytes are done."""
         await self._blocking(self._house.ingest.wait_spilled, LIMITS.find_wait_seconds_max)
-        everything = Query(level=Level.INSTANCE)
         findings = verify(
             self._house.store,
             self._house.journal,
-            lambda: self._house.view().instances(everything),
+            lambda: self._house.view().every_instance(),
             deep,
             progress=progress,
         )

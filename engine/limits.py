@@ -106,8 +106,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     # Instances named by one note of the intake: below a megabyte, however long the UIDs are.
     note_targets_count_max: int = 4096
 
-    # Instances folded in memory in one pass when verify compares the index with the journal; more are done in passes.
-    verify_instances_max: int = 500_000
+    # Instances folded in memory in one pass when verify compares index and journal in full; more are done in passes.
+    verify_instances_max: int = 250_000
 
     def __post_init__(self) -> None:
         relations = {

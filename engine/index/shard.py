@@ -4,7 +4,7 @@ Traps that this file knows: builders do not analyse their argument (all folding 
 a BaseException; readers reload by hand; there is no commit payload, so the journal cursor is a document of the commit.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -31,6 +31,7 @@ FORM: Final = "filmroom index 5"
 WRITER_BYTES: Final = 32 << 20
 FIRST_HITS_COUNT: Final = 256  # a series, mostly: what matches more is searched a second time, whole
 HEADERS_AT_HAND_COUNT_MAX: Final = 2048  # answers above this size hold no headers: they are read again, page by page
+EVERY_COUNT: Final = 20_000  # of all rows at a time: each stretch passes over those before it
 
 T = TypeVar("T")
 _FACTS: Final = msgspec.msgpack.Decoder(Facts)
@@ -52,6 +53,18 @@ class Settled:
     def select(self, level: str, predicate: Predicate) -> list[Row]:
         """The rows that match, in no order. Level empty: instances, living and gone."""
         return guarded(lambda: self._select(level, predicate))
+
+    def every(self, level: str) -> Iterator[Row]:
+        """All rows of a level in no order, some of them at a time: there may be more than memory holds."""
+        asked, _ = self._asked(level, AllOf(()))
+        offset = 0
+        while rows := guarded(lambda offset=offset: self._stretch(asked, offset)):  # type: ignore[misc]
+            yield from rows
+            offset += len(rows)
+
+    def _stretch(self, asked: Any, offset: int) -> list[Row]:
+        hits = self._searcher.search(asked, EVERY_COUNT, count=False, offset=offset).hits
+        return [self._row(address, False) for _, address in hits]
 
     def reach(self, level: str, predicate: Predicate) -> int:
         """At most how many rows match: the work of a ``select``."""

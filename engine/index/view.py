@@ -1,6 +1,7 @@
 """One view of settled and fresh rows: what a query sees, whatever comes meanwhile."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import Final
 
 import msgspec
@@ -101,6 +102,13 @@ class View:
         }
         rows.sort(key=lambda row: (row.facts.study_uid, numbers.get(row.facts.series_uid, 0), *_place(row)))
         return [instance for row in rows if (instance := row.instance()) is not None]
+
+    def every_instance(self) -> Iterator[Instance]:
+        """All living instances in no order, some of them held at a time."""
+        settled = (row for row in self._settled.every(Level.INSTANCE) if not self.is_fresh(row))
+        for row in chain(self._fresh(Level.INSTANCE, AllOf(())), settled):
+            if (instance := row.instance()) is not None:
+                yield instance
 
     def rows_below(self, query: Query) -> list[Row]:
         """Instance rows below all that the query's keys match at its own level; UIDs of lower levels choose among

@@ -25,14 +25,10 @@ class Decided:
         self._tenant = tenant
         self._walk = JournalWalk(store, tenant)
         self._acts: dict[Name, list[Act]] = {}
-        self._numbers: set[int] = set()
+        self.numbers: set[int] = set()  # of the instances that any act speaks of (see ``instance_number``)
         self.states: dict[Name, InstanceState] = {}
         self.removable_keys: set[str] = set()
         self.refresh()
-
-    def __contains__(self, number: int) -> bool:
-        """Whether any act speaks of this instance (see ``instance_number``)."""
-        return number in self._numbers
 
     def refresh(self) -> bool:
         """Takes in what was journalled since; False when no act was."""
@@ -43,7 +39,7 @@ class Decided:
                     self._acts.setdefault((item.study_uid, series, sop), []).append(act)
         if before == (len(self._acts), sum(map(len, self._acts.values()))):
             return False
-        self._numbers = {instance_number(*name) for name in self._acts}
+        self.numbers = {instance_number(*name) for name in self._acts}
         self.states = self._folded()
         self.removable_keys = set().union(*(state.removable_keys() for state in self.states.values()))
         return True

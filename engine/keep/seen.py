@@ -1,6 +1,8 @@
-"""A set of 64-bit numbers in 16 to 32 bytes each: what a walk over millions of objects can afford to remember."""
+"""Sets of 64-bit numbers in 16 to 32 bytes each, twice that with a mark each: what a walk over millions of objects can
+afford to remember."""
 
 from array import array
+from collections.abc import Iterator
 from typing import Final
 
 _FIRST_SLOTS: Final = 1 << 12
@@ -46,3 +48,36 @@ class Seen:
         for number in old:
             if number:
                 self._slots[self._place(number)] = number
+
+
+class Marks(Seen):
+    """Beside each number a second one, its mark, which can be taken once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._marks = array("Q", bytes(8 * _FIRST_SLOTS))
+
+    def put(self, number: int, mark: int) -> bool:
+        """Remembers a number with its mark; False, and nothing is changed, when the number was there."""
+        if not self.add(number):
+            return False
+        self._marks[self._place(number or 1)] = mark or 1
+        return True
+
+    def take(self, number: int) -> int:
+        """The mark of a number; 0 when there is none, or when it was taken before."""
+        place = self._place(number or 1)
+        mark, self._marks[place] = self._marks[place], 0
+        return mark
+
+    def left(self) -> Iterator[int]:
+        """The numbers whose marks were not taken."""
+        return (number for number, mark in zip(self._slots, self._marks, strict=True) if mark)
+
+    def _grow(self) -> None:
+        slots, marks = self._slots, self._marks
+        super()._grow()
+        self._marks = array("Q", bytes(8 * len(self._slots)))
+        for number, mark in zip(slots, marks, strict=True):
+            if number:
+                self._marks[self._place(number)] = mark

@@ -5,9 +5,9 @@ against its key (XXH3-128) and against the size and BLAKE3 root of the record th
 names. The *index*, as rows that the caller gives: each instance of the journal is in it as the journal folds, and
 nothing else is.
 
-May run beside a working node: what comes meanwhile is not taken for damage. Memory: 16 to 32 bytes for each object, and
-``verify_instances_max`` instances at a time for the index (more are compared in several passes over the journal), one
-state for each instance that was ever deleted or promoted.
+May run beside a working node: what comes meanwhile is not taken for damage. Memory: 48 to 96 bytes for each object; one
+state for each instance that was ever deleted or promoted; some hundred bytes for each instance that is not equal at
+first sight, ``verify_instances_max`` of them at a time (more take several passes over the journal).
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -23,7 +23,7 @@ from engine.keep.decided import Decided, instance_number
 from engine.keep.journal import Journal
 from engine.keep.journal_walk import JournalWalk
 from engine.keep.objects import ObjectStore, read_pieces
-from engine.keep.seen import Seen
+from engine.keep.seen import Marks, Seen
 from engine.limits import LIMITS, Limits
 from engine.model import ActRecord, Instance, StoreRecord
 
@@ -100,18 +100,23 @@ class _Verification:
         self._deep = deep
         self._progress = progress
         self._named = Seen()
+        self._marks = Marks()  # of each instance what the index should show, were this its only record
+        self._stored_again: set[int] = set()
         self._decided = Decided(store, tenant)
         self._walk = JournalWalk(store, tenant)
         self._done_count = self._done_bytes = 0
-        self._record_count = 0
 
     def journal_and_named_objects(self) -> Iterator[Finding]:
         for key, item in self._walk.forward():
             if isinstance(item, Corrupt):
                 yield _journal_finding(key, item)
                 continue
-            self._record_count += 1
-            if isinstance(item, StoreRecord) and self._named.add(_number_of(item.key)):
+            if isinstance(item, ActRecord):
+                continue
+            instance = instance_number(item.study_uid, item.series_uid, item.sop_instance_uid)
+            if not self._marks.put(instance, _mark_of(item)):
+                self._stored_again.add(instance)
+            if self._named.add(_number_of(item.key)):
                 yield from self._object_of(item)
 
     def objects_without_record(self) -> Iterator[Finding]:
@@ -140,14 +145,29 @@ class _Verification:
                 yield from self._bytes_of(key, name.hash, None)
 
     def index(self, rows: Callable[[], Iterable[Instance]], limits: Limits) -> Iterator[Finding]:
-        passes = 1 + self._record_count // limits.verify_instances_max
+        """What is equal at first sight is done with; what is left is folded and compared in full."""
+        yield from self.journal_and_named_objects()
+        left = self._unequal_at_first_sight(rows())
+        passes = -(-len(left) // limits.verify_instances_max)
         for number in range(passes):
-            findings = list(self._index_pass(rows, number, passes))
+            chosen = {instance for instance in left if instance % passes == number}
+            findings = list(self._index_pass(rows, chosen))
             for _ in range(AGAIN_COUNT_MAX):
                 if not findings or not self._decided.refresh():
                     break  # nothing was decided meanwhile that would explain them
-                findings = list(self._index_pass(rows, number, passes))
+                findings = list(self._index_pass(rows, chosen))
             yield from findings
+
+    def _unequal_at_first_sight(self, rows: Iterable[Instance]) -> set[int]:
+        """Instances of several records or of which something was decided, and where index and journal differ."""
+        self._decided.refresh()
+        left = self._stored_again | self._decided.numbers
+        for row in rows:
+            instance = instance_number(row.study_uid, row.series_uid, row.sop_instance_uid)
+            if self._marks.take(instance) != _mark_of(row) or row.version_count != 1:
+                left.add(instance)
+        left.update(self._marks.left())
+        return left
 
     def _may_be_gone(self, key: str) -> bool:
         """Whether its bytes were collected, by what is journalled now."""
@@ -191,7 +211,7 @@ class _Verification:
         elif self._deep and record.blake3_chunks and record.blake3_chunks != examination.proof.chunks:
             yield Finding("record-disagrees", key, f"{key} does not have the BLAKE3 of chunks that its record names")
 
-    def _index_pass(self, rows: Callable[[], Iterable[Instance]], number: int, passes: int) -> Iterator[Finding]:
+    def _index_pass(self, rows: Callable[[], Iterable[Instance]], chosen: set[int]) -> Iterator[Finding]:
         expected: dict[int, _Expected] = {}
         lsns: dict[str, int] = {}
         for _, item in JournalWalk(self._store, self._tenant).forward():
@@ -201,14 +221,14 @@ class _Verification:
             if isinstance(item, ActRecord):
                 continue
             instance = instance_number(item.study_uid, item.series_uid, item.sop_instance_uid)
-            if instance % passes == number and instance not in self._decided:
+            if instance in chosen and instance not in self._decided.numbers:
                 expected[instance] = _joined(expected.get(instance), item)
         for instance, shown in self._decided.instances():
-            if instance % passes == number:
+            if instance in chosen:
                 expected[instance] = _expected_of(shown)
         for row in rows():
             instance = instance_number(row.study_uid, row.series_uid, row.sop_instance_uid)
-            if instance % passes == number:
+            if instance in chosen:
                 yield from self._row(row, expected.pop(instance, None), lsns)
         for missed in expected.values():
             key = paths.object_key(self._tenant, missed.key)
@@ -251,6 +271,11 @@ def _joined(expected: _Expected | None, record: StoreRecord) -> _Expected:
     if first < expected.first:
         return _Expected(first, record.key, digests)
     return _Expected(expected.first, expected.key, digests)
+
+
+def _mark_of(shown: Instance | StoreRecord) -> int:
+    """64 bits that stand for what the index shows of an instance with one version."""
+    return xxhash.xxh3_64_intdigest(f"{shown.stamp}\n{shown.writer}\n{shown.lsn}\n{shown.key}".encode())
 
 
 def _number_of(object_name: str) -> int:

@@ -8,7 +8,7 @@ import pytest
 
 from engine.errors import Invalid
 from engine.find import find
-from engine.index import Index
+from engine.index import Index, shard
 from engine.index.attributes import element
 from engine.index.texts import text_of as first_text
 from engine.model import Instance, Key, Level, Query, StoreRecord
@@ -137,6 +137,16 @@ def located(index: Index, sop_instance_uid: str) -> Instance:
     instance = row.instance()
     assert instance is not None
     return instance
+
+
+@pytest.mark.parametrize("at_a_time", [1, 7, 100])
+def test_every_instance_is_told_once(index: Index, monkeypatch: pytest.MonkeyPatch, at_a_time: int) -> None:
+    monkeypatch.setattr(shard, "EVERY_COUNT", at_a_time)
+    told = list(index.view().every_instance())
+    assert len(told) == 30
+    assert {one.sop_instance_uid: one for one in told} == {
+        one.sop_instance_uid: one for one in index.view().instances(query("instance"))
+    }
 
 
 def test_moves_get_series_order(index: Index) -> None:

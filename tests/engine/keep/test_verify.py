@@ -12,7 +12,7 @@ from engine.keep.content_digest import address, prove
 from engine.keep.folder import FolderStore
 from engine.keep.journal import Journal
 from engine.keep.objects import MemoryStore, ObjectStore, keep_object
-from engine.keep.seen import Seen
+from engine.keep.seen import Marks, Seen
 from engine.keep.verify import Finding, verify
 from engine.limits import MIB, Limits
 from engine.model import ActRecord, Instance, StoreRecord, Target
@@ -246,6 +246,20 @@ def test_passes_see_each_instance_once(archive: Archive, count: int) -> None:
     lacking = archive.rows()[3:]
     found = list(verify(archive.store, archive.journal, lambda: lacking, False, limits=limits))
     assert sorted(f.key for f in found) == sorted(archive.key(lsn) for lsn in (1, 2, 3))
+
+
+def test_marks_are_taken_once() -> None:
+    chance = random.Random(6)
+    marks, oracle = Marks(), dict[int, int]()
+    for _ in range(30_000):
+        number, mark = chance.choice([chance.getrandbits(64), chance.randrange(1, 5000)]), chance.getrandbits(64) | 1
+        assert marks.put(number, mark) == (number not in oracle)
+        oracle.setdefault(number, mark)
+        if chance.random() < 0.3:
+            taken = chance.choice([number, chance.randrange(1, 5000)])
+            assert marks.take(taken) == oracle.get(taken, 0)
+            oracle.update({taken: 0} if taken in oracle else {})
+    assert sorted(marks.left()) == sorted(number for number, mark in oracle.items() if mark)
 
 
 def test_the_compact_set_is_a_set() -> None:
