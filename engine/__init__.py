@@ -25,13 +25,14 @@ from engine.model import (
     Version,
 )
 from engine.query import path_of, query_of, values_of
-from engine.settings import StoreSettings
+from engine.settings import CharacterSet, StoreSettings
 from engine.status import Status
 from engine.tabular import Row, row, rows
 
 __all__ = [
     "Archive",
     "Change",
+    "CharacterSet",
     "Conflict",
     "Corrupt",
     "Decided",

@@ -42,7 +42,7 @@ class House:
             self.writer = self.node.writer_id(names)
             self.store = open_store(settings)
             opened.callback(self.store.close)
-            self.index = Index.open(self.node.index_path(), self.clock, names)
+            self.index = Index.open(self.node.index_path(), self.clock, names, settings.character_set)
             opened.callback(self.index.close)
             self.journal = Journal.open(self.store, self.tenant, self.writer, self.clock, names)
             self.intake = Intake(
@@ -60,7 +60,7 @@ class House:
             rest_bytes_max = 0 if acknowledges else settings.intake_bytes_max // 2
             self.ingest = Ingest(self.intake, self.index, spill, self.writer, self.clock, rest_bytes_max=rest_bytes_max)
             self.ingest.start()
-            self._past = Past(self.node.past_path(), self.clock)
+            self._past = Past(self.node.past_path(), self.clock, settings.character_set)
             self.readers = ThreadPoolExecutor(LIMITS.fetch_threads_count_max, "filmroom-fetch")
             self.is_closed = False
             opened.pop_all()

@@ -20,10 +20,11 @@ Read = Callable[[], Iterator[Batch]]
 class Past:
     """One moment at a time; a second thread waits for the first. ``close`` removes what was built."""
 
-    def __init__(self, directory: Path | None, clock: Clock) -> None:
+    def __init__(self, directory: Path | None, clock: Clock, character_set: str = "") -> None:
         """``directory``: where an index may be built (None: in memory); what an earlier process left there goes."""
         self._directory = directory
         self._clock = clock
+        self._character_set = character_set
         self._lock = threading.Lock()
         self._stamp = 0
         self._index: Index | None = None
@@ -46,7 +47,7 @@ class Past:
             self._clear()
 
     def _folded(self, stamp: int, read: Read) -> Index:
-        index = Index.open(self._directory, self._clock)
+        index = Index.open(self._directory, self._clock, character_set=self._character_set)
         for batch in read():
             index.fold(_until(stamp, batch.records), placed=True)
             if index.due():

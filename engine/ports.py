@@ -7,11 +7,15 @@ import msgspec
 
 
 class Peer(msgspec.Struct, frozen=True):
-    """A DICOM application that configuration names: the only kind of place we open a connection to."""
+    """A DICOM application that configuration names: the only kind of place we open a connection to.
+
+    ``character_set``: of answers to it, and of questions by it that name none; empty: as stored.
+    """
 
     ae_title: str
     host: str
     port: int
+    character_set: str = ""
 
 
 class Peers(Protocol):

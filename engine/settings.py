@@ -1,5 +1,6 @@
 """What an administrator chooses about the store (``[store]`` in the configuration). Values, validated once."""
 
+import re
 from typing import Annotated, Literal
 
 import msgspec
@@ -7,9 +8,17 @@ from msgspec import Meta
 
 from engine.errors import Invalid
 from engine.limits import GIB, LIMITS
+from native.text import CHARACTER_SET_PATTERN
 
 Acknowledge = Literal["disk", "object"]
 Checkpoint = Literal["auto", "files", "syncfs"]
+CharacterSet = Annotated[
+    str,
+    Meta(
+        pattern=CHARACTER_SET_PATTERN,
+        extra={"allowed": "a Specific Character Set: ISO_IR 192, GB18030, \\ISO 2022 IR 87 and the like"},
+    ),
+]
 
 
 class StoreSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -33,6 +42,13 @@ class StoreSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         int,
         Meta(ge=2 * LIMITS.segment_bytes, description="Bytes that may wait in the intake before senders have to wait."),
     ] = GIB
+    character_set: Annotated[
+        CharacterSet,
+        Meta(
+            description="Specific Character Set of objects that name none: of those that come; after `filmroom "
+            "reindex` of all."
+        ),
+    ] = ""
     grace_days: Annotated[int, Meta(ge=0, le=36_500, description="Days for which what is deleted can be restored.")] = (
         30
     )
@@ -49,3 +65,5 @@ class StoreSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
             raise Invalid("store.grace_days must be between 0 and 36500")
         if not 0 <= self.retention_days <= 36_500:
             raise Invalid("store.retention_days must be between 0 and 36500")
+        if not re.fullmatch(CHARACTER_SET_PATTERN, self.character_set):
+            raise Invalid(f"store.character_set is no Specific Character Set: {self.character_set!r:.80}")

@@ -72,6 +72,6 @@ async def open_node(settings: Settings) -> AsyncIterator[Node]:
     """Open the archive (alone on its folder) and the peers. Raises Conflict when another process holds it."""
     async with engine.open(settings.store.url, settings.store) as archive, Transcoder() as transcoder:
         folder = node_folder(settings.store.url)
-        configured = [Peer(peer.ae_title.strip(), peer.host, peer.port) for peer in settings.peer]
+        configured = [Peer(peer.ae_title.strip(), peer.host, peer.port, peer.character_set) for peer in settings.peer]
         peers = PeerBook(configured, folder / "peers.json" if folder else None)
         yield Node(archive, peers, settings, transcoder)

@@ -41,7 +41,7 @@ class PeerBook:
     def add(self, peer: Peer) -> None:
         """Make known, or change; durable when this returns. Raises Invalid for one that the configuration names."""
         title = self._changeable(peer.ae_title)
-        self._keep({**self._added, title: Peer(title, peer.host, peer.port)})
+        self._keep({**self._added, title: msgspec.structs.replace(peer, ae_title=title)})
 
     def remove(self, ae_title: str) -> None:
         """Forget. Raises Missing when unknown, Invalid for one that the configuration names."""

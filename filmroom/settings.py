@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from engine import StoreSettings
+from engine import CharacterSet, StoreSettings
 
 AeTitle = Annotated[
     str,
@@ -63,6 +63,13 @@ class PeerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     ae_title: Annotated[AeTitle, Meta(description="Its AE title.")]
     host: Annotated[Host, Meta(description="Where it listens.")]
     port: Annotated[int, Meta(ge=1, le=65_535, description="Its DICOM port.")] = 104
+    character_set: Annotated[
+        CharacterSet,
+        Meta(
+            description="Specific Character Set of our answers to it, UTF-8 where that does not hold the text, and "
+            "of its questions that name none. Empty: answers in the set that is stored."
+        ),
+    ] = ""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -112,11 +112,12 @@ def find_identifier(
     *,
     limit: int | None = None,
     options: QueryOptions = BASE,
+    character_set: str = "",
 ) -> Identifier:
-    """Read a C-FIND identifier (PS3.4 C.4.1.1.3). Raises Refused."""
+    """Read a C-FIND identifier (PS3.4 C.4.1.1.3). ``character_set``: of one that names none. Raises Refused."""
     elements = _elements(identifier, transfer_syntax_uid)
     level = _level(elements, root)
-    reader = _Reader(elements)
+    reader = _Reader(elements, character_set)
     if not options.relational:
         _require_upper_keys(reader, level, root)
     top = [int(element.path, 16) for element in elements if len(element.path) == 8]
@@ -237,10 +238,10 @@ def _require_upper_keys(reader: "_Reader", level: Level, root: Root) -> None:
 class _Reader:
     """Values of an identifier's elements, decoded by its Specific Character Set."""
 
-    def __init__(self, elements: list[Element]) -> None:
+    def __init__(self, elements: list[Element], character_set: str = "") -> None:
         self._by_path = {element.path: element for element in elements}
-        character_set = self._by_path.get(f"{CHARACTER_SET:08X}")
-        self._character_set = character_set.value if character_set is not None else b""
+        named = self._by_path.get(f"{CHARACTER_SET:08X}")
+        self._character_set = named.value if named is not None else character_set.encode("ascii")
 
     def find(self, tag: int) -> Element | None:
         return self._by_path.get(f"{tag:08X}")

@@ -1,17 +1,11 @@
-"""Stored headers element by element: levels, short values, and the few attributes that rows are made from. Pure."""
+"""Of stored headers: levels, short values, and the few attributes that rows are made from. Pure."""
 
-from collections.abc import Iterator
-from struct import Struct
 from typing import Final
 
 from engine.model import Level
-from native import parts
+from native import dataset, parts
+from native.explicit import HEAD
 
-_HEAD: Final = Struct("<HH2sH")
-_LONG: Final = Struct("<I")
-_LONG_VRS: Final = frozenset(
-    (b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV")
-)
 CHARACTER_SET: Final = 0x00080005
 
 # Attributes of the patient, study and series modules that rows of those levels answer (PS3.3 C.7.1-C.7.3).
@@ -32,25 +26,6 @@ _SERIES: Final = _STUDY | frozenset(
 )  # fmt: skip
 LEVEL_TAGS: Final = {Level.PATIENT: _PATIENT, Level.STUDY: _STUDY, Level.SERIES: _SERIES}
 
-Element = tuple[int, bytes, int, int, int]  # tag, VR, start, value start, end
-
-
-def elements(header: bytes, start: int = 0, end: int | None = None) -> Iterator[Element]:
-    """Elements of one level of a stored header (Explicit VR Little Endian, defined lengths). Stops at what is cut."""
-    at, end = start, len(header) if end is None else end
-    while at + 8 <= end:
-        group, number, vr, length = _HEAD.unpack_from(header, at)
-        value = at + 8
-        if vr in _LONG_VRS:
-            if at + 12 > end:
-                return
-            (length,) = _LONG.unpack_from(header, value)
-            value += 4
-        if value + length > end:
-            return
-        yield group << 16 | number, vr, at, value, value + length
-        at = value + length
-
 
 def level_header(header: bytes, level: Level) -> bytes:
     """The elements of a stored header that belong to a level or above it."""
@@ -58,12 +33,19 @@ def level_header(header: bytes, level: Level) -> bytes:
     return header if tags is None else parts.cut(header, tags)[0]
 
 
+def labelled(header: bytes, character_set: str) -> bytes:
+    """A stored header that names its character set: this one, when it names none and may need one."""
+    if not character_set or (header.isascii() and b"\x1b" not in header) or parts.element(header, CHARACTER_SET):
+        return header
+    return dataset.merge((element(CHARACTER_SET, "CS", character_set), header))
+
+
 def element(tag: int, vr: str, text: str) -> bytes:
     """One element with a short ASCII value, padded to even length."""
     value = text.encode("ascii", "replace")
     if len(value) & 1:
         value += b"\0" if vr == "UI" else b" "
-    return _HEAD.pack(tag >> 16, tag & 0xFFFF, vr.encode(), min(len(value), 65534)) + value[:65534]
+    return HEAD.pack(tag >> 16, tag & 0xFFFF, vr.encode(), min(len(value), 65534)) + value[:65534]
 
 
 def short_text(header: bytes, tag: int) -> str:

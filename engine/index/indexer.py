@@ -10,6 +10,7 @@ import msgspec
 
 from engine.clock import Clock, Identifiers
 from engine.errors import Conflict, Corrupt
+from engine.index.attributes import labelled
 from engine.index.generations import Generations
 from engine.index.hot import HotStudies
 from engine.index.matching import Terms
@@ -71,11 +72,14 @@ class Index:
     _positions: dict[str, Mark]
     _fresh_since: float | None
 
-    def __init__(self, generations: Generations, shard: Shard, clock: Clock, pages: Pages[View]) -> None:
+    def __init__(
+        self, generations: Generations, shard: Shard, clock: Clock, pages: Pages[View], character_set: str
+    ) -> None:
         self._generations = generations
         self._shard = shard
         self._clock = clock
         self._pages = pages
+        self._character_set = character_set
         self._lock = threading.RLock()
         self._settling = threading.Lock()
         self._rebuilding = threading.Lock()
@@ -87,21 +91,26 @@ class Index:
 
     @classmethod
     def open(
-        cls, directory: Path | None, clock: Clock | None = None, identifiers: Identifiers | None = None
+        cls,
+        directory: Path | None,
+        clock: Clock | None = None,
+        identifiers: Identifiers | None = None,
+        character_set: str = "",
     ) -> "Index":
         """Opens the index in a folder (None: in memory) as it was last settled. What is damaged or of another form is
-        discarded: the caller replays the journal from ``cursor``, which is empty then."""
+        discarded: the caller replays the journal from ``cursor``, which is empty then. ``character_set``: of headers
+        that name none; from then on they name it."""
         clock, identifiers = clock or Clock(), identifiers or Identifiers()
         generations = Generations(directory, identifiers)
         pages: Pages[View] = Pages(clock, identifiers)
         try:
-            return cls(generations, Shard(generations.current), clock, pages)
+            return cls(generations, Shard(generations.current), clock, pages, character_set)
         except Corrupt as error:
             if directory is None:
                 raise
             log.warning("index discarded, to be folded again from the journal", extra={"reason": str(error)})
             generations.use(generations.begin())
-            return cls(generations, Shard(generations.current), clock, pages)
+            return cls(generations, Shard(generations.current), clock, pages, character_set)
 
     def fold(self, records: Sequence[Record], *, placed: bool = False) -> list[FoldOutcome]:
         """Take in records; the next view shows them. Folding a record twice is folding it once.
@@ -192,7 +201,7 @@ class Index:
             raise Conflict("the index is being built anew already")
         place = self._generations.begin()
         try:
-            successor = Index(self._generations, Shard(place), self._clock, self._pages)
+            successor = Index(self._generations, Shard(place), self._clock, self._pages, self._character_set)
             with self._lock:
                 self._successor = successor
             wait_journalled()
@@ -279,7 +288,7 @@ class Index:
         if before is None or after != state:
             own = after.version_of(record.content_digest)
             is_first = own is not None and own.first.identity == (record.writer, record.lsn)
-            sent = {record.content_digest: record.header} if is_first else {}
+            sent = {record.content_digest: labelled(record.header, self._character_set)} if is_first else {}
             self._put_instance(place, before, after, sent, key in settled)
         elsewhere = self._lives_elsewhere(key, sop, settled)
         outcome = "elsewhere" if placed.outcome == "new" and elsewhere else placed.outcome

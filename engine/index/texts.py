@@ -5,10 +5,11 @@ from collections.abc import Iterator
 from struct import Struct
 from typing import Final
 
-from engine.index.attributes import CHARACTER_SET, Element, elements
+from engine.index.attributes import CHARACTER_SET
 from engine.index.moments import Kind, joined_number, number_of, zone_minutes
 from engine.index.names import PRIVATE_NAME, name_terms
 from native import parts
+from native.explicit import elements, items
 from native.text import decode
 
 VALUE_CHARACTERS_MAX: Final = 1024  # longer values are not searchable: a term of the index stays small
@@ -110,7 +111,7 @@ def _sequence_at(header: bytes, step: str, character_set: str) -> bytes:
 
 
 def _items_of(value: bytes) -> Iterator[bytes]:
-    for _, _, _, start, end in _items(value, 0, len(value)):
+    for start, end in items(value):
         yield value[start:end]
 
 
@@ -206,22 +207,12 @@ def _texts(
                 path = f"{group:04X},{creator},{number & 0xFF:02X}"
         if vr == b"SQ":
             if depth < 64:
-                for _, _, _, item, item_end in _items(header, value, stop):
+                for item, item_end in items(header, value, stop):
                     yield from _texts(header, item, item_end, f"{prefix}{path}.", character_set, depth + 1)
         elif stop - value <= 4 * VALUE_CHARACTERS_MAX:
             for text in _values(vr, header[value:stop], character_set):
                 if text and len(text) <= VALUE_CHARACTERS_MAX:
                     yield prefix + path, vr, text
-
-
-def _items(header: bytes, start: int, end: int) -> Iterator[Element]:
-    at = start
-    while at + 8 <= end:
-        group, number, length = Struct("<HHI").unpack_from(header, at)
-        if at + 8 + length > end:
-            return
-        yield group << 16 | number, b"", at, at + 8, at + 8 + length
-        at += 8 + length
 
 
 def _values(vr: bytes, raw: bytes, character_set: str) -> list[str]:

@@ -36,6 +36,16 @@ def test_flag_before_environment_before_file_before_default(tmp_path: Path) -> N
     assert loaded.origins["serve.host"] == "default"
 
 
+def test_character_sets_are_written_by_their_terms(tmp_path: Path) -> None:
+    file = written(
+        tmp_path,
+        "[store]\ncharacter_set = 'ISO_IR 100'\n[[peer]]\nae_title = 'A'\nhost = 'a'\n"
+        "character_set = '\\ISO 2022 IR 87'\n",
+    )
+    settings = load(file, {}, {}).settings
+    assert (settings.store.character_set, settings.peer[0].character_set) == ("ISO_IR 100", "\\ISO 2022 IR 87")
+
+
 def test_peers_of_flag_and_file_add_up(tmp_path: Path) -> None:
     file = written(tmp_path, '[[peer]]\nae_title = "A"\nhost = "a"\n')
     loaded = load(file, {"peer": [{"ae_title": "B", "host": "b", "port": 1}]}, {})
@@ -52,6 +62,11 @@ def test_peers_of_flag_and_file_add_up(tmp_path: Path) -> None:
         ("[store]\nack = 'maybe'\n", "store.ack: 'maybe' is not disk or object"),
         ("[store]\nintake_bytes_max = 1\n", "intake_bytes_max"),
         ("[[peer]]\nae_title = 'A'\n", "host"),
+        (
+            "[[peer]]\nae_title = 'A'\nhost = 'a'\ncharacter_set = 'latin-1'\n",
+            "character_set: 'latin-1' is not",
+        ),
+        ("[store]\ncharacter_set = 'ISO_IR 999'\n", "store.character_set: 'ISO_IR 999' is not"),
         (
             "[[peer]]\nae_title = 'ABCDEFGHIJKLMNOPQ'\nhost = 'a'\n",
             "number 1: ae_title: 'ABCDEFGHIJKLMNOPQ' is not",

@@ -6,8 +6,8 @@ import pytest
 from pydicom._dicom_dict import DicomDictionary
 
 from bench.data import Shape, study_files
-from engine.index.attributes import elements
 from native import dataset, parts
+from native.explicit import elements
 from tests.native.real_files import REFUSED, files
 
 

@@ -8,6 +8,7 @@ from engine.errors import FilmroomError, Invalid, Unavailable
 from engine.model import Match
 from native import dataset
 from protocols import query
+from protocols.character_sets import in_character_set, needs_character_set
 from protocols.dimse import classes, commands
 from protocols.dimse.exchange import Exchange
 from protocols.dimse.extended import Options
@@ -22,6 +23,8 @@ CHARACTER_SET_PATH = f"{query.CHARACTER_SET:08X}"
 async def answer(exchange: Exchange, site: Site, agreed: Options) -> None:
     """Pending responses, many in a send, then the final one. C-CANCEL is seen between sends (FE00)."""
     root: query.Root = "patient" if exchange.request.sop_class_uid in classes.PATIENT_ROOT else "study"
+    peer = site.peers.lookup(exchange.calling_ae_title)
+    character_set = peer.character_set if peer else ""
     try:
         asked = query.find_identifier(
             exchange.identifier,
@@ -29,8 +32,9 @@ async def answer(exchange: Exchange, site: Site, agreed: Options) -> None:
             root,
             limit=site.settings.find_page_count,
             options=query.QueryOptions(*msgspec.structs.astuple(agreed)),
+            character_set=character_set,
         )
-        status = await _answer_rows(exchange, site, asked)
+        status = await _answer_rows(exchange, site, asked, character_set)
         exchange.respond(status)
     except (query.Refused, Invalid) as error:
         exchange.refuse(Status.IDENTIFIER_MISMATCH, str(error))
@@ -42,10 +46,11 @@ async def answer(exchange: Exchange, site: Site, agreed: Options) -> None:
     await exchange.flush()
 
 
-async def _answer_rows(exchange: Exchange, site: Site, asked: query.Identifier) -> Status:
+async def _answer_rows(exchange: Exchange, site: Site, asked: query.Identifier, character_set: str) -> Status:
     pending = Status.PENDING_UNSUPPORTED_KEYS if asked.unsupported else Status.PENDING
     command = commands.response(exchange.request, pending, has_dataset=True)
-    row = Row(asked, site.settings.ae_title, implicit=exchange.transfer_syntax_uid == classes.IMPLICIT_LITTLE)
+    implicit = exchange.transfer_syntax_uid == classes.IMPLICIT_LITTLE
+    row = Row(asked, site.settings.ae_title, implicit=implicit, character_set=character_set)
     question = asked.query
     while True:
         found = await site.archive.answer(question)
@@ -63,13 +68,17 @@ async def _answer_rows(exchange: Exchange, site: Site, asked: query.Identifier) 
 
 
 class Row:
-    """Makes response identifiers: the keys asked for, and what every response says (PS3.4 C.4.1.1.3.2)."""
+    """Makes response identifiers: the keys asked for, and what every response says (PS3.4 C.4.1.1.3.2).
 
-    def __init__(self, asked: query.Identifier, ae_title: str, *, implicit: bool) -> None:
+    ``character_set``: what the peer is known to understand; empty: as it is stored.
+    """
+
+    def __init__(self, asked: query.Identifier, ae_title: str, *, implicit: bool, character_set: str = "") -> None:
         always = (query.LEVEL, query.RETRIEVE_AE_TITLE, query.AVAILABILITY)
         self._tags = tuple(sorted({*asked.tags, *always}))
         self._tags_with_character_set = tuple(sorted({*self._tags, query.CHARACTER_SET}))
         self._implicit = implicit
+        self._character_set = character_set
         self._extra = b"".join(
             (
                 dataset.element(query.LEVEL, "CS", asked.level_name.encode("ascii")),
@@ -79,10 +88,14 @@ class Row:
         )
 
     def identifier(self, match: Match) -> bytes:
-        """Specific Character Set goes along when a value may need it: bytes beyond ASCII, or an escape."""
+        """Specific Character Set goes along when a value may need it."""
         projected = dataset.project(match.header, self._tags, self._implicit, self._extra)
-        if projected.isascii() and b"\x1b" not in projected:
+        if not needs_character_set(projected):
             return projected
+        if self._character_set:
+            whole = dataset.project(match.header, self._tags_with_character_set, False, self._extra)
+            whole = in_character_set(whole, self._character_set)
+            return dataset.project(whole, self._tags_with_character_set, True) if self._implicit else whole
         if not dataset.get(match.header, CHARACTER_SET_PATH):
             return projected
         return dataset.project(match.header, self._tags_with_character_set, self._implicit, self._extra)

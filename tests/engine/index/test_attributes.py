@@ -4,12 +4,13 @@ from struct import pack
 
 import pytest
 
-from engine.index.attributes import element, elements, level_header, short_text
+from engine.index.attributes import element, level_header, short_text
 from engine.index.matching import glob
 from engine.index.moments import date_number, time_number
 from engine.index.texts import character_set_of, text_of, texts_at, texts_in
 from engine.model import Level
 from native import dataset, parts
+from native.explicit import elements
 
 
 def sequence(tag: int, *items: bytes) -> bytes:
