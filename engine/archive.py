@@ -71,6 +71,10 @@ class Archive:
         """
         return await self._blocking(lambda: find(self._house.view_for(query), query))
 
+    async def shaped(self, query: Query, shape: Callable[[Found], T]) -> T:
+        """What ``shape`` makes of the answer, in the thread that found it. Raises as ``answer``."""
+        return await self._blocking(lambda: shape(find(self._house.view_for(query), query)))
+
     async def find(
         self,
         level: str | Level = Level.STUDY,

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from engine.errors import Invalid
 from engine.model import Key, Level, Query
+from native.dictionary import tag_of
 
 _PATH = re.compile(r"[0-9A-Fa-f]{8}(?:\.[0-9A-Fa-f]{8})*")
 _PRIVATE = re.compile(r"[0-9A-Fa-f]{4},[^,]{1,64},[0-9A-Fa-f]{2}")
@@ -62,11 +63,9 @@ def values_of(name: str, value: object) -> tuple[str, ...]:
 
 
 def _tag_of(part: str) -> str:
-    from pydicom.datadict import tag_for_keyword
-
     if _PATH.fullmatch(part):
         return part.upper()
-    tag = tag_for_keyword(part)
+    tag = tag_of(part)
     if tag is None:
         raise Invalid(f"no attribute is called {part[:64]!r}: give a DICOM keyword, 8 hex digits, or a path of them")
     return f"{tag:08X}"

@@ -1,24 +1,18 @@
 """C-FIND and C-MOVE identifiers to queries of the engine (PS3.4 C.2.2, C.4.1, C.4.2). Pure: bytes in, values out."""
 
-import re
 from typing import Literal
 
 import msgspec
 
 from engine.model import Key, Level, Query
 from native import dataset
+from protocols import query_values
+from protocols.query_values import Refused as Refused
 
 EXPLICIT_LITTLE = "1.2.840.10008.1.2.1"
 
 # A query for every attribute of a CT is about a hundred keys.
 KEYS_MAX = 512
-# PS3.5 6.2 allows 64 characters a component and three component groups; 4 kB holds them in any character set.
-VALUE_BYTES_MAX = 4096
-# A worklist of UIDs: ten thousand of them are 640 kB.
-UIDS_MAX = 10_000
-VALUES_MAX = 256
-# More of them in one value cost exponentially in some matchers and mean nothing to a reader.
-WILDCARDS_MAX = 16
 
 CHARACTER_SET = 0x00080005
 LEVEL = 0x00080052
@@ -59,14 +53,7 @@ _COMPUTED = frozenset({0x00080061, 0x00080062, 0x00201206, 0x00201208, 0x0020120
 # What has no text is not searched.
 _OPAQUE = frozenset({"OB", "OD", "OF", "OL", "OV", "OW"})
 
-_WHOLE_TEXT = frozenset({"ST", "LT", "UT", "UR"})
 _NUMBERS = {"US": (2, False), "SS": (2, True), "UL": (4, False), "SL": (4, True), "UV": (8, False), "SV": (8, True)}
-_WILD = frozenset({"AE", "CS", "LO", "LT", "PN", "SH", "ST", "UC", "UR", "UT"})
-_UID = re.compile(r"[0-9.]{1,64}")
-
-
-class Refused(ValueError):
-    """The identifier cannot be asked (A900). ``str`` fits Error Comment: it names attributes, never values."""
 
 
 class Identifier(msgspec.Struct, frozen=True):
@@ -121,7 +108,7 @@ def find_identifier(
     if not options.relational:
         _require_upper_keys(reader, level, root)
     top = [int(element.path, 16) for element in elements if len(element.path) == 8]
-    below = _below(level)
+    below = matched_below(level)
     keys: list[Key] = []
     unsupported = False
     for element in elements:
@@ -191,7 +178,17 @@ def _name(level: Level) -> str:
     return "IMAGE" if level is Level.INSTANCE else level.value.upper()
 
 
-def _below(level: Level) -> frozenset[int]:
+def never_matched(path: str, vr: str) -> bool:
+    """Whether an attribute is never a key: said in every answer, counted, without text, or private by number alone."""
+    if "," in path:
+        return False
+    tag = int(path[:8], 16)
+    is_private = bool(tag >> 16 & 1)
+    return tag in _NOT_KEYS or tag in _COUNTED or tag & 0xFFFF == 0 or vr in _OPAQUE or vr == "SQ" or is_private
+
+
+def matched_below(level: Level) -> frozenset[int]:
+    """Attributes that exist only below a level: neither matched nor answered at it."""
     match level:
         case Level.PATIENT:
             return _STUDY_KEYS | _SERIES_KEYS | _INSTANCE_KEYS
@@ -273,34 +270,16 @@ class _Reader:
 
     def values(self, element: Element) -> tuple[str, ...]:
         """The values to match; empty = universal matching. Raises Refused for what is too large to mean anything."""
+        name = element.path[:8]
         if element.vr == "UI":
-            return self._uids(element)
-        if len(element.value) > VALUE_BYTES_MAX:
-            raise Refused(f"key {element.path[:8]} is longer than {VALUE_BYTES_MAX} bytes")
+            return query_values.uids(element.value.decode("ascii", "replace").split("\\"), name)
+        if len(element.value) > query_values.VALUE_BYTES_MAX:
+            raise Refused(f"key {name} is longer than {query_values.VALUE_BYTES_MAX} bytes")
         if element.vr in _NUMBERS:
             return _numbers(element)
         text = self._text(element).strip(" \0")
-        parts = [text] if element.vr in _WHOLE_TEXT else text.split("\\")
-        values = tuple(value for value in (part.strip(" ") for part in parts) if value)
-        if len(values) > VALUES_MAX:
-            raise Refused(f"key {element.path[:8]} has more than {VALUES_MAX} values")
-        if element.vr in _WILD:
-            if any(len(re.findall(r"\*+|\?", value)) > WILDCARDS_MAX for value in values):
-                raise Refused(f"key {element.path[:8]} has more than {WILDCARDS_MAX} wild cards")
-            if any(value.strip("*") == "" for value in values):
-                return ()
-        return values
-
-    def _uids(self, element: Element) -> tuple[str, ...]:
-        parts = (part.strip(" \0") for part in element.value.decode("ascii", "replace").split("\\"))
-        values = tuple(dict.fromkeys(part for part in parts if part))
-        if len(values) > UIDS_MAX:
-            raise Refused(f"key {element.path[:8]} has more than {UIDS_MAX} UIDs")
-        if values == ("*",):
-            return ()
-        if not all(_UID.fullmatch(value) for value in values):
-            raise Refused(f"key {element.path[:8]} is not a list of UIDs")
-        return values
+        parts = [text] if element.vr in query_values.WHOLE_TEXT else text.split("\\")
+        return query_values.texts(parts, element.vr, name)
 
     def _text(self, element: Element) -> str:
         raw = element.value

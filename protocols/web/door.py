@@ -92,9 +92,9 @@ def _check_body(request: Request, route: Route) -> None:
 
 
 def _completed(headers: Headers, extra: Headers) -> Headers:
-    """What a handler said counts."""
-    said = {name.lower() for name, _ in headers}
-    return headers + tuple(pair for pair in extra if pair[0].lower() not in said)
+    """What a handler said counts, but for Vary, which adds up."""
+    said = {name for name, _ in headers}
+    return headers + tuple(pair for pair in extra if pair[0] not in said or pair[0] == "Vary")
 
 
 def _meaning(error: Exception) -> Problem:

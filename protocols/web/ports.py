@@ -1,10 +1,12 @@
 """What this room needs of the archive: the part of ``engine.Archive`` that the web uses."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from engine.model import FileRange, Found, Instance, Query
+
+T = TypeVar("T")
 
 
 class Fetched(Protocol):
@@ -30,6 +32,6 @@ class Window(Protocol):
 class Archive(Protocol):
     """See ``engine.Archive``."""
 
-    async def answer(self, query: Query) -> Found: ...
+    async def shaped(self, query: Query, shape: Callable[[Found], T]) -> T: ...
     async def instances(self, query: Query) -> list[Instance]: ...
     def reader(self, instances: Sequence[Instance]) -> AbstractAsyncContextManager[AsyncIterator[Window]]: ...

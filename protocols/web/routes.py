@@ -3,11 +3,34 @@ made from it."""
 
 from typing import Final
 
-from protocols.web import capabilities
+from protocols.web import capabilities, qido
 from protocols.web.links import ROOT
-from protocols.web.routing import Route
+from protocols.web.routing import Handler, Route
+
+STUDY: Final = f"{ROOT}/studies/{{study}}"
+SERIES: Final = f"{STUDY}/series/{{series}}"
+INSTANCE: Final = f"{SERIES}/instances/{{instance}}"
+
+
+def _search(path: str, handler: Handler, summary: str) -> Route:
+    return Route(
+        method="GET",
+        path=path,
+        handler=handler,
+        scope="read",
+        summary=f"{summary} (QIDO-RS, PS3.18 10.6)",
+        gives=qido.GIVES,
+        parameters=qido.PARAMETERS,
+    )
+
 
 ROUTES: Final = (
+    _search(f"{ROOT}/studies", qido.studies, "Search for studies"),
+    _search(f"{ROOT}/series", qido.series, "Search for series of all studies"),
+    _search(f"{ROOT}/instances", qido.instances, "Search for instances of all studies"),
+    _search(f"{STUDY}/series", qido.series, "Search for series of a study"),
+    _search(f"{STUDY}/instances", qido.instances, "Search for instances of a study"),
+    _search(f"{SERIES}/instances", qido.instances, "Search for instances of a series"),
     Route(
         method="OPTIONS",
         path=ROOT,

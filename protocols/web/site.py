@@ -1,5 +1,6 @@
 """What handlers work with: the archive, the settings, and the table of routes itself."""
 
+from protocols.web.paging import Continuations
 from protocols.web.ports import Archive
 from protocols.web.routing import Route
 from protocols.web.settings import WebSettings
@@ -12,3 +13,4 @@ class Site:
         self.archive = archive
         self.settings = settings
         self.routes = routes
+        self.continuations = Continuations(settings.continuations_count_max)
