@@ -21,6 +21,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     instance_count: int
     acknowledged_lsn: int
     folded_lsn: int
+    last_stamp_us: int
     unspilled_bytes: int
     unspilled_count: int
     failure: str
@@ -47,6 +48,7 @@ def status_of(house: House) -> Status:
         instance_count=instances,
         acknowledged_lsn=acknowledged,
         folded_lsn=house.ingest.folded_lsn,
+        last_stamp_us=house.journal.last_stamp(),
         unspilled_bytes=unspilled_bytes,
         unspilled_count=unspilled_count,
         failure=log.failure(),

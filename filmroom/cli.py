@@ -52,6 +52,12 @@ _COMMANDS = (
         "Rebuild the index from the journal; a running node stays up. Exit 1 on damage.",
         "care:reindex",
     ),
+    (
+        app,
+        "doctor",
+        "Check ports, clock, disk, syncs and limits; says the fix. Exit 1 when one is bad.",
+        "doctor:doctor",
+    ),
     (app, "status", "What runs, what is kept, what waits.", "care:status"),
     (aet, "add", "Make a peer known, or change it.", "aet:add"),
     (aet, "ls", "List known peers.", "aet:ls"),

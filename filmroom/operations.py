@@ -7,6 +7,7 @@ yields nothing: who hangs up cancels it, and a nursery inside it ends in order.
 import shlex
 import shutil
 from collections.abc import Awaitable, Callable
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,10 @@ import trio
 
 import filmroom
 from engine import Decided, Finding, Invalid, Origin, rows
+from engine.clock import Clock
 from engine.ports import Peer
-from filmroom import exporting, importing, sending
+from filmroom import examining, exporting, importing, sending, verified
+from filmroom.check import Check
 from filmroom.compose import Node, dimse_settings, node_folder, store_flag
 from filmroom.control import Answer, Tell
 from filmroom.loading import peer_of
@@ -113,6 +116,9 @@ async def verify(node: Node, tell: Tell, *, deep: bool) -> None:
             await tell(_told(finding))
         nursery.cancel_scope.cancel()
     seconds = round(trio.current_time() - started, 3)
+    if folder := node_folder(node.settings.store.url):
+        found = verified.Verified(Clock().now_us(), deep, done["objects"], damaged)
+        await trio.to_thread.run_sync(verified.write, folder, found)
     await tell({**done, "seconds": seconds, "findings": count, "damaged": damaged})
 
 
@@ -127,6 +133,16 @@ async def reindex(node: Node, tell: Tell) -> None:
     for finding in findings:
         await tell(_told(finding))
     await tell({"records": records, "damaged": len(findings)})
+
+
+async def doctor(node: Node, tell: Tell, *, version: str) -> None:
+    """Each check. ``version``: of the command that asks."""
+    if version != filmroom.__version__:
+        found = f"the node runs {filmroom.__version__}, this command is {version}"
+        await tell(msgspec.to_builtins(Check("version", "warn", found, "restart the node")))
+    async with aclosing(examining.examine(node)) as checks:
+        async for check in checks:
+            await tell(msgspec.to_builtins(check))
 
 
 async def status(node: Node, tell: Tell) -> None:
@@ -206,6 +222,7 @@ OPERATIONS: dict[str, Callable[..., Awaitable[None]]] = {
     "versions": versions,
     "verify": verify,
     "reindex": reindex,
+    "doctor": doctor,
     "status": status,
     "aet add": aet_add,
     "aet ls": aet_ls,

@@ -1,6 +1,5 @@
 """The peers that a node knows: those of the configuration, and added ones, which ``node/peers.json`` keeps."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import msgspec
 
 from engine import Corrupt, Invalid, Missing
 from engine.ports import Peer
+from filmroom.small_files import replace_durably
 
 
 class PeerBook:
@@ -58,20 +58,5 @@ class PeerBook:
 
     def _keep(self, added: dict[str, Peer]) -> None:
         if self._file is not None:
-            _write_durably(self._file, msgspec.json.format(msgspec.json.encode(list(added.values()))))
+            replace_durably(self._file, msgspec.json.format(msgspec.json.encode(list(added.values()))))
         self._added = added
-
-
-def _write_durably(file: Path, data: bytes) -> None:
-    """Replace a file so that after power loss it is the old or the new one."""
-    temporary = file.with_name(file.name + ".tmp")
-    with temporary.open("wb") as out:
-        out.write(data)
-        out.flush()
-        os.fsync(out.fileno())
-    temporary.replace(file)
-    folder = os.open(file.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

@@ -19,6 +19,7 @@ OPERATIONS = {
     "verify": {"deep": True},
     "reindex": {},
     "status": {},
+    "doctor": {"version": "another"},
     "aet ls": {},
 }
 

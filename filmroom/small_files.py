@@ -1,0 +1,19 @@
+"""Small files in ``FOLDER/node`` that commands keep: replaced as a whole, durably."""
+
+import os
+from pathlib import Path
+
+
+def replace_durably(file: Path, data: bytes) -> None:
+    """After power loss it is the old or the new one."""
+    temporary = file.with_name(file.name + ".tmp")
+    with temporary.open("wb") as out:
+        out.write(data)
+        out.flush()
+        os.fsync(out.fileno())
+    temporary.replace(file)
+    folder = os.open(file.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
