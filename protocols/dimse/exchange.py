@@ -70,11 +70,15 @@ class Exchange:
         self._queued_bytes += len(message)
         return self._queued_bytes >= self._send_bytes
 
+    def forget(self) -> None:
+        """Drop what is queued."""
+        self._queue.clear()
+        self._queued_bytes = 0
+
     async def flush(self) -> None:
         if self._queue:
             data = b"".join(self._queue)
-            self._queue.clear()
-            self._queued_bytes = 0
+            self.forget()
             await self._line.send(data)
 
     async def is_over(self) -> bool:

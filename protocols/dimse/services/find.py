@@ -21,7 +21,8 @@ CHARACTER_SET_PATH = f"{query.CHARACTER_SET:08X}"
 
 
 async def answer(exchange: Exchange, site: Site, agreed: Options) -> None:
-    """Pending responses, many in a send, then the final one. C-CANCEL is seen between sends (FE00)."""
+    """Pending responses, many in a send, then the final one. C-CANCEL is seen between two of them, and what is not
+    sent by then is not sent (FE00)."""
     root: query.Root = "patient" if exchange.request.sop_class_uid in classes.PATIENT_ROOT else "study"
     peer = site.peers.lookup(exchange.calling_ae_title)
     character_set = peer.character_set if peer else ""
@@ -55,15 +56,14 @@ async def _answer_rows(exchange: Exchange, site: Site, asked: query.Identifier, 
     while True:
         found = await site.archive.answer(question)
         for match in found.matches:
+            if await exchange.is_over():
+                exchange.forget()
+                return Status.CANCELLED
             if exchange.add(command, row.identifier(match)):
                 await exchange.flush()
-                if await exchange.is_over():
-                    return Status.CANCELLED
         if not found.next_page:
             return Status.SUCCESS
         await exchange.flush()
-        if await exchange.is_over():
-            return Status.CANCELLED
         question = msgspec.structs.replace(question, page=found.next_page)
 
 
