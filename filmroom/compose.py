@@ -50,6 +50,8 @@ def dimse_settings(settings: Settings) -> DimseSettings:
         ae_title=serve.ae_title.strip(),
         check_called_ae_title=serve.check_called_ae_title,
         calling=serve.calling,
+        commitment_wait_seconds=serve.commitment_wait_seconds,
+        commitment_deadline_seconds=serve.commitment_deadline_seconds,
         store_flag=store_flag(settings.store.url),
     )
 

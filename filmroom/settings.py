@@ -48,6 +48,14 @@ class ServeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         Literal["auto", "any", "known"],
         Meta(description="Who may call: any AE title, known peers only, or auto: any from this machine, else known."),
     ] = "auto"
+    commitment_wait_seconds: Annotated[
+        int,
+        Meta(ge=0, le=31_536_000, description="How long a request for storage commitment waits for its images."),
+    ] = 3600
+    commitment_deadline_seconds: Annotated[
+        int,
+        Meta(ge=0, le=31_536_000, description="How long its report is offered to a peer that does not take it."),
+    ] = 4 * 86_400
     log_format: Annotated[
         Literal["auto", "text", "json"],
         Meta(description="Log lines as text or JSON; auto: text on a terminal, else JSON."),

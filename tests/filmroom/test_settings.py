@@ -6,8 +6,11 @@ from pathlib import Path
 import pytest
 
 from engine import Invalid
+from filmroom.compose import dimse_settings
 from filmroom.loading import load
 from filmroom.setting_fields import table, template
+from filmroom.settings import Settings
+from protocols.dimse import DimseSettings
 from tests.tidy.reading import ROOT
 
 
@@ -44,6 +47,15 @@ def test_character_sets_are_written_by_their_terms(tmp_path: Path) -> None:
     )
     settings = load(file, {}, {}).settings
     assert (settings.store.character_set, settings.peer[0].character_set) == ("ISO_IR 100", "\\ISO 2022 IR 87")
+
+
+def test_C19_the_limits_of_commitment_are_settings(tmp_path: Path) -> None:
+    file = written(tmp_path, "[serve]\ncommitment_wait_seconds = 60\ncommitment_deadline_seconds = 120\n")
+    chosen = dimse_settings(load(file, {}, {}).settings)
+    assert (chosen.commitment_wait_seconds, chosen.commitment_deadline_seconds) == (60, 120)
+    unchanged, dicom = dimse_settings(Settings()), DimseSettings()
+    assert unchanged.commitment_wait_seconds == dicom.commitment_wait_seconds
+    assert unchanged.commitment_deadline_seconds == dicom.commitment_deadline_seconds
 
 
 def test_peers_of_flag_and_file_add_up(tmp_path: Path) -> None:
