@@ -59,6 +59,7 @@ _COMMANDS = (
         "doctor:doctor",
     ),
     (app, "status", "What runs, what is kept, what waits.", "care:status"),
+    (app, "completion", "Shell completion: completion bash, zsh or fish.", "completion:completion"),
     (aet, "add", "Make a peer known, or change it.", "aet:add"),
     (aet, "ls", "List known peers.", "aet:ls"),
     (aet, "rm", "Forget a peer.", "aet:rm"),
