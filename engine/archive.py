@@ -16,7 +16,7 @@ from engine.find import find
 from engine.house import House
 from engine.keep.verify import Finding, verify, verify_journal
 from engine.limits import LIMITS
-from engine.model import Change, Decided, Found, Instance, Level, Origin, Query, Stored, Version
+from engine.model import Change, Decided, Found, Instance, Kept, Level, Origin, Query, Stored, Version
 from engine.query import query_of
 from engine.read_ahead import ReadAhead
 from engine.status import Status, status_of
@@ -74,6 +74,11 @@ class Archive:
     async def shaped(self, query: Query, shape: Callable[[Found], T]) -> T:
         """What ``shape`` makes of the answer, in the thread that found it. Raises as ``answer``."""
         return await self._blocking(lambda: shape(find(self._house.view_for(query), query)))
+
+    async def shaped_below(self, query: Query, shape: Callable[[Sequence[Kept]], T]) -> T:
+        """What ``shape`` makes, in the same thread, of every instance below what matches, in series order. A header may
+        be read from disk when it is asked for: ask in a thread."""
+        return await self._blocking(lambda: shape(self._house.view_for(query).in_series_order(query)))
 
     async def find(
         self,

@@ -1,7 +1,7 @@
 """The values that flow through the house. All frozen; all plain."""
 
 from enum import StrEnum
-from typing import Literal
+from typing import Literal, Protocol
 
 import msgspec
 from blake3 import blake3
@@ -116,6 +116,7 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
 class Instance(msgspec.Struct, frozen=True, kw_only=True):
     """One kept version of a SOP instance, as the index answers it; what ``fetch`` needs to give its bytes back.
 
+    ``not_indexed``: paths of attributes that its stored header leaves out (pixels, long values): the object has them.
     ``file``: the whole Part-10 file, set by ``fetch`` alone.
     """
 
@@ -132,7 +133,16 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True):
     blake3_root: bytes = b""
     preamble: bytes = b""
     version_count: int = 1
+    not_indexed: tuple[str, ...] = ()
     file: bytes = b""
+
+
+class Kept(Protocol):
+    """A living instance with its stored header (Explicit VR Little Endian, without what ``not_indexed`` names)."""
+
+    @property
+    def header(self) -> bytes: ...
+    def instance(self) -> Instance | None: ...
 
 
 class Stored(msgspec.Struct, frozen=True):

@@ -1,11 +1,20 @@
 """The header of a data set: Explicit VR Little Endian, defined lengths, ascending, without bulk."""
 
-from libc.stdint cimport uint8_t, uint16_t, uint32_t
-from libc.string cimport memcpy, memset
+from libc.stdint cimport uint16_t, uint32_t
+from libc.string cimport memset
 
 from native.cursor cimport bytes_of
-from native.output cimport Output, output_free, patch_le32, room, write_element_head, write_le32, write_tag
-from native.vr cimport VR_OB, VR_SQ, VR_SS, VR_UI, VR_UN, VR_US, VR_XS, is_long, vr_of, word_bytes
+from native.output cimport (
+    Output,
+    output_free,
+    patch_le32,
+    write_byte,
+    write_element_head,
+    write_le32,
+    write_tag,
+    write_value,
+)
+from native.vr cimport VR_OB, VR_SQ, VR_UI, VR_UN, settled_vr, word_bytes
 from native.walker cimport (
     STEP_ELEMENT,
     STEP_FRAGMENTS,
@@ -60,20 +69,6 @@ cdef inline bint is_noise(uint32_t tag) noexcept nogil:
     return tag & 0xFFFF == 0 or tag == 0xFFFCFFFCU
 
 
-cdef uint16_t settled_vr(const HeaderWriter* writer, const Walker* walker) noexcept nogil:
-    """The representation to write: a known one for UN, US or SS by Pixel Representation."""
-    cdef uint16_t vr = walker.vr
-    if vr == VR_UN and walker.length <= 65534:
-        vr = vr_of(walker.tag)
-        if vr == VR_SQ:
-            vr = VR_UN
-    if vr == VR_XS:
-        vr = VR_SS if writer.signed_pixels else VR_US
-    if not is_long(vr) and walker.length > 65534:
-        vr = VR_UN
-    return vr
-
-
 cdef void top_begins(HeaderWriter* writer, uint32_t tag) noexcept nogil:
     writer.top_tag, writer.top_start = tag, writer.out.length
 
@@ -95,25 +90,11 @@ cdef void top_ends(HeaderWriter* writer) noexcept nogil:
     writer.places_count += 1
 
 
-cdef void write_value(HeaderWriter* writer, const Walker* walker, int word) noexcept nogil:
+cdef void write_padded(HeaderWriter* writer, const Walker* walker, int word) noexcept nogil:
     """The value, little endian, padded to even length."""
-    cdef size_t length = walker.length, i = 0
-    cdef uint8_t* here = room(&writer.out, length + (length & 1))
-    cdef int k
-    if here == NULL:
-        return
-    if word == 1 or not walker.big:
-        memcpy(here, walker.value, length)
-    else:
-        while length - i >= <size_t>word:
-            for k in range(word):
-                here[i + k] = walker.value[i + word - 1 - k]
-            i += word
-        while i < length:
-            here[i] = walker.value[i]
-            i += 1
-    if length & 1:
-        here[length] = 0 if (walker.vr == VR_UI or walker.vr == VR_OB or walker.vr == VR_UN) else 32
+    write_value(&writer.out, walker.value, walker.length, word if walker.big else 1)
+    if walker.length & 1:
+        write_byte(&writer.out, 0 if (walker.vr == VR_UI or walker.vr == VR_OB or walker.vr == VR_UN) else 32)
 
 
 cdef void on_element(HeaderWriter* writer, const Walker* walker) noexcept nogil:
@@ -127,9 +108,9 @@ cdef void on_element(HeaderWriter* writer, const Walker* walker) noexcept nogil:
     if is_bulk(writer, walker.tag) or (writer.capped and walker.length > VALUE_BYTES_MAX_C):
         leave_out(writer, walker.tag)
         return
-    vr = settled_vr(writer, walker)
+    vr = settled_vr(walker.vr, walker.tag, walker.length, writer.signed_pixels)
     write_element_head(&writer.out, walker.tag, vr, walker.length + (walker.length & 1), writer.implicit)
-    write_value(writer, walker, word_bytes(vr) if vr != VR_UN else word_bytes(walker.vr))
+    write_padded(writer, walker, word_bytes(vr) if vr != VR_UN else word_bytes(walker.vr))
     if writer.depth == 0:
         top_ends(writer)
 

@@ -40,6 +40,26 @@ cdef inline void write(Output* output, const void* data, size_t count) noexcept 
             memcpy(here, data, count)
 
 
+cdef inline void write_value(Output* output, const uint8_t* value, size_t length, int word) noexcept nogil:
+    """A value, the bytes of each ``word`` of it turned round; what is left of a last one stays as it is."""
+    cdef uint8_t* here
+    cdef size_t i = 0
+    cdef int k
+    if word == 1:
+        write(output, value, length)
+        return
+    here = room(output, length)
+    if here == NULL:
+        return
+    while length - i >= <size_t>word:
+        for k in range(word):
+            here[i + k] = value[i + word - 1 - k]
+        i += word
+    while i < length:
+        here[i] = value[i]
+        i += 1
+
+
 cdef inline void write_literal(Output* output, const char* text) noexcept nogil:
     write(output, text, strlen(text))
 

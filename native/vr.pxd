@@ -86,5 +86,16 @@ cdef enum:
     VR_OV = 0x564F
 
 
+cdef inline uint16_t settled_vr(uint16_t vr, uint32_t tag, size_t length, bint signed_pixels) noexcept nogil:
+    """The representation to say: a known one for UN, US or SS by Pixel Representation, UN for what is too long."""
+    if vr == VR_UN and length <= 65534:
+        vr = vr_of(tag)
+        if vr == VR_SQ:
+            vr = VR_UN
+    if vr == VR_XS:
+        vr = VR_SS if signed_pixels else VR_US
+    return VR_UN if not is_long(vr) and length > 65534 else vr
+
+
 cdef inline bint is_letters(uint16_t vr) noexcept nogil:
     return 65 <= (vr & 0xFF) <= 90 and 65 <= (vr >> 8) <= 90

@@ -27,7 +27,7 @@ from engine.index.schema import ABSENT, COLUMNS, GONE, KINDS, VERSION, Facts, Ro
 from engine.index.texts import character_set_of
 from engine.model import Level
 
-FORM: Final = "filmroom index 5"
+FORM: Final = "filmroom index 6"
 WRITER_BYTES: Final = 32 << 20
 FIRST_HITS_COUNT: Final = 256  # a series, mostly: what matches more is searched a second time, whole
 HEADERS_AT_HAND_COUNT_MAX: Final = 2048  # answers above this size hold no headers: they are read again, page by page

@@ -93,6 +93,10 @@ class View:
 
     def instances(self, query: Query) -> list[Instance]:
         """All instances below what the query's keys match, in series order: what a retrieve sends."""
+        return [instance for row in self.in_series_order(query) if (instance := row.instance()) is not None]
+
+    def in_series_order(self, query: Query) -> list[Row]:
+        """The rows of the same instances."""
         rows = self.rows_below(query)
         if not rows:
             return []
@@ -101,7 +105,7 @@ class View:
             row.facts.series_uid: row.facts.order for row in self.select(Level.SERIES, Terms("series", tuple(series)))
         }
         rows.sort(key=lambda row: (row.facts.study_uid, numbers.get(row.facts.series_uid, 0), *_place(row)))
-        return [instance for row in rows if (instance := row.instance()) is not None]
+        return rows
 
     def every_instance(self) -> Iterator[Instance]:
         """All living instances in no order, some of them held at a time."""

@@ -129,6 +129,7 @@ def instance(state: InstanceState, study_uid: str, series_uid: str, sop_instance
         writer=version.first.writer,
         lsn=version.first.lsn,
         blake3_root=version.object.blake3_root,
+        not_indexed=version.object.not_indexed,
         preamble=version.first.preamble,
         version_count=len(state.living),
     )
@@ -176,7 +177,12 @@ def _versions(claims: dict[Identity, _Claim], objects: dict[str, _Description]) 
 
 def _object_of(record: StoreRecord) -> KeptObject:
     return KeptObject(
-        record.key, record.size_bytes, record.transfer_syntax_uid, record.sop_class_uid, record.blake3_root
+        record.key,
+        record.size_bytes,
+        record.transfer_syntax_uid,
+        record.sop_class_uid,
+        record.blake3_root,
+        record.not_indexed,
     )
 
 

@@ -22,6 +22,7 @@ class KeptObject(msgspec.Struct, frozen=True, array_like=True, order=True):
     transfer_syntax_uid: str
     sop_class_uid: str
     blake3_root: bytes
+    not_indexed: tuple[str, ...] = ()
 
 
 class Store(msgspec.Struct, frozen=True, array_like=True, order=True):

@@ -49,6 +49,11 @@ def instance_url(root: str, study_uid: str, series_uid: str, sop_instance_uid: s
     return f"{root}/studies/{study_uid}/series/{series_uid}/instances/{sop_instance_uid}"
 
 
+def bulkdata_url(instance: str) -> str:
+    """Where values of an instance are, by paths like ``7FE00010`` or ``00400275/1/00401001`` (items count from 1)."""
+    return f"{instance}/bulkdata"
+
+
 def _with_port(host: str, scheme: str, port: int) -> str:
     has_port = ":" in host.rpartition("]")[2]
     return host if has_port or port == _DEFAULT_PORTS.get(scheme) else f"{host}:{port}"

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol, TypeVar
 
-from engine.model import FileRange, Found, Instance, Query
+from engine.model import FileRange, Found, Instance, Kept, Query
 
 T = TypeVar("T")
 
@@ -33,5 +33,6 @@ class Archive(Protocol):
     """See ``engine.Archive``."""
 
     async def shaped(self, query: Query, shape: Callable[[Found], T]) -> T: ...
+    async def shaped_below(self, query: Query, shape: Callable[[Sequence[Kept]], T]) -> T: ...
     async def instances(self, query: Query) -> list[Instance]: ...
     def reader(self, instances: Sequence[Instance]) -> AbstractAsyncContextManager[AsyncIterator[Window]]: ...

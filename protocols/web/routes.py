@@ -3,7 +3,7 @@ made from it."""
 
 from typing import Final
 
-from protocols.web import capabilities, qido
+from protocols.web import capabilities, metadata, qido
 from protocols.web.links import ROOT
 from protocols.web.routing import Handler, Route
 
@@ -24,7 +24,21 @@ def _search(path: str, handler: Handler, summary: str) -> Route:
     )
 
 
+def _metadata(path: str, of: str) -> Route:
+    return Route(
+        method="GET",
+        path=f"{path}/metadata",
+        handler=metadata.metadata,
+        scope="read",
+        summary=f"Metadata of {of} (WADO-RS, PS3.18 10.4)",
+        gives=metadata.GIVES,
+    )
+
+
 ROUTES: Final = (
+    _metadata(STUDY, "a study"),
+    _metadata(SERIES, "a series"),
+    _metadata(INSTANCE, "an instance"),
     _search(f"{ROOT}/studies", qido.studies, "Search for studies"),
     _search(f"{ROOT}/series", qido.series, "Search for series of all studies"),
     _search(f"{ROOT}/instances", qido.instances, "Search for instances of all studies"),
