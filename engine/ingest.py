@@ -148,6 +148,7 @@ class Ingest:
             self._folded_lsn = max(self._folded_lsn, self._begun_at_lsn)
             self._changed.notify_all()
         while not self._ended():
+            self._intake.remember_promised()
             entries = self._intake.drain(LIMITS.drain_linger_count_max, DRAIN_WAIT_MS)
             if entries:
                 self._fold_all(entries, recovered=False)
@@ -162,7 +163,7 @@ class Ingest:
             self._fold(entries[at : at + LIMITS.drain_batch_count_max], recovered)
 
     def _fold(self, entries: Sequence[Entry], recovered: bool) -> None:
-        described = [(entry, record) for entry in entries if (record := self._described(entry)) is not None]
+        described = [(entry, record) for entry in entries if (record := self._described(entry, recovered)) is not None]
         with self._changed:
             outcomes = self._index.fold([record for _, record in described])
             jobs = [Job(entry, outcome, recovered) for (entry, _), outcome in zip(described, outcomes, strict=True)]
@@ -185,7 +186,9 @@ class Ingest:
         settles = self._stopping or not self._index.due(LIMITS.settle_backlog_times_max)
         return settles and self._queued_count < LIMITS.spill_backlog_count_max
 
-    def _described(self, entry: Entry) -> Record | None:
+    def _described(self, entry: Entry, recovered: bool) -> Record | None:
+        if recovered:
+            self._intake.check(entry)
         try:
             if entry.kind == KIND_NOTE:
                 return describe_note(entry, self._intake.payload(entry), self._intake.context(entry), self._writer)

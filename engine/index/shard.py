@@ -24,6 +24,7 @@ from engine.index.matching import (
 )
 from engine.index.moments import coarse, number_of
 from engine.index.schema import ABSENT, COLUMNS, GONE, KINDS, VERSION, Facts, Row, Searched, searchable
+from engine.index.soundness import check_files
 from engine.index.texts import character_set_of
 from engine.model import Level
 
@@ -90,6 +91,14 @@ class Settled:
         hits = self._searcher.search(asked, 1, count=False, order_by_field="block").hits
         return int(hits[0][0]) if hits else 0
 
+    def check_counts(self) -> None:
+        """Raises Corrupt when there are other documents than the list of segments says."""
+        levels = (*Level, GONE, VERSION, BLOCK_LEVEL, _CURSOR_LEVEL)
+        asked = [Asked.term_query(self._schema, "level", level, "basic") for level in levels]
+        count = guarded(lambda: sum(int(self._searcher.search(one, 1).count) for one in asked))
+        if count != self._searcher.num_docs:
+            raise Corrupt("the index has other documents than it says")
+
     def _count(self, level: str, predicate: Predicate) -> int:
         asked, exact = self._asked(level, predicate)
         return int(self._searcher.search(asked, 1).count) if exact else len(self._select(level, predicate))
@@ -137,7 +146,7 @@ class Shard:
     """Written by one thread at a time; what it gave to read stays as it is."""
 
     def __init__(self, directory: Path | None) -> None:
-        """Raises Corrupt when the folder holds something else than this form of index."""
+        """Raises Corrupt when the folder holds something else than this form of index, or other bytes than it wrote."""
         self._schema = _schema()
         if directory is not None:
             directory.mkdir(parents=True, exist_ok=True)
@@ -146,12 +155,14 @@ class Shard:
                 raise Corrupt("the index is of another form")
             if not mark.exists() and any(directory.iterdir()):
                 raise Corrupt("the index folder was not finished")
+            check_files(directory)
         self._index = guarded(lambda: tantivy.Index(self._schema, None if directory is None else str(directory)))
         if directory is not None:
             (directory / "form").write_text(FORM, "utf-8")
         self._index.config_reader("manual")
         self._writer: Any = None
         self._last_block = guarded(lambda: self.settled().last_block())
+        self.settled().check_counts()
 
     def settled(self) -> Settled:
         """The state of the last commit."""

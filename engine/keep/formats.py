@@ -187,7 +187,7 @@ def decode_layout(data: bytes) -> dict[str, Any]:
     """Raises ``Corrupt``, ``Invalid`` when the layout is newer than this version."""
     try:
         fields = msgspec.json.decode(data, type=dict[str, Any])
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise Corrupt("format.json cannot be read: is this an archive of Filmroom?") from error
     layout = fields.get("filmroom")
     if not isinstance(layout, int) or isinstance(layout, bool) or layout < 1:

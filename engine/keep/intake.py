@@ -11,11 +11,19 @@ import threading
 from collections.abc import Callable, Sequence
 
 import msgspec
+from xxhash import xxh3_128_digest
 
 from engine.clock import Clock, Identifiers
 from engine.errors import Corrupt, Fenced, Invalid, Unavailable
 from engine.keep.copying import Buffer
-from engine.keep.intake_format import Checkpoint, Spooled, decode_checkpoint, encode_checkpoint
+from engine.keep.intake_format import (
+    Checkpoint,
+    Spooled,
+    decode_checkpoint,
+    decode_promised,
+    encode_checkpoint,
+    encode_promised,
+)
 from engine.keep.node_directory import NodeDirectory
 from engine.keep.recovery import recover
 from engine.keep.segments import Segments
@@ -28,6 +36,7 @@ from native.segment import KIND_NOTE, KIND_SPOOLED, Entry, Log
 log = logging.getLogger("filmroom.intake")
 
 CHECKPOINT = "checkpoint"
+PROMISED = "promised"
 ROOMY_TIMES = 2
 LOOK_MS = 250  # between two looks at the free space
 # Mapped pages of segments count as our memory until they are let go.
@@ -57,7 +66,8 @@ class Intake:
         self._segments = Segments(node, limits, settings.intake_bytes_max // limits.segment_bytes)
         stored = node.read(CHECKPOINT)
         self._checkpoint = Checkpoint() if stored is None else decode_checkpoint(stored)
-        found = recover(self._segments.recover(self._checkpoint), self._checkpoint)
+        self._promised_lsn = decode_promised(node.read(PROMISED))
+        found = recover(self._segments.recover(self._checkpoint), self._checkpoint, self._promised_lsn)
         self.recovered = found.entries
         self._entries = {entry.lsn: entry for entry in found.entries}
         self._spooled: dict[int, tuple[Spooled, int, mmap.mmap]] = {}
@@ -150,6 +160,13 @@ class Intake:
                 self._bytes_mapped = 0
             return self._segments.view(entry)
 
+    def check(self, entry: Entry) -> None:
+        """A spool file that an earlier process left is what its record names. Raises Corrupt."""
+        if entry.kind == KIND_SPOOLED:
+            named, _, mapped = self._spool(entry)
+            if xxh3_128_digest(mapped) != named.key:
+                raise Corrupt(f"the spool file of record {entry.lsn} is not what was written")
+
     def context(self, entry: Entry) -> bytes:
         """What the lane of this record was opened with."""
         with self._lock:
@@ -222,6 +239,13 @@ class Intake:
             self.log.charge(-sum(map(self._size, gone)))
             for entry in gone:
                 self._forget(entry)
+
+    def remember_promised(self) -> None:
+        """Leave a note, unsynced, of how far senders were told success: damage is told from a torn end by it."""
+        lsn = self.log.acknowledged_lsn()
+        if lsn > self._promised_lsn:
+            self._promised_lsn = lsn
+            self._node.overwrite(PROMISED, encode_promised(lsn))
 
     def set_aside(self, entry: Entry) -> None:
         """Keep the bytes of a record that cannot be described where a human finds them (``node/aside``)."""

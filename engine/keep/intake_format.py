@@ -20,15 +20,22 @@ Record, little endian::
     72  u64  checksum: XXH3-64 of bytes 0..71, seeded by the XXH3-64 of context and payload, seeded by the generation
     80  context, payload; the next record begins at the next multiple of 8 (bytes between mean nothing)
 
-The *checkpoint* file (``node/checkpoint``) is msgpack, replaced by rename. It is durable before a segment is used under
-the generation it names. ``voids`` are LSNs that no record will ever have: (last one of a run, first one of the next).
+The *checkpoint* file (``node/checkpoint``) is msgpack, sealed (``sealed.py``), replaced by rename. It is durable before
+a segment is used under the generation it names. ``voids`` are LSNs that no record will ever have: (last one of a run,
+first one of the next).
+
+The *promised* file (``node/promised``) is the highest LSN known to be acknowledged, u64, sealed, overwritten in place
+and never synced: it may lag, or be torn (then it says nothing), never lead. It tells a last record that was
+acknowledged and damaged from one that was torn while it was written.
 """
 
+from contextlib import suppress
 from typing import Final
 
 import msgspec
 
 from engine.errors import Corrupt
+from engine.keep.sealed import seal, unseal
 
 CHECKPOINT_VERSION: Final = 1
 
@@ -52,17 +59,28 @@ class Spooled(msgspec.Struct, frozen=True):
 
 
 def encode_checkpoint(checkpoint: Checkpoint) -> bytes:
-    return msgspec.msgpack.encode(checkpoint)
+    return seal(msgspec.msgpack.encode(checkpoint))
 
 
 def decode_checkpoint(data: bytes) -> Checkpoint:
     """Raises Corrupt for anything that is not a checkpoint of this version."""
     try:
-        checkpoint = msgspec.msgpack.decode(data, type=Checkpoint)
-    except msgspec.DecodeError as error:
+        checkpoint = msgspec.msgpack.decode(unseal(data, "the intake's checkpoint file"), type=Checkpoint)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Corrupt("the intake's checkpoint file cannot be read") from error
     if checkpoint.version != CHECKPOINT_VERSION:
         raise Corrupt(
             f"the intake's checkpoint is of version {checkpoint.version}, this program reads {CHECKPOINT_VERSION}"
         )
     return checkpoint
+
+
+def encode_promised(lsn: int) -> bytes:
+    return seal(lsn.to_bytes(8, "little"))
+
+
+def decode_promised(data: bytes | None) -> int:
+    """0 where nothing, or nothing whole, stands: who wrote it may have been killed half-way."""
+    with suppress(Corrupt):
+        return int.from_bytes(unseal(data or b"", "the promise"), "little")
+    return 0

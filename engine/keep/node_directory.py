@@ -14,6 +14,7 @@ from engine.errors import Conflict, Fenced, Unavailable
 from engine.keep.copying import write_all
 from engine.keep.objects import folder_of
 from engine.keep.posix import DIRECTORY_MODE, fsync_directory
+from engine.keep.sealed import seal, unseal
 
 ZEROS_BYTES = 1 << 20
 NEW = ".new"  # what is not yet in place
@@ -23,7 +24,7 @@ PASSING = (errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 
 
 class NodeDirectory(Protocol):
-    """The contract of both kinds. Everything written through it is durable when the call returns."""
+    """The contract of both kinds. What is written through it is durable when the call returns; not by ``overwrite``."""
 
     spool_fd: int
 
@@ -36,6 +37,9 @@ class NodeDirectory(Protocol):
     def read(self, name: str) -> bytes | None: ...
     def replace(self, name: str, data: bytes) -> None:
         """Raises Unavailable (the disk is full, the old bytes stand), Fenced (a write or sync failed)."""
+
+    def overwrite(self, name: str, data: bytes) -> None:
+        """In place, not synced: kept through a kill, mostly through more. Quietly not at all when that fails."""
 
     def names(self, folder: str) -> list[str]:
         """Files that ``replace`` has put in a folder, ascending."""
@@ -117,9 +121,9 @@ class DiskNode:
     def writer_id(self, identifiers: Identifiers) -> str:
         known = self.read("writer")
         if known is None:
-            known = identifiers.random_id().encode()
+            known = seal(identifiers.random_id().encode())
             self.replace("writer", known)
-        return known.decode()
+        return unseal(known, "the file that names this node's writer").decode()
 
     def read(self, name: str) -> bytes | None:
         try:
@@ -141,6 +145,14 @@ class DiskNode:
             fsync_directory(str(target.parent))
         except OSError as error:  # nobody knows which of the two a power loss would leave
             raise Fenced(f"the folder of node/{name} could not be synced: {error.strerror}") from error
+
+    def overwrite(self, name: str, data: bytes) -> None:
+        with suppress(OSError):  # nobody relies on it
+            fd = os.open(self._path / name, os.O_WRONLY | os.O_CREAT, 0o600)
+            try:
+                os.pwrite(fd, data, 0)
+            finally:
+                os.close(fd)
 
     def names(self, folder: str) -> list[str]:
         return sorted(path.name for path in (self._path / folder).iterdir() if path.suffix != NEW)
@@ -240,6 +252,9 @@ class MemoryNode:
 
     def replace(self, name: str, data: bytes) -> None:
         self._files[name] = data
+
+    def overwrite(self, name: str, data: bytes) -> None:
+        """Nothing outlives this process."""
 
     def names(self, folder: str) -> list[str]:
         return sorted(name.removeprefix(f"{folder}/") for name in self._files if name.startswith(f"{folder}/"))

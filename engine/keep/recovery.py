@@ -23,14 +23,14 @@ class Recovered(msgspec.Struct, frozen=True):
     last_stamp: int
 
 
-def recover(entries: Sequence[Entry], checkpoint: Checkpoint) -> Recovered:
+def recover(entries: Sequence[Entry], checkpoint: Checkpoint, promised_lsn: int = 0) -> Recovered:
     """Keep the prefix above the checkpoint that has no hole.
 
-    A hole at or below what a later record knew to be synced is Corrupt: an acknowledged record is missing. Above it, it
-    is where the power went: what stands behind it was never acknowledged.
+    A hole at or below what a later record knew to be synced, or what is known to be promised, is Corrupt: an
+    acknowledged record is missing. Above it, it is where the power went: what stands behind it was never acknowledged.
     """
     ordered = sorted((entry for entry in entries if entry.lsn > checkpoint.lsn), key=lambda entry: entry.lsn)
-    synced_to = max((entry.synced_to for entry in ordered), default=0)
+    synced_to = max([promised_lsn, *(entry.synced_to for entry in ordered)])
     kept: list[Entry] = []
     expected = checkpoint.lsn + 1
     for entry in ordered:

@@ -1,5 +1,6 @@
 """The segments of one intake as files: made ahead of need, mapped for readers, pinned while read, used again."""
 
+import logging
 import mmap
 import os
 from typing import Final
@@ -7,10 +8,13 @@ from typing import Final
 import msgspec
 
 from engine.clock import Identifiers
+from engine.errors import Corrupt
 from engine.keep.intake_format import Checkpoint
 from engine.keep.node_directory import NodeDirectory
 from engine.limits import Limits
 from native.segment import Entry, Log, scan
+
+log = logging.getLogger("filmroom.intake")
 
 # 36 bits of chance leave 28 for the count: more rounds of 64 MiB than any disk lives.
 GENERATION_CHANCE_BITS: Final = 36
@@ -37,18 +41,29 @@ class Segments:
         self.generation = 0
 
     def recover(self, checkpoint: Checkpoint) -> list[Entry]:
-        """Open, sync and scan every segment there is. After kill -9 their tail may stand in the page cache alone."""
+        """Open, sync and scan every segment there is. After kill -9 their tail may stand in the page cache alone.
+
+        Raises Corrupt for one that is not whole: it was before its first use."""
         found: list[Entry] = []
         self.generation = checkpoint.generation
         for number in self._node.segments():
             fd = self._node.open_segment(number)
+            if os.fstat(fd).st_size < self._bytes:
+                os.close(fd)
+                raise Corrupt(f"segment {number} of the intake is cut short")
             os.fdatasync(fd)
             generation = checkpoint.segments.get(number, 0)
             self._open[number] = Segment(fd, generation, mmap.mmap(fd, self._bytes, prot=mmap.PROT_READ))
-            entries = scan(fd, number, generation, self._bytes).entries if generation else []
+            entries = self._scanned(fd, number, generation) if generation else []
             self._open[number].recovered_to = max((entry.lsn for entry in entries), default=0)
             found += entries
         return found
+
+    def _scanned(self, fd: int, number: int, generation: int) -> list[Entry]:
+        found = scan(fd, number, generation, self._bytes)
+        if found.torn:
+            log.warning("a record of the intake is torn or damaged, and is not taken", extra={"segment": number})
+        return found.entries
 
     def idle(self, lsn: int) -> list[int]:
         """Segments of earlier runs that hold nothing above ``lsn`` and that nobody reads."""

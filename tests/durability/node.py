@@ -39,7 +39,7 @@ class Node:
     """One child with one open archive."""
 
     def __init__(self, order: Order) -> None:
-        context = _fork_server()
+        context = fork_server()
         self._connection, theirs = context.Pipe()
         self._process = context.Process(target=host.run, args=(theirs, order), daemon=True)
         self._process.start()
@@ -146,7 +146,7 @@ def booted(root: Path, **order: Any) -> Iterator[Node]:
         yield node.opened()
 
 
-def _fork_server() -> Any:
+def fork_server() -> Any:
     """A fork server with the recorder preloaded and the engine imported: a boot costs a fork."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["tests.durability.preload"])

@@ -15,7 +15,13 @@ import pytest
 from engine.clock import Clock, SeededIdentifiers
 from engine.errors import Conflict, Corrupt, Invalid, Unavailable
 from engine.keep.intake import Intake
-from engine.keep.intake_format import Checkpoint, decode_checkpoint, encode_checkpoint
+from engine.keep.intake_format import (
+    Checkpoint,
+    decode_checkpoint,
+    decode_promised,
+    encode_checkpoint,
+    encode_promised,
+)
 from engine.keep.node_directory import DiskNode, MemoryNode, NodeDirectory
 from engine.keep.recovery import recover
 from engine.limits import MIB, Limits
@@ -210,13 +216,60 @@ def test_a_hole_below_what_was_synced_is_damage() -> None:
         recover([entry(12, synced_to=11)], Checkpoint(lsn=5, voids=((5, 11),)))
 
 
+def test_a_last_record_that_was_promised_is_damage_and_one_that_was_not_is_torn(tmp_path: Path) -> None:
+    with pytest.raises(Corrupt, match="record 3"):
+        recover([entry(1), entry(2)], Checkpoint(), 3)
+    assert [one.lsn for one in recover([entry(1), entry(2)], Checkpoint(), 2).entries] == [1, 2]
+    assert recover([], Checkpoint(lsn=9), 9).last_seen == 9
+    for promised in (True, False):
+        folder = tmp_path / str(promised)
+        intake = open_intake(DiskNode(folder))
+        intake.wait(intake.store(ORIGIN, [b"first"]))
+        intake.wait(intake.store(ORIGIN, [b"second"]))
+        if promised:
+            intake.remember_promised()
+        intake.close()
+        (segment,) = (path for path in (folder / "intake").iterdir() if b"second" in path.read_bytes())
+        segment.write_bytes(segment.read_bytes().replace(b"second", b"sacond"))
+        if promised:
+            with pytest.raises(Corrupt, match="record 2"):
+                open_intake(DiskNode(folder))
+        else:
+            again = open_intake(DiskNode(folder))
+            assert [bytes(again.payload(one)) for one in again.recovered] == [b"first"]
+            again.close()
+
+
+def test_a_promise_that_is_not_whole_says_nothing() -> None:
+    whole = encode_promised(77)
+    assert decode_promised(whole) == 77
+    assert [decode_promised(half) for half in (None, b"", whole[:-1], bytes([*whole[:-1], 1]))] == [0, 0, 0, 0]
+
+
+def test_a_segment_or_a_name_that_is_not_what_was_written_is_damage(tmp_path: Path) -> None:
+    node = DiskNode(tmp_path)
+    node.writer_id(SeededIdentifiers(1))
+    open_intake(node).close()
+    writer = (tmp_path / "writer").read_bytes()
+    for at in range(len(writer)):
+        (tmp_path / "writer").write_bytes(bytes([*writer[:at], writer[at] ^ 1, *writer[at + 1 :]]))
+        with pytest.raises(Corrupt):
+            node.writer_id(SeededIdentifiers(2))
+    segment = next((tmp_path / "intake").iterdir())
+    os.truncate(segment, segment.stat().st_size - 1)
+    with pytest.raises(Corrupt, match="cut short"):
+        open_intake(DiskNode(tmp_path))
+
+
 def test_a_checkpoint_file_round_trips_and_garbage_is_damage() -> None:
     checkpoint = Checkpoint(lsn=7, generation=3, segments={1: 2, 2: 3}, voids=((7, 9),))
     data = encode_checkpoint(checkpoint)
     assert decode_checkpoint(data) == checkpoint
-    for cut in range(len(data)):
+    for at in range(len(data)):
         with pytest.raises(Corrupt):
-            decode_checkpoint(data[:cut])
+            decode_checkpoint(data[:at])
+        with pytest.raises(Corrupt):
+            decode_checkpoint(bytes([*data[:at], data[at] ^ 4, *data[at + 1 :]]))
 
 
 CHILD = """
