@@ -26,7 +26,7 @@ def expected(sends: Sequence[Send], acknowledged: Iterable[int]) -> dict[Name, E
     promised = set(acknowledged)
     found: dict[Name, Expectation] = {}
     for index, send in enumerate(sends):
-        name = (send.study_uid, send.series_uid, send.sop_instance_uid)
+        name = send.name
         expectation = found.setdefault(name, Expectation())
         if not expectation.promised:
             expectation.currents.add(hashlib.sha256(send.dataset()).hexdigest())
@@ -52,7 +52,7 @@ def broken(snapshot: Snapshot, sends: Sequence[Send], acknowledged: Iterable[int
         fewest, most = max(1, len(expectation.contents_promised)), len(expectation.contents_sent)
         if not fewest <= versions <= most:
             problems.append(f"{name[2]}: {versions} versions, not {fewest} to {most}")
-    return problems + _miscounted(snapshot)
+    return problems + miscounted(snapshot)
 
 
 def examine(root: Path, sends: Sequence[Send], acknowledged: Iterable[int], *, thorough: bool = True) -> list[str]:
@@ -82,7 +82,7 @@ def _examine(root: Path, sends: Sequence[Send], promised: list[int], thorough: b
         problems += _differences("after re-sending twice", second, node.snapshot())
         node.close()
     for lost in ("index", "node"):
-        _lose(root, lost)
+        lose(root, lost)
         with booted(root) as node:
             problems += _differences(f"with {lost} lost", second, node.snapshot())
             problems += [f"verify with {lost} lost: {finding}" for finding in node.ask("verify")]
@@ -94,7 +94,8 @@ def _after(_: object, snapshot: Snapshot) -> Snapshot:
     return snapshot
 
 
-def _lose(root: Path, what: str) -> None:
+def lose(root: Path, what: str) -> None:
+    """What may be deleted at any time when nothing waits in the intake: ``index`` or ``node``."""
     for path in [root / "node"] if what == "node" else list((root / "node").glob("index*")):
         if path.is_dir():
             shutil.rmtree(path)
@@ -116,7 +117,8 @@ def _differences(when: str, one: Snapshot, other: Snapshot) -> list[str]:
     ]
 
 
-def _miscounted(snapshot: Snapshot) -> list[str]:
+def miscounted(snapshot: Snapshot) -> list[str]:
+    """Counts and rows that are not those of the instances."""
     names = snapshot.instances.keys()
     true = (len({name[0] for name in names}), len({name[:2] for name in names}), len(names))
     rows = tuple(len(snapshot.rows[level]) for level in ("study", "series", "instance"))

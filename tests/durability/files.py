@@ -22,17 +22,21 @@ _LONG: Final = {"OB", "OW", "SQ", "UN", "UT"}
 
 
 class Send(msgspec.Struct, frozen=True):
-    """One file to send: instance ``number`` of a seed. Other ``content`` under the same UID is another version."""
+    """One file to send: instance ``number`` of a seed. Other ``content`` under the same UID is another version.
+
+    ``elsewhere``: under the same UID in another study, as an instance of its own.
+    """
 
     seed: int
     number: int
     content: int = 0
     encoding: Encoding = "explicit"
     large: bool = False
+    elsewhere: bool = False
 
     @property
     def study_uid(self) -> str:
-        return f"{ROOT}.{self.seed}.{self.number % 3}"
+        return f"{ROOT}.{self.seed}.{(self.number + self.elsewhere) % 3}"
 
     @property
     def series_uid(self) -> str:
@@ -40,7 +44,11 @@ class Send(msgspec.Struct, frozen=True):
 
     @property
     def sop_instance_uid(self) -> str:
-        return f"{self.series_uid}.{self.number}"
+        return f"{ROOT}.{self.seed}.{self.number % 3}.{self.number % 2}.{self.number}"
+
+    @property
+    def name(self) -> tuple[str, str, str]:
+        return (self.study_uid, self.series_uid, self.sop_instance_uid)
 
     @property
     def patient_id(self) -> str:
@@ -93,7 +101,7 @@ class Send(msgspec.Struct, frozen=True):
 
 
 def plan(seed: int, count: int, *, large_every: int = 9) -> list[Send]:
-    """What a trial sends: new instances, some of them again, encoded anew, or with other content."""
+    """What a trial sends: new instances, some of them again, encoded anew, with other content, in another study."""
     chance = random.Random(f"plan {seed}")
     sends = [Send(seed, 0, large=True)]
     while len(sends) < count:
@@ -107,8 +115,10 @@ def plan(seed: int, count: int, *, large_every: int = 9) -> list[Send]:
         elif fate < 0.9:
             again: Encoding = chance.choice(("undefined", "implicit", "explicit"))
             sends.append(msgspec.structs.replace(earlier, encoding=again))
-        else:
+        elif fate < 0.97:
             sends.append(msgspec.structs.replace(earlier, content=earlier.content + 1))
+        else:
+            sends.append(msgspec.structs.replace(earlier, elsewhere=True))
     return sends
 
 

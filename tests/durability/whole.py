@@ -6,13 +6,25 @@ from typing import Any
 
 import trio
 
-import engine
 from engine.archive import Archive
-from engine.model import Origin
+from engine.clock import Clock
+from engine.house import House
+from engine.model import Decided, Origin
 from engine.settings import StoreSettings
 from engine.store import append
 from tests.durability.files import Send
-from tests.durability.snapshot import Snapshot, digest
+from tests.durability.snapshot import Name, Snapshot, digest
+
+DAY_US = 86_400_000_000
+
+
+class Ahead(Clock):
+    """The machine's clock, so many days ahead: grace passes without waiting. (The log stamps by the machine's own.)"""
+
+    days = 0
+
+    def now_us(self) -> int:
+        return super().now_us() + self.days * DAY_US
 
 
 class Whole:
@@ -40,6 +52,33 @@ class Whole:
     def snapshot(self) -> Snapshot:
         return self._ask(self._snapshot)  # type: ignore[no-any-return]
 
+    def delete(self, level: str, keys: dict[str, str]) -> int:
+        """How many instances that hides."""
+        decided: Decided = self._ask(lambda: self._archive.delete(level, **keys))
+        return decided.instance_count
+
+    def restore(self, level: str, keys: dict[str, str]) -> int:
+        """How many instances that brings back."""
+        decided: Decided = self._ask(lambda: self._archive.restore(level, **keys))
+        return decided.instance_count
+
+    def promote(self, name: Name, number: int) -> None:
+        """Make the version that stands at this place of the list the current one."""
+        versions = self._ask(self._archive.versions, *name)
+        self._ask(self._archive.promote, *name, versions[number].key)
+
+    def collect(self, days_ahead: int) -> int:
+        """As if so many days had passed."""
+        self._clock.days = days_ahead
+        try:
+            return int(self._ask(self._archive.collect))
+        finally:
+            self._clock.days = 0
+
+    def changes(self, after: str) -> list[tuple[str, str, str]]:
+        """Cursor, kind and study of what the feed tells behind a cursor."""
+        return self._ask(self._changes, after)  # type: ignore[no-any-return]
+
     def verify(self) -> list[str]:
         return self._ask(self._verify)  # type: ignore[no-any-return]
 
@@ -65,10 +104,17 @@ class Whole:
     async def _serve(self, settings: StoreSettings) -> None:
         self._token = trio.lowlevel.current_trio_token()
         self._closing = trio.Event()
-        async with engine.open(settings.url, settings) as archive:
-            self._archive: Archive = archive
+        self._clock = Ahead()
+        house = await trio.to_thread.run_sync(House, settings, self._clock)
+        try:
+            self._archive = Archive(house)
             self._opened.set()
             await self._closing.wait()
+        finally:
+            await trio.to_thread.run_sync(house.close)
+
+    async def _changes(self, after: str) -> list[tuple[str, str, str]]:
+        return [(one.cursor, one.kind, one.study_uid) async for one in self._archive.changes(after)]
 
     async def _snapshot(self) -> Snapshot:
         instances: dict[tuple[str, str, str], tuple[str, int, str]] = {}
