@@ -33,6 +33,7 @@ class House:
         acknowledged records are missing from the intake."""
         self.settings = settings
         self.clock = clock or Clock()
+        self._began_us, self._began = self.clock.now_us(), self.clock.monotonic()
         self.tenant = DEFAULT_TENANT
         names = identifiers or Identifiers()
         with ExitStack() as opened:
@@ -69,6 +70,11 @@ class House:
         """Everything that was acknowledged before this call. Raises Unavailable when the index does not catch up."""
         self.ingest.wait_folded(self.intake.log.acknowledged_lsn(), LIMITS.find_wait_seconds_max)
         return self.index.view()
+
+    def passed_us(self) -> int:
+        """Now, for what must not end too early: no later than this process has lived since it began. A clock that is
+        set forward meanwhile ends no grace and no retention; one that is set back makes them longer."""
+        return min(self.clock.now_us(), self._began_us + int((self.clock.monotonic() - self._began) * 1_000_000))
 
     def view_for(self, query: Query) -> View:
         """The view that a query asks for: of now, or of an earlier moment, which is folded from the journal first."""

@@ -74,7 +74,7 @@ def collect(house: House) -> int:
     leaves objects that the next call removes.
     """
     house.intake.lend_reserve()
-    until_us = house.clock.now_us() - house.settings.grace_days * DAY_US
+    until_us = house.passed_us() - house.settings.grace_days * DAY_US
     rows = house.view().gone_until(until_us // 1_000_000)
     targets = [(row, named) for row in rows if (named := row.state.collectable(until_us))]
     if targets:
@@ -139,7 +139,7 @@ def _check_named(query: Query) -> None:
 
 
 def _check_retention(house: House, rows: Sequence[Row]) -> None:
-    since_us = house.clock.now_us() - house.settings.retention_days * DAY_US
+    since_us = house.passed_us() - house.settings.retention_days * DAY_US
     kept = sum(any(version.first.stamp > since_us for version in row.state.living) for row in rows)
     if house.settings.retention_days and kept:
         days = house.settings.retention_days

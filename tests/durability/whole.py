@@ -26,6 +26,9 @@ class Ahead(Clock):
     def now_us(self) -> int:
         return super().now_us() + self.days * DAY_US
 
+    def monotonic(self) -> float:
+        return super().monotonic() + self.days * DAY_US / 1_000_000
+
 
 class Whole:
     """An open archive. Thread-safe."""

@@ -241,6 +241,32 @@ def test_what_came_again_keeps_its_own_bytes_when_the_deleted_ones_are_collected
     run(work)
 
 
+def test_a_clock_that_is_set_forward_ends_no_grace_and_no_retention(tmp_path: Path) -> None:
+    async def work() -> None:
+        now_us = Clock().now_us()  # the log stamps by the machine's clock
+        clock = ManualClock(now_us)
+        async with opened(str(tmp_path / "archive"), clock, grace_days=30, retention_days=0) as archive:
+            sent = await stored(archive)
+            await archive.delete(StudyInstanceUID=sent[0].study_uid)
+            clock.set_now_us(now_us + 365 * 86_400_000_000)
+            assert await archive.collect() == 0
+            clock.set_now_us(now_us - 365 * 86_400_000_000)
+            assert await archive.collect() == 0
+            assert (await archive.restore("instance", SOPInstanceUID=sent[0].sop_instance_uid)).instance_count == 1
+            clock.set_now_us(now_us)
+            clock.advance(31 * DAY)
+            assert await archive.collect() == 5
+        clock = ManualClock(now_us)
+        async with opened(str(tmp_path / "archive"), clock, retention_days=10) as archive:
+            clock.set_now_us(now_us + 365 * 86_400_000_000)
+            with pytest.raises(engine.Conflict, match="retention"):
+                await archive.delete(StudyInstanceUID=sent[-1].study_uid)
+            clock.advance(11 * DAY)
+            assert (await archive.delete(StudyInstanceUID=sent[-1].study_uid)).instance_count == 6
+
+    run(work)
+
+
 def test_retention_refuses_the_whole_delete() -> None:
     async def work() -> None:
         clock = ManualClock(Clock().now_us())  # the log stamps by the machine's clock
