@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -207,14 +208,24 @@ class Histories(RuleBasedStateMachine):
         self._node = Node(Order(root=str(self._root), log=str(self._log))).opened()
 
 
-def test_histories() -> None:
+def histories(count: int, *, the_same: bool) -> None:
     run_state_machine_as_test(  # type: ignore[no-untyped-call]
         Histories,
         settings=settings(
-            max_examples=many(400) or 12,
+            max_examples=count,
             stateful_step_count=14,
             deadline=None,
-            derandomize=not many(100),
+            derandomize=the_same,
             suppress_health_check=list(HealthCheck),
         ),
     )
+
+
+def test_histories() -> None:
+    histories(12, the_same=True)
+
+
+@pytest.mark.campaign
+@pytest.mark.skipif(not many(400), reason="make campaign")
+def test_histories_for_long() -> None:
+    histories(many(400), the_same=False)
