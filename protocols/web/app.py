@@ -1,17 +1,17 @@
-"""HTTP by hypercorn, in the caller's nursery; pages by Quart. The only module that knows either."""
+"""HTTP in the caller's nursery: what the table of routes names through the door, pages by Quart, which only this module
+knows."""
 
-import socket
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 import trio
-from hypercorn.config import Config
-from hypercorn.trio import serve as hypercorn_serve
 from quart import Response
 from quart_trio import QuartTrio
 from werkzeug.exceptions import HTTPException
 
 from protocols.web.asgi import Asgi
+from protocols.web.connection import serve_connections
 from protocols.web.door import Door, Guard
 from protocols.web.health import Health
 from protocols.web.ports import Archive
@@ -70,7 +70,7 @@ def _json(status: int, body: dict[str, bool]) -> Response:
 
 
 async def serve(
-    listeners: Sequence[trio.SocketListener],
+    listeners: Sequence[trio.abc.Listener[Any]],
     health: Health,
     archive: Archive,
     settings: WebSettings,
@@ -80,27 +80,6 @@ async def serve(
     shutdown: trio.Event,
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Serve the bound listeners until shutdown."""
-    config = Config()
-    for listener in listeners:
-        _bound_slow_readers(listener, settings.send_idle_seconds_max)
-    config.bind = [f"fd://{listener.socket.detach()}" for listener in listeners]  # hypercorn closes them
-    config.accesslog = config.errorlog = None
-    config.graceful_timeout = settings.shutdown_seconds
-    config.keep_alive_timeout = settings.head_seconds_max  # from one request to the whole head of the next
-    config.h11_max_incomplete_size = settings.head_bytes_max
-    config.include_server_header = False
-    config.alpn_protocols = ["http/1.1"]
+    """Serve the bound listeners (of sockets, or of TLS) until shutdown."""
     application = Asgi(Door(Site(archive, settings, routes), guard), make_app(health))
-    async with trio.open_nursery() as nursery:
-        await nursery.start(
-            lambda task_status: hypercorn_serve(
-                application, config, shutdown_trigger=shutdown.wait, task_status=task_status
-            )
-        )
-        task_status.started()
-
-
-def _bound_slow_readers(listener: trio.SocketListener, seconds: float) -> None:
-    """Connections inherit it: who takes nothing of what was sent for so long is cut off by the kernel (H63)."""
-    listener.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(seconds * 1000))
+    await serve_connections(application, listeners, settings, shutdown=shutdown, task_status=task_status)

@@ -77,14 +77,9 @@ class Rows:
         self._root = root
         self._level = level
         self._search = search
-        always = attributes.always_at(level, attributes.STUDY_UID in above, attributes.SERIES_UID in above)
-        self._blanks = _blanks(always)
-        self._wanted: frozenset[int] | None = None
-        if search.included is not None:
-            self._wanted = always | attributes.OPTIONAL[level] | search.included
-        counted = attributes.COUNTED if self._wanted is None else attributes.COUNTED & self._wanted
+        self._wanted, self._blanks, counted = _layout(level, above, search.included)
         named = {key.path for key in search.query.keys}
-        asked = tuple(Key(path) for path in (f"{tag:08X}" for tag in sorted(counted)) if path not in named)
+        asked = tuple(key for key in counted if key.path not in named)
         self.query = msgspec.structs.replace(search.query, keys=search.query.keys + asked)
 
     def header(self, match: Match) -> bytes:
@@ -119,4 +114,14 @@ class Rows:
 
 _IN_PATH: Final = {"study": attributes.STUDY_UID, "series": attributes.SERIES_UID}
 _ONLINE: Final = dataset.element(attributes.AVAILABILITY, "CS", b"ONLINE")
-_blanks = lru_cache(maxsize=16)(attributes.blanks)
+
+
+@lru_cache(maxsize=256)
+def _layout(
+    level: Level, above: frozenset[int], included: frozenset[int] | None
+) -> tuple[frozenset[int] | None, bytes, tuple[Key, ...]]:
+    """Tags that rows hold (None: all), those that they hold at least, empty, and keys for what is counted."""
+    always = attributes.always_at(level, attributes.STUDY_UID in above, attributes.SERIES_UID in above)
+    wanted = None if included is None else always | attributes.OPTIONAL[level] | included
+    counted = attributes.COUNTED if wanted is None else attributes.COUNTED & wanted
+    return wanted, attributes.blanks(always), tuple(Key(f"{tag:08X}") for tag in sorted(counted))

@@ -25,6 +25,8 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
     # Between two pieces of a body (H49); between two pieces that a client takes of an answer.
     body_idle_seconds_max: float = 30.0
     send_idle_seconds_max: float = 60.0
+    # Connections at once: more than a browser for every desk of a hospital keeps open; each takes a descriptor.
+    connections_count_max: int = 2048
     # Requests in hand at once: a viewer keeps 125 open; above, the client is told to come again.
     requests_count_max: int = 512
     # What is still sent or received when the node ends may go on for so long.

@@ -184,6 +184,11 @@ SOUND = b"GET /x/1 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
         (POST + b"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n", (400,)),
         (b"POST /x/1 HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd", (400,)),
         (b"POST /x/1 HTTP/1.1\r\nHost: a\r\nContent-Length: -3\r\n\r\nabcd", (400,)),
+        (b"GET /x/1 HTTP/1.1\nHost: a\n\n", (400,)),
+        (b"GET /x/1 HTTP/1.1\r\nHost: a\nX: GET /x/2 HTTP/1.1\r\n\r\n", (400,)),
+        # H66: no other protocol
+        (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(100), (400, 404, 505)),
+        (SOUND + b"Connection: Upgrade\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\n", (200,)),
         # H55
         (b"GET /x/..%2f..%2fetc HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", (400,)),
         (b"GET /x/1%00 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", (400,)),
@@ -194,7 +199,7 @@ SOUND = b"GET /x/1 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
         (b"POST /x/1 HTTP/1.1\r\nHost: a\r\nContent-Length: 1073741824\r\n\r\n", (413,)),
     ],
 )  # fmt: skip
-def test_h53_h54_h55_what_is_no_sound_request(sent: bytes, statuses: tuple[int, ...]) -> None:
+def test_h53_h54_h55_h66_what_is_no_sound_request(sent: bytes, statuses: tuple[int, ...]) -> None:
     async def check(served: Served) -> None:
         answer = await served.raw(sent)
         assert int(answer[9:12] or 0) in statuses, answer[:300]
@@ -254,17 +259,46 @@ def test_a_gone_client_releases_what_its_answer_holds() -> None:
     serving(check, routes=(route("GET", "/endless", endless),))
 
 
-def test_a_reader_that_takes_nothing_is_cut_off() -> None:
+@pytest.mark.parametrize("taken", [0, 1])
+def test_h63_a_reader_that_takes_nothing_or_next_to_nothing_is_cut_off(taken: int) -> None:
     endless = Stream()
 
     async def check(served: Served) -> None:
         stream = await served.connect()
-        async with stream:
+
+        async def read() -> None:
+            while not endless.released.is_set():
+                await stream.receive_some(1)
+                with trio.move_on_after(0.05):
+                    await endless.released.wait()
+
+        async with stream, trio.open_nursery() as nursery:
             await stream.send_all(b"GET /endless HTTP/1.1\r\nHost: a\r\n\r\n")
+            if taken:
+                nursery.start_soon(read)
             with trio.fail_after(20):
                 await endless.released.wait()
 
-    serving(check, routes=(route("GET", "/endless", endless),), settings=WebSettings(send_idle_seconds_max=1.0))
+    serving(check, routes=(route("GET", "/endless", endless),), settings=WebSettings(send_idle_seconds_max=0.5))
+
+
+def test_an_idle_connection_does_not_hold_up_the_end() -> None:
+    async def check(served: Served) -> None:
+        stream = await served.connect()
+        await stream.send_all(b"GET /x/1 HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert b"hello" in await stream.receive_some(4096)
+        idle.append(stream)
+
+    idle: list[trio.SocketStream] = []
+    serving(check, routes=TABLE, settings=WebSettings(shutdown_seconds=50.0, head_seconds_max=50.0), seconds=20)
+
+
+def test_requests_of_one_connection_come_one_after_the_other() -> None:
+    async def check(served: Served) -> None:
+        answer = await served.raw(b"GET /x/1 HTTP/1.1\r\nHost: a\r\n\r\n" * 3 + SOUND + b"\r\n")
+        assert answer.count(b"hello 1") == 4 and answer.count(b"HTTP/1.1 200") == 4
+
+    serving(check, routes=TABLE)
 
 
 def test_more_requests_than_the_node_takes_are_told_to_come_again() -> None:
