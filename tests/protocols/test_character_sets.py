@@ -154,6 +154,7 @@ def test_C11_objects_that_name_no_set_are_read_in_the_one_of_the_setting(tmp_pat
         async with engine.open(url, settings) as archive:
             await serving_in(nothing, archive)
             await archive.reindex()
+            assert not [finding async for finding in archive.verify(deep=True)]
             await serving_in(check, archive)
             [kept] = [instance.file async for instance in archive.fetch(StudyInstanceUID="1.2.1")]
             assert kept.endswith(stored[-100:]) and name in kept, "what is kept is as it came"
