@@ -7,6 +7,7 @@ from typing import Final
 from engine.index.members import StudyMembers
 from engine.index.memtable import Memtable
 from engine.index.schema import Row
+from engine.keep.state import Rank
 
 HOT_MEMBERS_COUNT_MAX: Final = 100_000  # instances whose places in studies are kept at hand (about 200 bytes each)
 STUDY_WEIGHT: Final = 8  # a study takes about as much as so many members
@@ -22,8 +23,9 @@ class HotStudies:
         self._changed: dict[str, set[str]] = {}
         self._held_count = 0
 
-    def note(self, row: Row) -> None:
-        """An instance was added, replaced or went; its row is among those that ``gather`` sees."""
+    def note(self, row: Row, rank: Rank) -> None:
+        """An instance of this rank (``rank_of``) was added, replaced or went; its row is among those that ``gather``
+        sees."""
         study_uid = row.facts.study_uid
         self._changed.setdefault(study_uid, set()).add(row.facts.series_uid)
         members = self._studies.get(study_uid)
@@ -31,7 +33,7 @@ class HotStudies:
             self._members(study_uid)
             return
         before = members.count
-        is_sure = members.put(row)
+        is_sure = members.put(row, rank)
         self._held_count += members.count - before
         if not is_sure:
             self._drop(study_uid)

@@ -14,7 +14,7 @@ from engine.index.attributes import labelled
 from engine.index.generations import Generations
 from engine.index.hot import HotStudies
 from engine.index.matching import Terms
-from engine.index.members import StudyMembers
+from engine.index.members import StudyMembers, rank_of
 from engine.index.memtable import Memtable, Snapshot, slot_of
 from engine.index.pages import Pages
 from engine.index.schema import VERSION, Row, instance_row, key_of, shown_digest, version_key, version_row
@@ -328,7 +328,7 @@ class Index:
         for digest, other in sent.items():
             self._put(version_row(row, digest, other), True)
         self._put(row, is_settled)
-        self._hot.note(row)
+        self._hot.note(row, rank_of(after))
         self._view = None
         self._note_fresh()
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from engine.index.schema import Row, absent_row, series_row, study_row
-from engine.keep.state import Rank
+from engine.keep.state import InstanceState, Rank
 from engine.model import Level
 
 Kind = tuple[str, str]  # modality, SOP class
@@ -20,9 +20,9 @@ class SeriesMembers:
         self.kinds: dict[Kind, int] = {}
         self.first: tuple[Rank, str, bytes] | None = None
 
-    def put(self, row: Row) -> bool:
-        """Add, replace or (a gone one) remove an instance. False: which one is first cannot be said any more, since the
-        one that was went, or came later than it did."""
+    def put(self, row: Row, rank: Rank) -> bool:
+        """Add, replace or (a gone one) remove an instance; ``rank`` is its ``rank_of``. False: which is first cannot
+        be said any more, since the one that was went, or came later than it did."""
         facts, uid = row.facts, row.facts.sop_instance_uid
         was_first = self.first is not None and self.first[1] == uid
         if facts.level != Level.INSTANCE:
@@ -30,7 +30,6 @@ class SeriesMembers:
             return not was_first or not self.members
         kind = (facts.modality, facts.sop_class_uid)
         self.members[uid] = self.kinds.setdefault(kind, len(self.kinds))
-        rank = rank_of(row)
         if self.first is None or rank <= self.first[0]:
             self.first = (rank, uid, row.header)
             return True
@@ -51,13 +50,13 @@ class StudyMembers:
         self._settled: set[str] = set(settled_series)
         for row in rows:
             if row.facts.level == Level.INSTANCE:
-                self.put(row)
+                self.put(row, rank_of(row.state))
 
-    def put(self, row: Row) -> bool:
+    def put(self, row: Row, rank: Rank) -> bool:
         """As ``SeriesMembers.put``."""
         series = self.series.setdefault(row.facts.series_uid, SeriesMembers())
         self.count -= len(series.members)
-        is_sure = series.put(row)
+        is_sure = series.put(row, rank)
         self.count += len(series.members)
         if not series.members:
             del self.series[row.facts.series_uid]
@@ -89,7 +88,7 @@ class StudyMembers:
         yield study_row(study_uid, min(firsts)[2], modalities, classes, len(self.series), self.count)
 
 
-def rank_of(row: Row) -> Rank:
+def rank_of(state: InstanceState) -> Rank:
     """Where a living instance's current version stands in time."""
-    current = row.state.current
+    current = state.current
     return (current.first.stamp, current.first.writer, current.first.lsn) if current else (0, "", 0)
