@@ -20,7 +20,7 @@ from engine.model import Change, Decided, Found, Instance, Kept, Level, Origin, 
 from engine.query import query_of
 from engine.read_ahead import ReadAhead
 from engine.status import Status, status_of
-from engine.store import Submission, submit
+from engine.store import Upload, batches, finish, settle_all, submit, write_all
 from engine.tabular import Row, rows
 from native.lane import Lane
 
@@ -54,13 +54,23 @@ class Archive:
         if not isinstance(source, AsyncIterable):
             kind = type(source).__name__
             raise TypeError(f"store takes bytes, a pathlib.Path or an async iterable of bytes, not {kind}")
-        submission = Submission(self._house, origin)
+        upload = self.upload(origin)
         try:
-            async for chunk in source:
-                await self._blocking(submission.write, chunk)
-            return await self._blocking(submission.finish)
+            async for pieces in batches(source, LIMITS.read_bytes):
+                await self._blocking(write_all, upload, pieces)
+            return await self._blocking(finish, self._house, upload)
         finally:
-            submission.close()
+            upload.close()
+
+    def upload(self, origin: Origin, gather_bytes_max: int = 0) -> Upload:
+        """A way in for files that arrive in pieces; see ``engine.store.Upload``. Then ``settle`` what was kept."""
+        return Upload(self._house, origin, gather_bytes_max)
+
+    async def settle(self, lsns: Sequence[int]) -> list[Stored]:
+        """Wait, once for all, until what an upload kept is acknowledged and findable; what the archive made of each.
+
+        Raises Unavailable, Fenced: then none of it was acknowledged."""
+        return await self._blocking(settle_all, self._house, lsns)
 
     # -- out -------------------------------------------------------------------------------------------------------
 

@@ -17,7 +17,11 @@ class Unavailable(FilmroomError):
 
 
 class Invalid(FilmroomError):
-    """Fix the input: what was sent cannot be kept or understood."""
+    """Fix the input: what was sent cannot be kept or understood. ``fault``: which of ``native.faults`` it is, or 0."""
+
+    def __init__(self, message: str, fault: int = 0) -> None:
+        super().__init__(message)
+        self.fault = fault
 
 
 class Missing(FilmroomError):

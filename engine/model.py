@@ -33,6 +33,15 @@ class Origin(msgspec.Struct, frozen=True, omit_defaults=True):
     preamble: bytes = b""
 
 
+class Uids(msgspec.Struct, frozen=True):
+    """Which instance a data set is, and of which class."""
+
+    sop_class_uid: str
+    sop_instance_uid: str
+    study_uid: str
+    series_uid: str
+
+
 class StoreRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One acknowledged store, as the journal keeps it. Identity is ``(writer, lsn)``: folded twice is folded once.
 

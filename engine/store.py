@@ -1,10 +1,9 @@
-"""In, for callers that hold a file: the library and import. (Associations take the lane; see ``native.wire``.)"""
+"""In, for callers that hold a file or get it in pieces: the library, import, the web. (Associations take the lane; see
+``native.wire``.)"""
 
-import mmap
-import tempfile
-from contextlib import closing
+from collections.abc import AsyncIterable, AsyncIterator, Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -12,8 +11,10 @@ from engine.errors import Invalid, Unavailable
 from engine.house import House
 from engine.keep.copying import Buffer
 from engine.limits import LIMITS
-from engine.model import Instance, Origin, Stored, StoreRecord
+from engine.model import Instance, Origin, Stored, StoreRecord, Uids
 from native import dataset
+from native.arrival import Arrival
+from native.canonical import TIFF
 
 
 def submit(house: House, source: bytes | Path, origin: Origin) -> Stored:
@@ -25,11 +26,37 @@ def submit(house: House, source: bytes | Path, origin: Origin) -> Stored:
         piece = file.read(LIMITS.gather_bytes_max)
         if len(piece) < LIMITS.gather_bytes_max:
             return _submit_buffer(house, piece, origin)
-        with closing(Submission(house, origin)) as submission:
+        with closing(Upload(house, origin)) as upload:
             while piece:
-                submission.write(piece)
+                upload.write(piece)
                 piece = file.read(LIMITS.read_bytes)
-            return submission.finish()
+            return finish(house, upload)
+
+
+async def batches(source: AsyncIterable[bytes], size_bytes: int) -> AsyncIterator[list[bytes]]:
+    """Pieces that come, several at a time: a thread's way is dearer than a piece."""
+    pieces: list[bytes] = []
+    count = 0
+    async for piece in source:
+        pieces.append(bytes(piece))
+        count += len(piece)
+        if count >= size_bytes:
+            yield pieces
+            pieces, count = [], 0
+    if pieces:
+        yield pieces
+
+
+def write_all(upload: "Upload", pieces: Sequence[bytes]) -> None:
+    """Raises as ``Upload.write``."""
+    for piece in pieces:
+        upload.write(piece)
+
+
+def finish(house: House, upload: "Upload") -> Stored:
+    """The one file of an upload has come: keep it and wait. Raises Invalid, Unavailable, Fenced."""
+    upload.check()
+    return settle(house, upload.keep())
 
 
 def append(house: House, source: Buffer, origin: Origin) -> int:
@@ -46,8 +73,20 @@ def append(house: House, source: Buffer, origin: Origin) -> int:
 
 def settle(house: House, lsn: int) -> Stored:
     """Wait until ``lsn`` is acknowledged and folded; what the archive made of it."""
-    house.intake.wait(lsn)
-    house.ingest.wait_folded(lsn, LIMITS.find_wait_seconds_max)
+    return settle_all(house, (lsn,))[0]
+
+
+def settle_all(house: House, lsns: Sequence[int]) -> list[Stored]:
+    """The same for many, with one wait for the highest: one group sync, one fold."""
+    if not lsns:
+        return []
+    last = max(lsns)
+    house.intake.wait(last)
+    house.ingest.wait_folded(last, LIMITS.find_wait_seconds_max)
+    return [_outcome(house, lsn) for lsn in lsns]
+
+
+def _outcome(house: House, lsn: int) -> Stored:
     known = house.ingest.outcome(lsn)
     if known is None or known.outcome == "act" or not isinstance(known.record, StoreRecord):
         raise Unavailable("stored, but its outcome is no longer at hand")
@@ -76,30 +115,54 @@ def _submit_buffer(house: House, source: Buffer, origin: Origin) -> Stored:
     return settle(house, append(house, source, origin))
 
 
-class Submission:
-    """A file that arrives in pieces: in memory while small, in a temporary file when large."""
+class Upload:
+    """Files of one origin on their way in, one after another, each in pieces: in memory while small, in the intake's
+    own spool file while they arrive when large. It blocks: for threads, one at a time."""
 
-    def __init__(self, house: House, origin: Origin) -> None:
+    def __init__(self, house: House, origin: Origin, gather_bytes_max: int = 0) -> None:
+        """``gather_bytes_max``: less than the usual limit, when many arrive at once."""
         self._house = house
         self._origin = origin
-        self._length = 0
-        self._file: Any = tempfile.SpooledTemporaryFile(max_size=LIMITS.gather_bytes_max)  # noqa: SIM115
+        self._arrival = Arrival(house.intake.lane(origin), gather_bytes_max)
 
-    def write(self, chunk: bytes) -> None:
-        """Raises Invalid above the object limit."""
-        self._length += len(chunk)
-        if self._length > LIMITS.object_bytes_max:
-            raise Invalid(f"larger than the limit of {LIMITS.object_bytes_max} bytes")
-        self._file.write(chunk)
+    @property
+    def known(self) -> Uids:
+        """What the last check saw of it before it refused it; empty: nothing."""
+        return Uids(*self._arrival.known)
 
-    def finish(self) -> Stored:
-        """Keep what was written. Raises Invalid, Unavailable, Fenced."""
-        if self._length <= LIMITS.gather_bytes_max:
-            self._file.seek(0)
-            return _submit_buffer(self._house, self._file.read(), self._origin)
-        self._file.flush()
-        mapped = mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ)  # our own file, without a name
-        return _submit_buffer(self._house, memoryview(mapped), self._origin)
+    def write(self, piece: Buffer) -> None:
+        """More of a file. Raises Invalid, Unavailable, Fenced; then it can only be given up."""
+        with self._refusals():
+            self._arrival.write(piece)
+
+    def check(self) -> Uids:
+        """The file has come: whether it can be kept. Raises Invalid."""
+        with self._refusals():
+            return Uids(*self._arrival.check())
+
+    def keep(self) -> int:
+        """Append what was checked, without waiting; its LSN, for ``settle``. Raises Unavailable, Fenced."""
+        preamble = self._arrival.preamble
+        with self._refusals():
+            if preamble[:4] not in TIFF:
+                return self._arrival.keep()
+            return self._arrival.keep(self._house.intake.lane(msgspec.structs.replace(self._origin, preamble=preamble)))
+
+    def give_up(self) -> None:
+        """Forget the file that arrives."""
+        self._arrival.give_up()
 
     def close(self) -> None:
-        self._file.close()
+        """No more comes; what was not kept leaves nothing."""
+        self._arrival.close()
+
+    @contextmanager
+    def _refusals(self) -> Iterator[None]:
+        try:
+            yield
+        except dataset.Malformed as error:
+            raise Invalid(str(error), error.code) from None
+        except ValueError as error:
+            raise Invalid(str(error)) from None
+        except OSError as error:
+            raise self._house.intake.refused(error) from error

@@ -21,7 +21,7 @@ from native.gate cimport (
 )
 from native.ledger cimport ACCEPTED, FAILED, FULL, TOO_LARGE, Outcome, ledger_await_room, ledger_charge
 from native.record cimport CONTEXT_BYTES_MAX, RECORD_HEAD_BYTES
-from native.segment cimport Log
+from native.segment cimport Log, raise_for
 from native.xxh cimport (
     XXH3_128bits_reset,
     XXH3_128bits_update,
@@ -147,10 +147,7 @@ cdef class Lane:
         if outcome == ACCEPTED:
             with nogil:
                 outcome = self.spool_finish(&spool, &lsn)
-        if outcome == FULL:
-            raise TimeoutError("the intake is full")
-        if outcome != ACCEPTED:
-            raise OSError(28, "the spool could not be written")
+        raise_for(self.log, outcome)
         return lsn
 
 

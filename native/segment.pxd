@@ -10,3 +10,6 @@ cdef class Log:
     cdef Outcome append(self, uint16_t kind, uint8_t* record, size_t context_length, uint64_t payload_length,
                         const uint8_t* key, uint64_t* lsn) noexcept nogil
     cdef Outcome wait_for(self, uint64_t lsn) noexcept nogil
+
+# As the stub says of append_parts; ValueError when it is too large. Nothing when it was accepted.
+cdef void raise_for(Log log, Outcome outcome) except *

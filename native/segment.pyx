@@ -13,6 +13,7 @@ from native.ledger cimport (
     FILES_MAX,
     FULL,
     STOPPED,
+    TOO_LARGE,
     File,
     Outcome,
     Place,
@@ -239,5 +240,7 @@ cdef void raise_for(Log log, Outcome outcome) except *:
         raise TimeoutError("the disk does not answer" if log.suspect() else "the intake is full")
     if outcome == STOPPED:
         raise ConnectionAbortedError("the archive is closing")
+    if outcome == TOO_LARGE:
+        raise ValueError("larger than an object may be")
     if outcome == FAILED:
-        raise OSError(5, log.failure())
+        raise OSError(5, log.failure()) if log.failure() else OSError(28, "the spool could not be written")

@@ -116,7 +116,7 @@ class Intake:
         except ValueError as error:
             raise Invalid(str(error)) from None
         except OSError as error:
-            raise self._refused(error) from error
+            raise self.refused(error) from error
 
     def note(self, origin: Origin, payload: bytes) -> int:
         """Append one decision (msgpack of ``model.Note``); its LSN. Does not wait. Raises Unavailable, Fenced."""
@@ -124,21 +124,21 @@ class Intake:
         try:
             return self.log.append_parts(msgspec.msgpack.encode(origin), KIND_NOTE, [payload])
         except OSError as error:
-            raise self._refused(error) from error
+            raise self.refused(error) from error
 
     def wait(self, lsn: int) -> None:
         """Block until ``lsn`` is acknowledged. Raises Unavailable, Fenced."""
         try:
             self.log.wait(lsn)
         except OSError as error:
-            raise self._refused(error) from error
+            raise self.refused(error) from error
 
     def sync(self, lsn: int) -> None:
         """Records up to ``lsn`` are on disk when this returns, whoever acknowledges them. Raises Fenced."""
         try:
             self.log.sync(lsn)
         except OSError as error:
-            raise self._refused(error) from error
+            raise self.refused(error) from error
 
     # -- out ---------------------------------------------------------------------------------------------------------
 
@@ -309,7 +309,7 @@ class Intake:
 
     # -- inside ------------------------------------------------------------------------------------------------------
 
-    def _refused(self, error: OSError) -> Unavailable | Fenced:
+    def refused(self, error: OSError) -> Unavailable | Fenced:
         if self.log.failure():
             return Fenced("the intake failed: nothing more is acknowledged by this process")
         return Unavailable(self.trouble() or str(error))
