@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 import trio
 
 from protocols.web.door import Door, reply_of, said_of
-from protocols.web.messages import Body, Chunk, Reply, Request
+from protocols.web.messages import Body, Reply, Request
 from protocols.web.problems import Disconnected, Problem, busy
 from protocols.web.routing import Place
 
@@ -55,11 +55,25 @@ class Asgi:
         except Problem as problem:
             reply = reply_of(problem)
         else:
-            reply = await self._door.answer(request, place)
-        if _has_body(scope) and (request is None or not request.body.is_read):
-            await _send_over_unread(reply, scope["method"], receive, send)
+            reply = await self._answer(request, place, receive)
+        is_unread = _has_body(scope) and (request is None or not request.body.is_read)
+        if isinstance(reply.body, bytes) and not is_unread:
+            await _start(reply, send, len(reply.body))
+            await _end(reply.body, scope["method"], send)
         else:
-            await _send(reply, scope["method"], receive, send)
+            await _stream(reply, scope["method"], receive, send, is_unread=is_unread)
+
+    async def _answer(self, request: Request, place: Place | None, receive: Receive) -> Reply:
+        """The door's reply. Where a handler may wait long, its client is watched meanwhile."""
+        route = place.routes.get(request.method) if place is not None else None
+        if route is None or not route.waits:
+            return await self._door.answer(request, place)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_until_gone, receive, nursery.cancel_scope)
+            reply = await self._door.answer(request, place)
+            nursery.cancel_scope.cancel()
+            return reply
+        raise Disconnected
 
 
 def request_of(scope: Any, receive: Receive, place: Place | None, door: Door) -> Request:
@@ -117,21 +131,6 @@ def _has_body(scope: Any) -> bool:
     )
 
 
-async def _send(reply: Reply, method: str, receive: Receive, send: Send) -> None:
-    body = reply.body
-    if isinstance(body, bytes):
-        await _start(reply, send, len(body))
-        await send({"type": "http.response.body", "body": body if method != "HEAD" else b"", "more_body": False})
-        return
-    async with AsyncExitStack() as closing:
-        if (close := getattr(body, "aclose", None)) is not None:
-            closing.push_async_callback(close)
-        await _start(reply, send, None)
-        if method != "HEAD":
-            await _stream(body, receive, send)
-    await send({"type": "http.response.body", "body": b"", "more_body": False})
-
-
 async def _start(reply: Reply, send: Send, length: int | None) -> None:
     headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in reply.headers]
     if length is not None and reply.status not in (204, 304):
@@ -139,36 +138,39 @@ async def _start(reply: Reply, send: Send, length: int | None) -> None:
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})
 
 
-async def _stream(body: AsyncIterator[Chunk], receive: Receive, send: Send) -> None:
-    """Send the pieces; stop, and say Disconnected, when the client has gone."""
-    is_gone = False
-    async with trio.open_nursery() as nursery:
+async def _end(body: bytes, method: str, send: Send) -> None:
+    await send({"type": "http.response.body", "body": b"" if method == "HEAD" else body, "more_body": False})
 
-        async def watch() -> None:
-            nonlocal is_gone
-            while (await receive())["type"] != "http.disconnect":
-                pass
-            is_gone = True
-            nursery.cancel_scope.cancel()
 
-        nursery.start_soon(watch)
-        async for piece in body:
-            await send({"type": "http.response.body", "body": piece, "more_body": True})
-        nursery.cancel_scope.cancel()
-    if is_gone:
+async def _stream(reply: Reply, method: str, receive: Receive, send: Send, *, is_unread: bool) -> None:
+    """Send the pieces while the client is watched; Disconnected when it goes. What still comes of an unread body is
+    thrown away, and the server closes the connection behind the answer."""
+    body, length = (_pieces_of(reply.body), len(reply.body)) if isinstance(reply.body, bytes) else (reply.body, None)
+    if is_unread:
+        reply = Reply(reply.status, (*reply.headers, ("Connection", "close")), reply.body)
+    async with AsyncExitStack() as closing:
+        if (close := getattr(body, "aclose", None)) is not None:
+            closing.push_async_callback(close)
+        async with trio.open_nursery() as nursery:
+            sending = trio.CancelScope()
+            nursery.start_soon(_until_gone, receive, sending)
+            with sending:
+                await _start(reply, send, length)
+                if method != "HEAD":
+                    async for piece in body:
+                        await send({"type": "http.response.body", "body": piece, "more_body": True})
+            if not sending.cancelled_caught:
+                await _end(b"", method, send)  # behind it the server says "gone", whatever the client does
+    if sending.cancelled_caught:
         raise Disconnected
 
 
-async def _send_over_unread(reply: Reply, method: str, receive: Receive, send: Send) -> None:
-    """Answer before the body has come: what still comes is thrown away until the server closes the connection."""
-    async with trio.open_nursery() as nursery:
+async def _pieces_of(body: bytes) -> AsyncIterator[bytes]:
+    yield body
 
-        async def discard() -> None:
-            while (await receive())["type"] != "http.disconnect":
-                pass
 
-        nursery.start_soon(discard)
-        body = reply.body if isinstance(reply.body, bytes) else b""
-        closing = Reply(reply.status, (*reply.headers, ("Connection", "close")), body)
-        await _start(closing, send, len(body))
-        await send({"type": "http.response.body", "body": body if method != "HEAD" else b"", "more_body": False})
+async def _until_gone(receive: Receive, scope: trio.CancelScope) -> None:
+    """Cancel the scope when the client has gone; nothing else that comes counts."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    scope.cancel()

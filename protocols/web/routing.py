@@ -25,7 +25,9 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     """One line of the table of routes.
 
     ``path``: segments, of which ``{name}`` stands for any one, and ``{name*}`` at the end for all that follow.
-    ``gives``, ``takes``: media types of answer and body. ``body_bytes_max`` 0: no body is read.
+    ``gives``, ``takes``: media types of answer and body. ``body_bytes_max`` 0: no body is read. ``waits``: the handler
+    reads no body and may wait for something to happen; it is cancelled when its client goes. (Who reads a body or
+    streams an answer notices that anyway.)
     """
 
     method: str
@@ -37,6 +39,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     takes: tuple[str, ...] = ()
     parameters: tuple[Parameter, ...] = ()
     body_bytes_max: int = 0
+    waits: bool = False
 
 
 class Place(msgspec.Struct, frozen=True):

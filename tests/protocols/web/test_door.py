@@ -3,6 +3,7 @@
 import json
 from xml.etree import ElementTree
 
+import msgspec
 import pytest
 import trio
 
@@ -257,6 +258,53 @@ def test_a_gone_client_releases_what_its_answer_holds() -> None:
             await endless.released.wait()
 
     serving(check, routes=(route("GET", "/endless", endless),))
+
+
+def test_a_gone_client_ends_a_handler_that_waits() -> None:
+    began, ended = trio.Event(), trio.Event()
+
+    async def wait(request: Request, site: Site) -> Reply:
+        began.set()
+        try:
+            await trio.sleep_forever()
+        finally:
+            ended.set()
+
+    async def check(served: Served) -> None:
+        stream = await served.connect()
+        async with stream:
+            await stream.send_all(b"GET /wait HTTP/1.1\r\nHost: a\r\n\r\n")
+            await began.wait()
+        with trio.fail_after(10):
+            await ended.wait()
+        url = f"http://127.0.0.1:{served.port}/soon"
+        assert [(await served.client.get(url)).text for _ in range(3)] == ["hello x"] * 3
+
+    async def soon(request: Request, site: Site) -> Reply:
+        await trio.lowlevel.checkpoint()
+        return Reply(200, (), b"hello x")
+
+    waiting = [
+        msgspec.structs.replace(route("GET", path, handler), waits=True)
+        for path, handler in (("/wait", wait), ("/soon", soon))
+    ]
+    serving(check, routes=tuple(waiting))
+
+
+def test_a_body_that_nobody_asked_for_does_not_take_the_answer_away() -> None:
+    async def three(request: Request, site: Site) -> Reply:
+        async def pieces():  # type: ignore[no-untyped-def]
+            for number in range(3):
+                yield b"%d" % number
+
+        return Reply(200, (), pieces())
+
+    async def check(served: Served) -> None:
+        for body in (b"x", bytes(3 << 20)):
+            answer = await served.client.request("GET", f"http://127.0.0.1:{served.port}/three", content=body)
+            assert (answer.text, answer.headers["connection"]) == ("012", "close")
+
+    serving(check, routes=(route("GET", "/three", three, 10 << 20),))
 
 
 @pytest.mark.parametrize("taken", [0, 1])
