@@ -10,6 +10,7 @@ from engine.errors import Conflict, Corrupt, Fenced, FilmroomError, Invalid, Mis
 from engine.fetch import Fetched, Window, checked_pieces
 from engine.house import House
 from engine.keep.verify import Finding
+from engine.measures import Measured, Stopwatch, Timings
 from engine.model import (
     Change,
     Decided,
@@ -47,13 +48,16 @@ __all__ = [
     "Key",
     "Level",
     "Match",
+    "Measured",
     "Missing",
     "Origin",
     "Query",
     "Row",
     "Status",
+    "Stopwatch",
     "StoreSettings",
     "Stored",
+    "Timings",
     "Unavailable",
     "Version",
     "Window",

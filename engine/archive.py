@@ -16,10 +16,11 @@ from engine.find import find
 from engine.house import House
 from engine.keep.verify import Finding, verify, verify_journal
 from engine.limits import LIMITS
+from engine.measures import Measured, Measures
 from engine.model import Change, Decided, Found, Instance, Kept, Level, Origin, Query, Stored, Version
 from engine.query import query_of
 from engine.read_ahead import ReadAhead
-from engine.status import Status, status_of
+from engine.status import Status, measured, status_of
 from engine.store import Upload, batches, finish, settle_all, submit, write_all
 from engine.tabular import Row, rows
 from native.lane import Lane
@@ -35,6 +36,7 @@ class Archive:
         self._house = house
         self._limiter = trio.CapacityLimiter(LIMITS.blocking_threads_count_max)
         self._fetch = Fetch(house.intake, house.store, house.tenant, house.writer)
+        self._measures = Measures(house.clock)
         self.commitments = Commitments(house, self._blocking)
 
     # -- in --------------------------------------------------------------------------------------------------------
@@ -79,11 +81,15 @@ class Archive:
 
         Raises Invalid for a query that cannot be asked, Unavailable when the index does not catch up in time.
         """
-        return await self._blocking(lambda: find(self._house.view_for(query), query))
+        return await self._blocking(self._find, query)
 
     async def shaped(self, query: Query, shape: Callable[[Found], T]) -> T:
         """What ``shape`` makes of the answer, in the thread that found it. Raises as ``answer``."""
-        return await self._blocking(lambda: shape(find(self._house.view_for(query), query)))
+        return await self._blocking(lambda: shape(self._find(query)))
+
+    def _find(self, query: Query) -> Found:
+        with self._measures.queries.timed():
+            return find(self._house.view_for(query), query)
 
     async def shaped_below(self, query: Query, shape: Callable[[Sequence[Kept]], T]) -> T:
         """What ``shape`` makes, in the same thread, of every instance below what matches, in series order. A header may
@@ -131,7 +137,7 @@ class Archive:
     @asynccontextmanager
     async def reader(self, instances: Sequence[Instance]) -> AsyncIterator[AsyncIterator[Window]]:
         """Windows of open objects, the next one opened while the reader uses this one. Closes what it opened."""
-        windows = ReadAhead(self._fetch, instances, self._house.readers)
+        windows = ReadAhead(self._fetch, instances, self._house.readers, self._measures.first_reads)
         try:
             yield windows
         finally:
@@ -218,6 +224,10 @@ class Archive:
         """Figures of this node, without patient data."""
         return await self._blocking(status_of, self._house)
 
+    async def measured(self) -> Measured:
+        """Figures of this process for whoever watches it, without patient data."""
+        return await self._blocking(measured, self._house, self._measures)
+
     def trouble(self) -> str:
         """Why nothing can be stored now, as one sentence; empty when it can."""
         return self._house.intake.trouble()
@@ -227,6 +237,7 @@ class Archive:
         return self._house.intake.log.failure()
 
     async def _blocking(self, work: Callable[..., T], *arguments: object) -> T:
-        if self._house.is_closed:
-            raise Unavailable("the archive is closed")
-        return await trio.to_thread.run_sync(work, *arguments, limiter=self._limiter)
+        with self._measures.counted_errors():
+            if self._house.is_closed:
+                raise Unavailable("the archive is closed")
+            return await trio.to_thread.run_sync(work, *arguments, limiter=self._limiter)

@@ -5,18 +5,24 @@ No nursery: a reader may stop anywhere, its async generator with it, and errors 
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 
 import trio
 
 from engine.fetch import Fetch, Window
+from engine.measures import Stopwatch
 from engine.model import Instance
 
 
 class ReadAhead:
     """An async iterator of windows. ``close`` gives back what is open; what is being opened, when it is."""
 
-    def __init__(self, fetch: Fetch, instances: Sequence[Instance], threads: ThreadPoolExecutor) -> None:
+    def __init__(
+        self, fetch: Fetch, instances: Sequence[Instance], threads: ThreadPoolExecutor, first_reads: Stopwatch
+    ) -> None:
+        """``first_reads`` learns how long the first window took."""
         self._fetch = fetch
+        self._timed: AbstractContextManager[None] = first_reads.timed()
         self._threads = threads
         self._stretches: Iterator[Sequence[Instance]] = fetch.windows(instances)
         self._held: Window | None = None
@@ -29,7 +35,9 @@ class ReadAhead:
         self._give_back()
         if self._coming is None:
             raise StopAsyncIteration
-        window = await trio.to_thread.run_sync(self._coming.result, abandon_on_cancel=True)
+        timed, self._timed = self._timed, nullcontext()
+        with timed:
+            window = await trio.to_thread.run_sync(self._coming.result, abandon_on_cancel=True)
         self._held, self._coming = window, self._open_next()
         return window
 

@@ -7,6 +7,7 @@ import msgspec
 from engine.errors import Unavailable
 from engine.house import House
 from engine.limits import LIMITS
+from engine.measures import Measured, Measures, Timings
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,4 +55,24 @@ def status_of(house: House) -> Status:
         failure=log.failure(),
         trouble=house.intake.trouble(),
         intake=log.statistics(),
+    )
+
+
+def measured(house: House, measures: Measures) -> Measured:
+    """Read the counts."""
+    log = house.intake.log
+    figures, (bounds, counts, seconds) = log.statistics(), log.latencies()
+    waiting_bytes, waiting_count = house.intake.unspilled()
+    return Measured(
+        stored_count=figures["appends"],
+        stored_bytes=figures["bytes"],
+        acknowledgements=Timings(tuple(bounds), tuple(counts), seconds),
+        queries=measures.queries.timings(),
+        first_reads=measures.first_reads.timings(),
+        errors=dict(measures.errors),
+        intake_bytes=waiting_bytes,
+        intake_count=waiting_count,
+        intake_age_seconds=max(0.0, (house.clock.now_us() - house.intake.oldest_us()) / 1e6) if waiting_count else 0.0,
+        sync_count=figures["syncs"],
+        sync_seconds=figures["sync_ns"] / 1e9,
     )

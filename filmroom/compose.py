@@ -13,7 +13,7 @@ from engine import StoreSettings
 from engine.ports import Peer
 from filmroom.peers import PeerBook
 from filmroom.settings import Settings
-from protocols.dimse import Callers, DimseSettings, Outbound
+from protocols.dimse import Callers, DimseSettings, Outbound, Traffic
 from protocols.transcode import Transcoder
 from protocols.web import WebSettings
 
@@ -29,6 +29,7 @@ class Node:
         self.outbound = Outbound(archive, dimse_settings(settings), transcoder)
         self.shutdown = trio.Event()
         self.callers = Callers()
+        self.traffic = Traffic()
         self.dicom = ""  # HOST:PORT while it is served
         self.http = ""
         self.served_since = 0.0  # on trio's clock

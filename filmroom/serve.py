@@ -91,12 +91,21 @@ async def _serve(node: Node, ready: Act) -> None:
                 listeners=dicom,
                 outbound=node.outbound,
                 callers=node.callers,
+                traffic=node.traffic,
                 shutdown=shutdown,
             )
         )
         health.dicom_bound = True
         await nursery.start(
-            partial(web.serve, http, health, node.archive, web_settings(node.settings), shutdown=shutdown)
+            partial(
+                web.serve,
+                http,
+                health,
+                node.archive,
+                web_settings(node.settings),
+                traffic=node.traffic,
+                shutdown=shutdown,
+            )
         )
         folder = node_folder(node.settings.store.url)
         if folder is not None:

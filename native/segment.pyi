@@ -51,6 +51,8 @@ class Log:
         """The disk is nearly full: appends raise TimeoutError at once."""
     def suspect(self) -> bool:
         """A sync runs for longer than anybody waits for it. Appends are refused until it ends."""
+    def latencies(self) -> tuple[list[float], list[int], float]:
+        """Waits for the acknowledgement: upper bounds in seconds, counts (one more: above all), seconds in all."""
     def acknowledge(self, lsn: int) -> None: ...
     def retired(self) -> list[tuple[int, int]]:
         """Segments that are full and closed to appends: (number, highest LSN in it)."""

@@ -6,7 +6,8 @@ from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
 
 from native.cursor cimport bytes_of, data_of
-from native.gate cimport pwrite_all
+from native.gate cimport monotonic_ns, pwrite_all
+from native.latency cimport LATENCY_BUCKETS, LATENCY_FIRST_NS, latency_note
 from native.ledger cimport (
     ACCEPTED,
     FAILED,
@@ -155,12 +156,16 @@ cdef class Log:
     # -- durable ----------------------------------------------------------------------------------------------------
 
     cdef Outcome wait_for(self, uint64_t lsn) noexcept nogil:
-        return ledger_wait(&self.ledger, lsn)
+        cdef int64_t begun_ns = monotonic_ns()
+        cdef Outcome outcome = ledger_wait(&self.ledger, lsn)
+        if outcome == ACCEPTED:
+            latency_note(&self.waits, monotonic_ns() - begun_ns)
+        return outcome
 
     def wait(self, uint64_t lsn):
         cdef Outcome outcome
         with nogil:
-            outcome = ledger_wait(&self.ledger, lsn)
+            outcome = self.wait_for(lsn)
         raise_for(self, outcome)
 
     def sync(self, uint64_t lsn):
@@ -169,6 +174,11 @@ cdef class Log:
         with nogil:
             outcome = ledger_sync(&self.ledger, lsn)
         raise_for(self, outcome)
+
+    def latencies(self):
+        bounds = [(LATENCY_FIRST_NS << i) / 1e9 for i in range(LATENCY_BUCKETS - 1)]
+        counts = [self.waits.counts[i] for i in range(LATENCY_BUCKETS)]
+        return bounds, counts, self.waits.total_ns / 1e9
 
     def acknowledge(self, uint64_t lsn):
         ledger_acknowledge(&self.ledger, lsn)

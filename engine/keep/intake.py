@@ -257,6 +257,11 @@ class Intake:
             waiting = [entry for lsn, entry in self._entries.items() if lsn > self._spilled_lsn]
             return sum(map(self._size, waiting)), len(waiting)
 
+    def oldest_us(self) -> int:
+        """When the oldest record that is not spilled was acknowledged (microseconds since 1970, UTC); 0: none."""
+        with self._lock:
+            return min((entry.stamp for lsn, entry in self._entries.items() if lsn > self._spilled_lsn), default=0)
+
     def trouble(self) -> str:
         """Why nothing can be stored; empty when it can. A full intake is none: it waits, then says so."""
         if self.log.failure():

@@ -9,6 +9,7 @@ from protocols.dimse.requestor import NotAssociated, Requestor, associate, echo
 from protocols.dimse.sending import Sending
 from protocols.dimse.settings import DimseSettings
 from protocols.dimse.tally import Tally
+from protocols.dimse.traffic import Traffic
 
 __all__ = [
     "Call",
@@ -22,6 +23,7 @@ __all__ = [
     "Requestor",
     "Sending",
     "Tally",
+    "Traffic",
     "associate",
     "echo",
     "serve",

@@ -16,6 +16,7 @@ from protocols.dimse.ports import Archive
 from protocols.dimse.session import Session
 from protocols.dimse.settings import DimseSettings
 from protocols.dimse.site import Site
+from protocols.dimse.traffic import Traffic
 from protocols.transcode import Transcoder
 
 log = logging.getLogger("filmroom.dimse")
@@ -34,14 +35,15 @@ async def serve(
     listeners: Sequence[trio.SocketListener] = (),
     outbound: Outbound | None = None,
     callers: Callers | None = None,
+    traffic: Traffic | None = None,
     shutdown: trio.Event | None = None,
     task_status: trio.TaskStatus[tuple[str, int]] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Serve one port until ``shutdown`` is set and every association has ended, or until cancelled.
 
     ``listeners``: bound already; else the settings' host and port are bound here. ``outbound``: what a process
-    shares; without it the port has one of its own. ``callers`` learns who called. ``task_status.started`` gets
-    (host, port). Raises Conflict when the port is taken.
+    shares; without it the port has one of its own. ``callers`` learns who called, ``traffic`` how many.
+    ``task_status.started`` gets (host, port). Raises Conflict when the port is taken.
     """
     listeners = listeners or await _listen(settings)
     host, port = listeners[0].socket.getsockname()[:2]
@@ -50,7 +52,7 @@ async def serve(
     async with AsyncExitStack() as held:
         if outbound is None:
             outbound = Outbound(archive, settings, await held.enter_async_context(Transcoder()))
-        site = Site(outbound, settings, peers, callers)
+        site = Site(outbound, settings, peers, callers, traffic)
         await Port(site, listeners).run(trio.Event() if shutdown is None else shutdown)
 
 

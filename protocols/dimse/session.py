@@ -99,6 +99,7 @@ class Session:
             refused = verdict.why if isinstance(verdict, Rejected) else ""
             site.callers.note(calling, Call(now, self._address, refused))
         if isinstance(verdict, Rejected):
+            site.traffic.rejected_count += 1
             extra = {"association": self._number, "peer": self._address, "why": verdict.why}
             log.warning(f"association rejected: {verdict.why}", extra=extra)
             self._association.reject(verdict.result, verdict.source, verdict.reason, now)

@@ -6,6 +6,7 @@ from protocols.dimse.leases import Leases
 from protocols.dimse.outbound import Outbound
 from protocols.dimse.reporting import Reporter
 from protocols.dimse.settings import DimseSettings
+from protocols.dimse.traffic import Traffic
 
 
 class Site:
@@ -17,12 +18,14 @@ class Site:
         settings: DimseSettings,
         peers: Peers,
         callers: Callers | None = None,
+        traffic: Traffic | None = None,
     ) -> None:
         self.outbound = outbound
         self.archive = outbound.archive
         self.settings = settings
         self.peers = peers
         self.callers = Callers() if callers is None else callers
+        self.traffic = Traffic() if traffic is None else traffic
         self.interrupts = outbound.interrupts
         self.reporter = Reporter(self.archive.commitments, settings, peers, self.interrupts)
         self.leases = Leases(settings)
@@ -41,11 +44,14 @@ class Site:
         if self._count >= self.settings.associations_max or of_peer >= self.settings.associations_per_peer_max:
             return False
         self._count += 1
+        self.traffic.open_count += 1
+        self.traffic.accepted_count += 1
         self._count_of[address] = of_peer + 1
         return True
 
     def leave(self, address: str) -> None:
         self._count -= 1
+        self.traffic.open_count -= 1
         self._count_of[address] -= 1
         if not self._count_of[address]:
             del self._count_of[address]

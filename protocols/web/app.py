@@ -14,7 +14,7 @@ from protocols.web.asgi import Asgi
 from protocols.web.connection import serve_connections
 from protocols.web.door import Door, Guard
 from protocols.web.health import Health
-from protocols.web.ports import Archive
+from protocols.web.ports import Archive, Traffic
 from protocols.web.routes import ROUTES
 from protocols.web.routing import Route
 from protocols.web.settings import WebSettings
@@ -76,10 +76,11 @@ async def serve(
     settings: WebSettings,
     *,
     guard: Guard | None = None,
+    traffic: Traffic | None = None,
     routes: tuple[Route, ...] = ROUTES,
     shutdown: trio.Event,
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Serve the bound listeners (of sockets, or of TLS) until shutdown."""
-    application = Asgi(Door(Site(archive, settings, routes), guard), make_app(health))
+    application = Asgi(Door(Site(archive, settings, routes, traffic), guard), make_app(health))
     await serve_connections(application, listeners, settings, shutdown=shutdown, task_status=task_status)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 import msgspec
+import trio
 
 from engine.errors import FilmroomError
 from protocols.web import cors
@@ -47,12 +48,16 @@ class Door:
 
     async def answer(self, request: Request, place: Place | None) -> Reply:
         """The reply, also to what cannot be answered. Raises Disconnected when nobody waits for it any more."""
+        begun = trio.current_time()
         try:
             reply = await self._answer(request, place)
         except Disconnected:
             raise
         except Exception as error:  # noqa: BLE001 - a defect in one handler is one client's 500, never the node's end
             reply = reply_of(_meaning(error))
+        path = "" if place is None else next(iter(place.routes.values())).path
+        method = request.method if place is not None and request.method in place.routes else "other"
+        self.site.answered.note(method, path, reply.status, trio.current_time() - begun)
         origins = self.site.settings.cors_origins
         extra = HARDENED if not origins else HARDENED + cors.headers_for(request, origins)
         return msgspec.structs.replace(reply, headers=_completed(reply.headers, extra))

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol, TypeVar
 
+from engine import Measured
 from engine.model import FileRange, Found, Instance, Kept, Query
 
 T = TypeVar("T")
@@ -29,6 +30,17 @@ class Window(Protocol):
     def lost(self) -> Sequence[Instance]: ...
 
 
+class Traffic(Protocol):
+    """Associations of the DICOM port since it was opened."""
+
+    @property
+    def open_count(self) -> int: ...
+    @property
+    def accepted_count(self) -> int: ...
+    @property
+    def rejected_count(self) -> int: ...
+
+
 class Archive(Protocol):
     """See ``engine.Archive``."""
 
@@ -36,3 +48,4 @@ class Archive(Protocol):
     async def shaped_below(self, query: Query, shape: Callable[[Sequence[Kept]], T]) -> T: ...
     async def instances(self, query: Query) -> list[Instance]: ...
     def reader(self, instances: Sequence[Instance]) -> AbstractAsyncContextManager[AsyncIterator[Window]]: ...
+    async def measured(self) -> Measured: ...

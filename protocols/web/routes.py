@@ -3,7 +3,7 @@ made from it."""
 
 from typing import Final
 
-from protocols.web import capabilities, metadata, qido
+from protocols.web import capabilities, metadata, metrics, qido
 from protocols.web.links import ROOT
 from protocols.web.routing import Handler, Route
 
@@ -52,6 +52,14 @@ ROUTES: Final = (
         scope="read",
         summary="What is served (PS3.18 8.9)",
         gives=capabilities.GIVES,
+    ),
+    Route(
+        method="GET",
+        path="/metrics",
+        handler=metrics.metrics,
+        scope="read",
+        summary="Counts and times of this process, for Prometheus",
+        gives=metrics.GIVES,
     ),
     Route(
         method="GET",

@@ -38,7 +38,7 @@ ONE_DOOR = {
 # From the street inward, inside the engine.
 FLOORS = (
     {"errors", "limits", "clock"},
-    {"model", "settings", "ports"},
+    {"model", "settings", "ports", "measures"},
     {"keep"},
     {"index"},
     {
