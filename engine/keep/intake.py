@@ -5,8 +5,6 @@ file gives segments out, takes them back at checkpoints, and lends what is not s
 """
 
 import logging
-import mmap
-import os
 import threading
 from collections.abc import Callable, Sequence
 
@@ -18,7 +16,6 @@ from engine.errors import Corrupt, Fenced, Invalid, Unavailable
 from engine.keep.copying import Buffer
 from engine.keep.intake_format import (
     Checkpoint,
-    Spooled,
     decode_checkpoint,
     decode_promised,
     encode_checkpoint,
@@ -27,6 +24,7 @@ from engine.keep.intake_format import (
 from engine.keep.node_directory import NodeDirectory
 from engine.keep.recovery import recover
 from engine.keep.segments import Segments
+from engine.keep.spools import Spools
 from engine.limits import LIMITS, Limits
 from engine.model import FileRange, Origin
 from engine.settings import StoreSettings
@@ -70,11 +68,11 @@ class Intake:
         found = recover(self._segments.recover(self._checkpoint), self._checkpoint, self._promised_lsn)
         self.recovered = found.entries
         self._entries = {entry.lsn: entry for entry in found.entries}
-        self._spooled: dict[int, tuple[Spooled, int, mmap.mmap]] = {}
-        self._pinned_spools: dict[int, int] = {}
+        self._spools = Spools(node, self._segments)
         self._refusing = False
         self._roomy = False
-        self._forget_lost_spools()
+        spooled = [entry for entry in found.entries if entry.kind == KIND_SPOOLED]
+        self._spools.keep_only({self._spools.of(entry).named.name for entry in spooled})
         last = max(found.last_seen, lsn_floor)
         self._note_void(found.entries[-1].lsn if found.entries else self._checkpoint.lsn, last + 1)
         self._spilled_lsn = self._checkpoint.lsn
@@ -153,7 +151,7 @@ class Intake:
         """The canonical file of a record. Raises Corrupt when its spool file is not what the record names."""
         with self._lock:
             if entry.kind == KIND_SPOOLED:
-                return memoryview(self._spool(entry)[2])
+                return memoryview(self._spools.of(entry).mapped)
             self._bytes_mapped += entry.payload_length
             if self._bytes_mapped >= MAPPED_BYTES_MAX:
                 self._segments.let_go()
@@ -163,8 +161,8 @@ class Intake:
     def check(self, entry: Entry) -> None:
         """A spool file that an earlier process left is what its record names. Raises Corrupt."""
         if entry.kind == KIND_SPOOLED:
-            named, _, mapped = self._spool(entry)
-            if xxh3_128_digest(mapped) != named.key:
+            spool = self._spools.of(entry)
+            if xxh3_128_digest(spool.mapped) != spool.named.key:
                 raise Corrupt(f"the spool file of record {entry.lsn} is not what was written")
 
     def context(self, entry: Entry) -> bytes:
@@ -179,21 +177,14 @@ class Intake:
             if entry is None:
                 return None
             if entry.kind == KIND_SPOOLED:
-                spooled, fd, _ = self._spool(entry)
-                self._pinned_spools[lsn] = self._pinned_spools.get(lsn, 0) + 1
-                return FileRange(os.dup(fd), 0, spooled.length)
+                return self._spools.pin(entry)
             return FileRange(self._segments.pin(entry.segment), entry.payload_offset, entry.payload_length)
 
     def unpin(self, lsn: int, source: FileRange) -> None:
         """Give back what ``pin`` lent."""
         with self._lock:
-            if lsn in self._pinned_spools:
-                os.close(source.fd)
-                self._pinned_spools[lsn] -= 1
-                if not self._pinned_spools[lsn]:
-                    del self._pinned_spools[lsn]
-                return
-            self._segments.unpin_fd(source.fd)
+            if not self._spools.unpin(lsn, source):
+                self._segments.unpin_fd(source.fd)
 
     # -- behind the acknowledgement ----------------------------------------------------------------------------------
 
@@ -238,7 +229,8 @@ class Intake:
             gone = [self._entries.pop(one) for one in [one for one in self._entries if one <= lsn]]
             self.log.charge(-sum(map(self._size, gone)))
             for entry in gone:
-                self._forget(entry)
+                if entry.kind == KIND_SPOOLED:
+                    self._spools.forget(entry)
 
     def remember_promised(self) -> None:
         """Leave a note, unsynced, of how far senders were told success: damage is told from a torn end by it."""
@@ -303,8 +295,7 @@ class Intake:
         if self._preparer.is_alive():
             raise Unavailable("the disk of the intake does not answer")
         with self._lock:
-            for _, fd, _ in self._spooled.values():
-                os.close(fd)
+            self._spools.close()
             if self.log.written_lsn() <= self._checkpoint.lsn:
                 self._segments.trim(self._limits.segments_at_rest_count)
             self._segments.close()
@@ -378,28 +369,4 @@ class Intake:
         if entry.kind != KIND_SPOOLED:
             return entry.payload_length
         with self._lock:
-            return entry.payload_length + self._spool(entry)[0].length
-
-    def _spool(self, entry: Entry) -> tuple[Spooled, int, mmap.mmap]:
-        if entry.lsn not in self._spooled:
-            named = msgspec.msgpack.decode(self._segments.view(entry), type=Spooled)
-            try:
-                fd = self._node.open_spooled(named.name)
-                mapped = mmap.mmap(fd, named.length, prot=mmap.PROT_READ)
-            except (OSError, ValueError) as error:
-                raise Corrupt(f"the spool file of record {entry.lsn} is not what was written") from error
-            self._spooled[entry.lsn] = (named, fd, mapped)
-        return self._spooled[entry.lsn]
-
-    def _forget(self, entry: Entry) -> None:
-        if entry.kind == KIND_SPOOLED:
-            named, fd, _ = self._spooled.pop(entry.lsn) if entry.lsn in self._spooled else self._spool(entry)
-            self._spooled.pop(entry.lsn, None)
-            self._node.remove_spooled(named.name)
-            os.close(fd)
-
-    def _forget_lost_spools(self) -> None:
-        """Spool files that no recovered record names were never acknowledged."""
-        wanted = {self._spool(entry)[0].name for entry in self.recovered if entry.kind == KIND_SPOOLED}
-        for name in set(self._node.spooled()) - wanted:
-            self._node.remove_spooled(name)
+            return entry.payload_length + self._spools.of(entry).named.length
