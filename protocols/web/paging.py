@@ -9,13 +9,14 @@ from collections import OrderedDict
 from collections.abc import Callable
 
 import msgspec
+from blake3 import blake3
 
 from engine.errors import Invalid
 from engine.model import Found, Query
 from protocols.web.messages import Reply, Request
 from protocols.web.ports import Archive
 
-_Place = tuple[str, str, Query, int]
+_Place = tuple[bytes, int]  # digest of who asks and what, offset: questions may be long
 
 
 class Continuation(msgspec.Struct, frozen=True):
@@ -59,4 +60,5 @@ class Continuations:
 
 def _place(request: Request, query: Query, offset: int) -> _Place:
     bare = msgspec.structs.replace(query, limit=None, offset=0)
-    return (request.peer, request.header("authorization"), bare, offset)
+    said = msgspec.msgpack.encode((request.peer, request.header("authorization"), bare))
+    return blake3(said).digest(), offset

@@ -34,7 +34,7 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     # Rows of one answer to a search; who wants more asks for the next page, and is told so (C32).
     rows_count_max: int = 10_000
-    # Places at which clients may go on with an answer by its offset: some kilobytes each.
+    # Places at which clients may go on with an answer by its offset: a hundred bytes each.
     continuations_count_max: int = 1024
     # Answers from here on are packed for clients that take gzip: below, packing costs more than it saves.
     gzip_bytes_min: int = 16 * KIB
