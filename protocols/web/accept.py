@@ -13,7 +13,8 @@ import msgspec
 
 from protocols.web.media_types import MediaType, media_types_of
 
-RANGES_COUNT_MAX: Final = 64  # a viewer that knows every syntax sends a dozen
+RANGES_COUNT_MAX: Final = 64  # a viewer that knows every syntax sends a dozen, in 600 characters
+ASKED_CHARACTERS_MAX: Final = 8192
 MULTIPART: Final = "multipart/related"
 
 
@@ -58,7 +59,7 @@ class Range(msgspec.Struct, frozen=True):
 
 def choose(offers: Sequence[Offer], asked: Iterable[str]) -> Offer | None:
     """The offer to give for the Accept values asked (none of them: the first); None: nothing fits (406)."""
-    text = ", ".join(filter(None, asked))
+    text = ", ".join(filter(None, asked))[:ASKED_CHARACTERS_MAX]
     if not text.strip():
         return next((offer for offer in offers if offer.is_default), None)
     best, best_quality = None, 0.0

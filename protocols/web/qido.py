@@ -116,7 +116,7 @@ _IN_PATH: Final = {"study": attributes.STUDY_UID, "series": attributes.SERIES_UI
 _ONLINE: Final = dataset.element(attributes.AVAILABILITY, "CS", b"ONLINE")
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=64)
 def _layout(
     level: Level, above: frozenset[int], included: frozenset[int] | None
 ) -> tuple[frozenset[int] | None, bytes, tuple[Key, ...]]:

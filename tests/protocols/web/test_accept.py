@@ -103,4 +103,6 @@ def test_media_types_are_read_as_they_are_written() -> None:
 
 
 def test_a_list_without_end_is_cut() -> None:
-    assert choose(RENDERED, [", ".join(["text/x"] * 5000 + ["image/png"])]) is None
+    assert choose(RENDERED, [", ".join(["text/x"] * 65 + ["image/png"])]) is None
+    assert choose(RENDERED, ["," * 8190 + "image/png"]) is None
+    assert choose(RENDERED, ["," * 8000 + "image/png"]) == RENDERED[1]
