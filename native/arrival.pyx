@@ -20,7 +20,7 @@ from native.lane cimport Lane, Spool
 from native.ledger cimport ACCEPTED, Outcome
 from native.record cimport CONTEXT_BYTES_MAX, RECORD_HEAD_BYTES
 from native.segment cimport raise_for
-from native.uid cimport copy_uid
+from native.uid cimport copy_uid, is_uid
 from native.view cimport over
 from native.walker cimport NO_MEMORY, Syntax
 
@@ -68,10 +68,9 @@ cdef class Arrival:
 
     @property
     def known(self):
-        cdef Checked* found = &self.found
         return (
-            found.sop_class_uid.decode("ascii"), found.sop_instance_uid.decode("ascii"),
-            found.study_uid.decode("ascii"), found.series_uid.decode("ascii"),
+            uid_or_nothing(self.found.sop_class_uid), uid_or_nothing(self.found.sop_instance_uid),
+            uid_or_nothing(self.found.study_uid), uid_or_nothing(self.found.series_uid),
         )
 
     cdef void begin(self) noexcept nogil:
@@ -207,6 +206,10 @@ cdef class Arrival:
     def close(self):
         self.give_up()
         release(&self.gathered)
+
+
+cdef str uid_or_nothing(const char* found):
+    return found.decode("ascii") if is_uid(found) else ""
 
 
 cdef object seen(const Cursor* cursor):

@@ -3,7 +3,7 @@ made from it."""
 
 from typing import Final
 
-from protocols.web import capabilities, metadata, metrics, qido
+from protocols.web import capabilities, metadata, metrics, qido, removal, stow
 from protocols.web.links import ROOT
 from protocols.web.routing import Handler, Route
 
@@ -35,7 +35,35 @@ def _metadata(path: str, of: str) -> Route:
     )
 
 
+def _store(path: str, what: str) -> Route:
+    return Route(
+        method="POST",
+        path=path,
+        handler=stow.store,
+        scope="write",
+        summary=f"Store {what} (STOW-RS, PS3.18 10.5)",
+        gives=stow.GIVES,
+        takes=stow.TAKES,
+        body_bytes_max=stow.BODY_BYTES_MAX,
+    )
+
+
+def _delete(path: str, what: str) -> Route:
+    return Route(
+        method="DELETE",
+        path=path,
+        handler=removal.delete,
+        scope="delete",
+        summary=f"Delete {what}: restorable until the grace is over",
+    )
+
+
 ROUTES: Final = (
+    _delete(STUDY, "a study"),
+    _delete(SERIES, "a series"),
+    _delete(INSTANCE, "an instance"),
+    _store(f"{ROOT}/studies", "instances"),
+    _store(STUDY, "instances of one study"),
     _metadata(STUDY, "a study"),
     _metadata(SERIES, "a series"),
     _metadata(INSTANCE, "an instance"),

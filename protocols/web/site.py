@@ -5,6 +5,7 @@ from protocols.web.paging import Continuations
 from protocols.web.ports import Archive, Traffic
 from protocols.web.routing import Route
 from protocols.web.settings import WebSettings
+from protocols.web.uploads import Uploads
 
 
 class Site:
@@ -19,3 +20,4 @@ class Site:
         self.traffic = traffic
         self.answered = Answered()
         self.continuations = Continuations(settings.continuations_count_max)
+        self.uploads = Uploads()

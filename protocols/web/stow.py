@@ -1,0 +1,72 @@
+"""Store instances (STOW-RS, PS3.18 10.5): streamed into the intake, acknowledged by one group sync."""
+
+from typing import Any, Final
+
+import msgspec
+
+from engine import batches
+from engine.model import Origin
+from protocols.web import accept, links, native_xml, store_answer
+from protocols.web.incoming import DICOM, Instances, Keeper, Parted, Receiver, Single
+from protocols.web.media_types import MediaType, media_type_of
+from protocols.web.messages import Reply, Request
+from protocols.web.multipart import Malformed, boundary_of
+from protocols.web.problems import Problem
+from protocols.web.site import Site
+
+GIVES: Final = ("application/dicom+json", "application/json", native_xml.MEDIA_TYPE)
+OFFERS: Final = tuple(map(accept.Offer, GIVES))
+TAKES: Final = (f'multipart/related; type="{DICOM}"', DICOM)
+BODY_BYTES_MAX: Final = 1 << 42  # of one request; each instance and the disk have limits of their own
+
+
+async def store(request: Request, site: Site) -> Reply:
+    """Keep what the body holds, and say what became of each instance."""
+    offer = accept.choose(OFFERS, request.accepts())
+    if offer is None:
+        raise Problem(406, f"the answer is given as {', '.join(GIVES)}")
+    content_type = media_type_of(request.header("content-type"))
+    if content_type is None:
+        raise Problem(415, "the request has no Content-Type")
+    with site.uploads.one() as bounds:
+        upload = site.archive.upload(Origin(how="stow", peer=request.peer), bounds.gather_bytes_max)
+        receiver = Instances(Keeper(upload, request.parameters.get("study", "")))
+        try:
+            await _receive(request, content_type, receiver, bounds.batch_bytes, site)
+            if not receiver.parts:
+                raise Problem(400, "the request holds no instance")
+            lsns = [part.lsn for part in receiver.parts if part.lsn]
+            stored = await site.archive.settle(lsns) if lsns else []
+        finally:
+            receiver.close()
+        said = store_answer.answer(receiver.parts, stored, links.dicomweb_url(request, site.settings))
+        status = store_answer.status_of(receiver.parts, stored)
+        body = await site.uploads.run(_written, said, offer.media_type)
+    return Reply(status, (("Content-Type", offer.media_type),), body)
+
+
+async def _receive(request: Request, content_type: MediaType, receiver: Receiver, batch_bytes: int, site: Site) -> None:
+    """The body, several pieces a thread's hop: a hop is dearer than a piece."""
+    try:
+        body = _reader_of(content_type, receiver)
+        async for pieces in batches(request.body, batch_bytes):
+            await site.uploads.run(body.feed, pieces)
+        await site.uploads.run(body.finish)
+    except Malformed as error:
+        raise Problem(400, str(error)) from None
+
+
+def _reader_of(content_type: MediaType, receiver: Receiver) -> Parted | Single:
+    if content_type.name == DICOM:
+        return Single({}, receiver)
+    if content_type.name != "multipart/related":
+        raise Problem(415, f"instances come as {' or '.join(TAKES)}")
+    part_type = content_type.parameters.get("type", DICOM).lower()
+    if part_type != DICOM:
+        raise Problem(415, f"the parts of a request are of the type {DICOM}")
+    return Parted(boundary_of(content_type), receiver)
+
+
+def _written(said: dict[str, Any], media_type: str) -> bytes:
+    written = msgspec.json.encode(said)
+    return native_xml.document(written) if media_type == native_xml.MEDIA_TYPE else written
