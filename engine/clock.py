@@ -16,6 +16,11 @@ class Clock:
         return time.monotonic()
 
 
+def utc_text(moment_us: int) -> str:
+    """A moment to the second, as ISO 8601 writes it in UTC."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(moment_us // 1_000_000))
+
+
 class ManualClock(Clock):
     """A clock that moves only when told, for tests."""
 
@@ -46,6 +51,10 @@ class Identifiers:
         """16 lower-case hex digits (64 random bits)."""
         return secrets.token_hex(8)
 
+    def secret(self) -> str:
+        """43 letters, digits, ``-`` and ``_`` (256 random bits): what nobody guesses."""
+        return secrets.token_urlsafe(32)
+
 
 class SeededIdentifiers(Identifiers):
     """The same names in every run, for tests."""
@@ -56,3 +65,6 @@ class SeededIdentifiers(Identifiers):
     def random_id(self) -> str:
         self._next += 1
         return f"{self._next:016x}"
+
+    def secret(self) -> str:
+        return f"{self.random_id():0>43}"

@@ -13,6 +13,7 @@ app = App(
     default_parameter=Parameter(negative="", show_default=False),
 )
 aet = App(name="aet", help="Known DICOM peers: add, ls, rm, test.")
+token = App(name="token", help="Tokens that open the web's door: new, ls, rm.")
 config = App(name="config", help="Settings: show, schema, init.")
 
 _COMMANDS = (
@@ -64,6 +65,9 @@ _COMMANDS = (
     (aet, "ls", "List known peers.", "aet:ls"),
     (aet, "rm", "Forget a peer.", "aet:rm"),
     (aet, "test", "C-ECHO to a known peer. Exit 1 when it does not answer.", "aet:test"),
+    (token, "new", "Make a token; it is shown once.", "token:new"),
+    (token, "ls", "List tokens: names, scopes, expiry.", "token:ls"),
+    (token, "rm", "End a token at once.", "token:rm"),
     (config, "show", "Each setting, its value and where it came from.", "config:show"),
     (config, "schema", "JSON schema of filmroom.toml.", "config:schema"),
     (config, "init", "A filmroom.toml with every setting, to standard output.", "config:init"),
@@ -72,4 +76,5 @@ _COMMANDS = (
 for _app, _name, _help, _place in _COMMANDS:
     _app.command(f"filmroom.commands.{_place}", name=_name, help=_help)
 app.command(aet)
+app.command(token)
 app.command(config)

@@ -13,6 +13,7 @@ from engine import StoreSettings
 from engine.ports import Peer
 from filmroom.peers import PeerBook
 from filmroom.settings import Settings
+from filmroom.tokens import TokenBook
 from protocols.dimse import Callers, DimseSettings, Outbound, Traffic
 from protocols.transcode import Transcoder
 from protocols.web import WebSettings
@@ -21,9 +22,17 @@ from protocols.web import WebSettings
 class Node:
     """An open archive with its peers: what operations work on."""
 
-    def __init__(self, archive: engine.Archive, peers: PeerBook, settings: Settings, transcoder: Transcoder) -> None:
+    def __init__(
+        self,
+        archive: engine.Archive,
+        peers: PeerBook,
+        tokens: TokenBook,
+        settings: Settings,
+        transcoder: Transcoder,
+    ) -> None:
         self.archive = archive
         self.peers = peers
+        self.tokens = tokens
         self.settings = settings
         self.transcoder = transcoder
         self.outbound = Outbound(archive, dimse_settings(settings), transcoder)
@@ -77,4 +86,5 @@ async def open_node(settings: Settings) -> AsyncIterator[Node]:
         folder = node_folder(settings.store.url)
         configured = [Peer(peer.ae_title.strip(), peer.host, peer.port, peer.character_set) for peer in settings.peer]
         peers = PeerBook(configured, folder / "peers.json" if folder else None)
-        yield Node(archive, peers, settings, transcoder)
+        tokens = TokenBook(folder / "tokens.json" if folder else None)
+        yield Node(archive, peers, tokens, settings, transcoder)

@@ -18,7 +18,7 @@ import filmroom
 from engine import Decided, Finding, Invalid, Origin, rows
 from engine.clock import Clock
 from engine.ports import Peer
-from filmroom import examining, exporting, importing, sending, verified
+from filmroom import examining, exporting, granting, importing, sending, verified
 from filmroom.check import Check
 from filmroom.compose import Node, dimse_settings, node_folder, store_flag
 from filmroom.control import Answer, Tell
@@ -228,6 +228,9 @@ OPERATIONS: dict[str, Callable[..., Awaitable[None]]] = {
     "aet ls": aet_ls,
     "aet rm": aet_rm,
     "aet test": aet_test,
+    "token new": granting.token_new,
+    "token ls": granting.token_ls,
+    "token rm": granting.token_rm,
 }
 
 

@@ -11,7 +11,7 @@ from functools import partial
 import trio
 
 import engine
-from filmroom import control
+from filmroom import control, exposure
 from filmroom.caretaking import collect_forever
 from filmroom.compose import Node, dimse_settings, node_folder, open_node, store_flag, web_settings
 from filmroom.exits import Unreachable
@@ -35,8 +35,10 @@ Act = Callable[[Node], Awaitable[None]]
 async def run(settings: Settings, ready: Act, prepare: Act | None = None) -> None:
     """Serve until SIGTERM, SIGINT, or until ``ready`` sets ``node.shutdown``. ``prepare`` runs before the ports open.
 
-    Raises Unreachable when a port is taken or another process holds the store, Invalid for a host that is not ours.
+    Raises Unreachable when a port is taken or another process holds the store, Invalid for a host that is not ours, or
+    for one that needs more protection than the settings give.
     """
+    exposure.check(settings)
     sys.setswitchinterval(SWITCH_SECONDS)
     async with _held(settings) as node, _signals(node.shutdown):
         gc.collect()
@@ -104,6 +106,7 @@ async def _serve(node: Node, ready: Act) -> None:
                 node.archive,
                 web_settings(node.settings),
                 traffic=node.traffic,
+                guard=web.Lock(node.tokens.holder_of) if exposure.needs_tokens(node.settings) else None,
                 shutdown=shutdown,
             )
         )
@@ -163,6 +166,7 @@ async def print_ready(node: Node) -> None:
         f"         dcmsend -aec {title} {place} FILES",
         f"         filmroom find{store}",
         f"         filmroom aet add AE_TITLE HOST:PORT{store}",
+        *([f"         filmroom token new NAME{store}"] if exposure.needs_tokens(node.settings) else []),
         ready_line(node),
     )
     print("\n".join(lines), flush=True)

@@ -42,6 +42,13 @@ class ServeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     cors_origins: Annotated[
         tuple[str, ...], Meta(description="Origins whose pages may ask, https://viewer.example say; * is every one.")
     ] = ()
+    tokens: Annotated[
+        Literal["auto", "required", "off"],
+        Meta(description="Whether requests need a token; auto: not on this machine alone without TLS, else required."),
+    ] = "auto"
+    insecure: Annotated[
+        bool, Meta(description="Serve a network without TLS or without tokens: patient data in the clear, to anybody.")
+    ] = False
     ae_title: Annotated[AeTitle, Meta(description="Our AE title.")] = "FILMROOM"
     check_called_ae_title: Annotated[bool, Meta(description="Refuse who calls us by another title than ours.")] = False
     calling: Annotated[

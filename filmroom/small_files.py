@@ -4,10 +4,14 @@ import os
 from pathlib import Path
 
 
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
 def replace_durably(file: Path, data: bytes) -> None:
     """After power loss it is the old or the new one."""
     temporary = file.with_name(file.name + ".tmp")
-    with temporary.open("wb") as out:
+    with open(temporary, "wb", opener=_private) as out:
         out.write(data)
         out.flush()
         os.fsync(out.fileno())

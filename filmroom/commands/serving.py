@@ -21,6 +21,7 @@ async def serve(
     dimse_port: int | None = None,
     http_port: int | None = None,
     ae_title: str | None = None,
+    insecure: bool | None = None,
     peer: Annotated[Sequence[str], Parameter(negative="")] = (),
     config: Path | None = None,
 ) -> int:
@@ -38,6 +39,8 @@ async def serve(
         HTTP port (default 8080; 0 takes a free one).
     ae_title
         Our AE title (default FILMROOM).
+    insecure
+        Serve a network without TLS or tokens.
     peer
         A known peer as AE_TITLE=HOST:PORT; may be repeated.
     config
@@ -49,6 +52,7 @@ async def serve(
         "serve.dimse_port": dimse_port,
         "serve.http_port": http_port,
         "serve.ae_title": ae_title,
+        "serve.insecure": insecure,
         "peer": [peer_of(text) for text in peer] or None,
     }
     settings = load(config, flags).settings

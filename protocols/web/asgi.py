@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl
 
 import trio
 
+from protocols.web import doorstep
 from protocols.web.door import Door, reply_of, said_of
 from protocols.web.messages import Body, Reply, Request
 from protocols.web.problems import Disconnected, Problem, busy
@@ -30,7 +31,7 @@ class Asgi:
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
         """One request (or whatever else the pages understand)."""
-        if scope["type"] != "http" or not self._door.owns(scope["path"]):
+        if scope["type"] != "http" or not (self._door.owns(scope["path"]) or self._is_astray(scope)):
             await self._pages(scope, receive, send)
             return
         self._in_hand += 1
@@ -44,6 +45,12 @@ class Asgi:
         finally:
             self._in_hand -= 1
 
+    def _is_astray(self, scope: Any) -> bool:
+        """A request for a page whose Host is not ours (see ``doorstep``)."""
+        host = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), "")
+        server = (scope["server"] or ("127.0.0.1",))[0]
+        return not doorstep.is_addressed(host, server, self._door.site.settings)
+
     async def _serve(self, scope: Any, receive: Receive, send: Send) -> None:
         request = None
         try:
@@ -52,6 +59,7 @@ class Asgi:
             raw_path = scope["raw_path"].decode("ascii")
             place = self._door.place(raw_path)
             request = request_of(scope, receive, place, self._door)
+            doorstep.check(request, self._door.site.settings)
         except Problem as problem:
             reply = reply_of(problem)
         else:

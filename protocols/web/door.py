@@ -82,7 +82,7 @@ class Door:
 
 def reply_of(problem: Problem) -> Reply:
     """The problem as an answer."""
-    return Reply(problem.status, (("Content-Type", MEDIA_TYPE), *problem.headers), problem.body())
+    return Reply(problem.status, (("Content-Type", MEDIA_TYPE), *problem.headers, *HARDENED), problem.body())
 
 
 def _check_body(request: Request, route: Route) -> None:

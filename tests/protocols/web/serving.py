@@ -12,6 +12,7 @@ import trio
 import engine
 from protocols.web import Health, WebSettings
 from protocols.web.app import serve
+from protocols.web.door import Guard
 from protocols.web.ports import Archive
 from protocols.web.routing import Route
 
@@ -51,12 +52,13 @@ async def serving_in(
     archive: Archive,
     settings: WebSettings | None = None,
     routes: tuple[Route, ...] | None = None,
+    guard: Guard | None = None,
 ) -> None:
     """Serve ``archive``, run ``check``, end in order."""
     shutdown = trio.Event()
     (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
     port = listener.socket.getsockname()[1]
-    extra = {} if routes is None else {"routes": routes}
+    extra: dict[str, Any] = {"guard": guard} | ({} if routes is None else {"routes": routes})
     async with trio.open_nursery() as nursery:
         await nursery.start(
             partial(serve, [listener], Health(), archive, settings or WebSettings(), shutdown=shutdown, **extra)

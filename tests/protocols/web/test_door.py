@@ -169,8 +169,8 @@ def test_c50_capabilities_list_what_is_served() -> None:
     serving(check)
 
 
-POST = b"POST /x/1 HTTP/1.1\r\nHost: a\r\n"
-SOUND = b"GET /x/1 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
+POST = b"POST /x/1 HTTP/1.1\r\nHost: localhost\r\n"
+SOUND = b"GET /x/1 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
 
 
 @pytest.mark.parametrize(
@@ -179,25 +179,25 @@ SOUND = b"GET /x/1 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
         # H54: too large
         (SOUND + b"X: " + bytes([97]) * (1 << 20) + b"\r\n\r\n", (0, 431)),
         (SOUND + b"A: b\r\n" * 10_000 + b"\r\n", (431,)),
-        (b"GET /x/1?" + b"a" * 200_000 + b" HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", (414, 431)),
-        (b"GET /x/1?" + b"a=1&" * 2000 + b" HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", (400,)),
+        (b"GET /x/1?" + b"a" * 200_000 + b" HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", (414, 431)),
+        (b"GET /x/1?" + b"a=1&" * 2000 + b" HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", (400,)),
         # H53: whose length is in doubt
         (POST + b"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n", (400,)),
-        (b"POST /x/1 HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd", (400,)),
-        (b"POST /x/1 HTTP/1.1\r\nHost: a\r\nContent-Length: -3\r\n\r\nabcd", (400,)),
-        (b"GET /x/1 HTTP/1.1\nHost: a\n\n", (400,)),
+        (b"POST /x/1 HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd", (400,)),
+        (b"POST /x/1 HTTP/1.1\r\nHost: localhost\r\nContent-Length: -3\r\n\r\nabcd", (400,)),
+        (b"GET /x/1 HTTP/1.1\nHost: localhost\n\n", (400,)),
         (b"GET /x/1 HTTP/1.1\r\nHost: a\nX: GET /x/2 HTTP/1.1\r\n\r\n", (400,)),
         # H66: no other protocol
         (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(100), (400, 404, 505)),
         (SOUND + b"Connection: Upgrade\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\n", (200,)),
         # H55
-        (b"GET /x/..%2f..%2fetc HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", (400,)),
-        (b"GET /x/1%00 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", (400,)),
-        (b"GET /x/1?a=%00 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", (400,)),
-        (b"GET /x/1%0d%0aSet-Cookie:a HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", (400,)),
+        (b"GET /x/..%2f..%2fetc HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", (400,)),
+        (b"GET /x/1%00 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", (400,)),
+        (b"GET /x/1?a=%00 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", (400,)),
+        (b"GET /x/1%0d%0aSet-Cookie:a HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", (400,)),
         # H27, H49
-        (b"POST /x/1 HTTP/1.1\r\nHost: a\r\nContent-Encoding: gzip\r\nContent-Length: 3\r\n\r\nabc", (415,)),
-        (b"POST /x/1 HTTP/1.1\r\nHost: a\r\nContent-Length: 1073741824\r\n\r\n", (413,)),
+        (b"POST /x/1 HTTP/1.1\r\nHost: localhost\r\nContent-Encoding: gzip\r\nContent-Length: 3\r\n\r\nabc", (415,)),
+        (b"POST /x/1 HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1073741824\r\n\r\n", (413,)),
     ],
 )  # fmt: skip
 def test_h53_h54_h55_h66_what_is_no_sound_request(sent: bytes, statuses: tuple[int, ...]) -> None:
@@ -234,10 +234,10 @@ def test_h49_h63_slow_clients_are_given_up_and_hold_nobody_up() -> None:
     async def check(served: Served) -> None:
         slow = [await served.connect() for _ in range(100)]
         for stream in slow:
-            await stream.send_all(b"GET /x/1 HTTP/1.1\r\nHost: a\r\nX: ")
+            await stream.send_all(b"GET /x/1 HTTP/1.1\r\nHost: localhost\r\nX: ")
         with trio.fail_after(0.9):
             assert (await served.client.get(f"http://127.0.0.1:{served.port}/x/1")).status_code == 200
-        answer = await served.raw(b"POST /x/1 HTTP/1.1\r\nHost: a\r\nContent-Length: 99\r\n\r\nabc")
+        answer = await served.raw(b"POST /x/1 HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99\r\n\r\nabc")
         assert answer.startswith(b"HTTP/1.1 408 ")
         with trio.fail_after(10):
             for stream in slow:
@@ -252,7 +252,7 @@ def test_a_gone_client_releases_what_its_answer_holds() -> None:
     async def check(served: Served) -> None:
         stream = await served.connect()
         async with stream:
-            await stream.send_all(b"GET /endless HTTP/1.1\r\nHost: a\r\n\r\n")
+            await stream.send_all(b"GET /endless HTTP/1.1\r\nHost: localhost\r\n\r\n")
             assert (await stream.receive_some(1000)).startswith(b"HTTP/1.1 200")
         with trio.fail_after(10):
             await endless.released.wait()
@@ -321,7 +321,7 @@ def test_h63_a_reader_that_takes_nothing_or_next_to_nothing_is_cut_off(taken: in
                     await endless.released.wait()
 
         async with stream, trio.open_nursery() as nursery:
-            await stream.send_all(b"GET /endless HTTP/1.1\r\nHost: a\r\n\r\n")
+            await stream.send_all(b"GET /endless HTTP/1.1\r\nHost: localhost\r\n\r\n")
             if taken:
                 nursery.start_soon(read)
             with trio.fail_after(20):
@@ -333,7 +333,7 @@ def test_h63_a_reader_that_takes_nothing_or_next_to_nothing_is_cut_off(taken: in
 def test_an_idle_connection_does_not_hold_up_the_end() -> None:
     async def check(served: Served) -> None:
         stream = await served.connect()
-        await stream.send_all(b"GET /x/1 HTTP/1.1\r\nHost: a\r\n\r\n")
+        await stream.send_all(b"GET /x/1 HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert b"hello" in await stream.receive_some(4096)
         idle.append(stream)
 
@@ -343,7 +343,7 @@ def test_an_idle_connection_does_not_hold_up_the_end() -> None:
 
 def test_requests_of_one_connection_come_one_after_the_other() -> None:
     async def check(served: Served) -> None:
-        answer = await served.raw(b"GET /x/1 HTTP/1.1\r\nHost: a\r\n\r\n" * 3 + SOUND + b"\r\n")
+        answer = await served.raw(b"GET /x/1 HTTP/1.1\r\nHost: localhost\r\n\r\n" * 3 + SOUND + b"\r\n")
         assert answer.count(b"hello 1") == 4 and answer.count(b"HTTP/1.1 200") == 4
 
     serving(check, routes=TABLE)
