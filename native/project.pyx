@@ -60,7 +60,7 @@ def _vr_bytes(const uint8_t[::1] header, str path):
     return bytes((vr & 0xFF, vr >> 8))
 
 
-def element(int tag, str vr, bytes value):
+def element(uint32_t tag, str vr, bytes value):
     """One Explicit VR Little Endian element, padded to even length.
 
     Raises ValueError when the value is too long for its VR.

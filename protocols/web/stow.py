@@ -8,6 +8,7 @@ from engine import batches
 from engine.model import Origin
 from protocols.web import accept, links, native_xml, store_answer
 from protocols.web.incoming import DICOM, Instances, Keeper, Parted, Receiver, Single
+from protocols.web.incoming_metadata import METADATA_TYPES, Described
 from protocols.web.media_types import MediaType, media_type_of
 from protocols.web.messages import Reply, Request
 from protocols.web.multipart import Malformed, boundary_of
@@ -16,7 +17,7 @@ from protocols.web.site import Site
 
 GIVES: Final = ("application/dicom+json", "application/json", native_xml.MEDIA_TYPE)
 OFFERS: Final = tuple(map(accept.Offer, GIVES))
-TAKES: Final = (f'multipart/related; type="{DICOM}"', DICOM)
+TAKES: Final = (*(f'multipart/related; type="{name}"' for name in (DICOM, *METADATA_TYPES)), DICOM)
 BODY_BYTES_MAX: Final = 1 << 42  # of one request; each instance and the disk have limits of their own
 
 
@@ -30,7 +31,7 @@ async def store(request: Request, site: Site) -> Reply:
         raise Problem(415, "the request has no Content-Type")
     with site.uploads.one() as bounds:
         upload = site.archive.upload(Origin(how="stow", peer=request.peer), bounds.gather_bytes_max)
-        receiver = Instances(Keeper(upload, request.parameters.get("study", "")))
+        receiver = _receiver_of(content_type, Keeper(upload, request.parameters.get("study", "")))
         try:
             await _receive(request, content_type, receiver, bounds.batch_bytes, site)
             if not receiver.parts:
@@ -56,14 +57,20 @@ async def _receive(request: Request, content_type: MediaType, receiver: Receiver
         raise Problem(400, str(error)) from None
 
 
+def _receiver_of(content_type: MediaType, keeper: Keeper) -> Receiver:
+    part_type = content_type.parameters.get("type", DICOM).lower()
+    if part_type in METADATA_TYPES:
+        return Described(keeper)
+    if part_type != DICOM:
+        raise Problem(415, f"instances come as {' or '.join(TAKES)}")
+    return Instances(keeper)
+
+
 def _reader_of(content_type: MediaType, receiver: Receiver) -> Parted | Single:
     if content_type.name == DICOM:
         return Single({}, receiver)
     if content_type.name != "multipart/related":
         raise Problem(415, f"instances come as {' or '.join(TAKES)}")
-    part_type = content_type.parameters.get("type", DICOM).lower()
-    if part_type != DICOM:
-        raise Problem(415, f"the parts of a request are of the type {DICOM}")
     return Parted(boundary_of(content_type), receiver)
 
 
