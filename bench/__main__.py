@@ -10,7 +10,7 @@ import trio
 from bench import data, sink
 from bench.bench import Bench
 from bench.report import Report
-from bench.suites import idle, index, move, questions, receiving, recovery, resources, scan, store
+from bench.suites import idle, index, move, questions, receiving, recovery, resources, scan, store, web
 
 SUITES = {
     "scan": scan.run,
@@ -22,6 +22,7 @@ SUITES = {
     "index": index.run,
     "resources": resources.run,
     "recovery": recovery.run,
+    "web": web.run,
 }
 
 

@@ -13,8 +13,10 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import MappingProxyType
 
+import msgspec
 from msgspec import Struct
 
+from bench.http import Web
 from bench.lean import Target
 from bench.process import Process, await_line, free_port, started
 
@@ -22,16 +24,19 @@ ROOT = Path(__file__).parent.parent
 NO_DELAY = {"TCP_NODELAY": "1"}
 PDU_BYTES = 131072
 ASSOCIATIONS_MAX = 64
+ORTHANC_WEB = Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so")
 
 
 class Server(Struct, frozen=True):
-    """A running server. ``settings``: what it was given, in one line. ``start_seconds``: until it took connections."""
+    """A running server. ``settings``: what it was given, in one line. ``start_seconds``: until it took connections.
+    ``web``: where it speaks DICOMweb, if it does."""
 
     name: str
     target: Target
     process: Process
     settings: str
     start_seconds: float
+    web: Web | None = None
 
 
 Destinations = Mapping[str, int]  # AE title to port
@@ -54,14 +59,18 @@ def filmroom(
     with started(command, folder, None, environment) as process:
         line = await_line(process, "ready ")
         seconds = time.perf_counter() - begun
-        port = int(line.split()[1].rpartition(":")[2])
+        port, web_port = (int(word.rpartition(":")[2]) for word in line.split()[1:3])
         settings = f"intake {intake_bytes >> 20} MiB" if intake_bytes else "defaults"
-        yield Server("filmroom", Target(port, "FILMROOM"), process, settings, seconds)
+        yield Server("filmroom", Target(port, "FILMROOM"), process, settings, seconds, Web(web_port, "/dicomweb"))
 
 
 @contextmanager
-def orthanc(folder: Path, destinations: Destinations = NOWHERE, *, no_delay: bool = True) -> Iterator[Server]:
-    """Orthanc with SQLite, its files on the same disk."""
+def orthanc(
+    folder: Path, destinations: Destinations = NOWHERE, *, no_delay: bool = True, web: bool = False
+) -> Iterator[Server]:
+    """Orthanc with SQLite, its files on the same disk. ``web``: with its DICOMweb plug-in, giving whole metadata."""
+    if web and not ORTHANC_WEB.exists():
+        raise RuntimeError(f"Orthanc's DICOMweb plug-in is not installed ({ORTHANC_WEB})")
     port, web_port = free_port(), free_port()
     folder.mkdir(parents=True, exist_ok=True)
     settings = {
@@ -82,12 +91,14 @@ def orthanc(folder: Path, destinations: Destinations = NOWHERE, *, no_delay: boo
         "MaximumPduLength": PDU_BYTES,
         "SaveJobs": False,
         "DicomModalities": {title: [title, "127.0.0.1", at] for title, at in destinations.items()},
+        "HttpCompressionEnabled": False,
+        "Plugins": [str(ORTHANC_WEB)] if web else [],
+        "DicomWeb": {"Root": "/dicom-web/", "StudiesMetadata": "Full", "SeriesMetadata": "Full"},
     }
     (folder / "orthanc.json").write_text(json.dumps(settings))
-    with _started(
-        "orthanc", ["Orthanc", folder / "orthanc.json"], folder, port, "ORTHANC", no_delay, "SQLite"
-    ) as server:
-        yield server
+    command: list[str | Path] = ["Orthanc", folder / "orthanc.json"]
+    with _started("orthanc", command, folder, port, "ORTHANC", no_delay, "SQLite") as server:
+        yield msgspec.structs.replace(server, web=Web(web_port, "/dicom-web")) if web else server
 
 
 @contextmanager

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from bench import data
+from bench import data, peers, web_asking
 from bench.__main__ import SUITES, main
 from bench.machine import machine
 from bench.report import Line, Report, shown
-from bench.suites import idle, recovery, resources, scan
+from bench.suites import idle, recovery, resources, scan, web
 
 
 def test_scan_and_idle_are_written_with_their_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -59,7 +59,7 @@ def test_memory_is_watched_while_importing_and_moving(tmp_path: Path, monkeypatc
 
 
 def test_names_and_missed_targets_show() -> None:
-    named = {"scan", "idle", "store", "receiving", "move", "find", "index", "resources", "recovery"}
+    named = {"scan", "idle", "store", "receiving", "move", "find", "index", "resources", "recovery", "web"}
     assert set(SUITES) == named
     line = Line(measure="a", unit="ms", ours=2.0, wanted="<= 1", meets=False)
     assert "MISSED" in shown(line) and "met" not in shown(line)
@@ -79,3 +79,18 @@ def test_report_keeps_what_servers_were_run_with(tmp_path: Path) -> None:
     report.server("orthanc", "SQLite")
     report.server("orthanc", "SQLite")
     assert len(said) == 1
+
+
+def test_web_is_asked_beside_orthanc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if shutil.which("Orthanc") is None or not peers.ORTHANC_WEB.exists():
+        pytest.skip("Orthanc's DICOMweb plug-in is not installed (orthanc-dicomweb)")
+    monkeypatch.setattr(web, "FEW", 2)
+    monkeypatch.setattr(web, "MANY", 3)
+    monkeypatch.setattr(web_asking, "RUNS", 1)
+    monkeypatch.setattr(web, "FIRST_RUNS", 1)
+    monkeypatch.setattr(web_asking, "FIRST_RUNS", 1)
+    out = tmp_path / "results.json"
+    assert main(["run", "web", "--scale", "0.05", "--folder", str(tmp_path / "b"), "--out", str(out)]) == 0
+    lines = {line["measure"]: line for line in json.loads(out.read_bytes())["lines"]}
+    assert {"study by PatientID, 8 connections", "of 520 instances, the first time"} <= set(lines)
+    assert all(line["pairs"] == 2 for line in lines.values())

@@ -1,0 +1,189 @@
+"""A lean HTTP/1.1 client: sockets, one thread, requests made beforehand, answers only measured, so that the server is
+what is measured. What it costs is counted with each rate."""
+
+import select
+import socket
+import time
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+TIMEOUT_SECONDS = 120
+RECEIVED_BYTES_MAX = 1 << 20
+
+
+class Web(Struct, frozen=True):
+    """Where a server speaks DICOMweb."""
+
+    port: int
+    root: str
+    host: str = "127.0.0.1"
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.host}:{self.port}{self.root}"
+
+
+class Requests(Struct, frozen=True):
+    """What one run of requests came to. ``client_us``: processor time of the client, a request."""
+
+    rate: float
+    client_us: float
+    count: int
+
+
+class Answer:
+    """One answer, as it comes in: by Content-Length or in chunks."""
+
+    def __init__(self) -> None:
+        self.status = 0
+        self._raw = bytearray()
+        self._begin = 0  # of the body
+        self._end = -1  # of the body, when its length was said
+        self._chunk = -1  # where the next chunk's head begins
+        self._chunks: list[tuple[int, int]] = []
+
+    def feed(self, piece: bytes) -> bool:
+        """Whether that was its end. Raises RuntimeError for what is no answer."""
+        self._raw += piece
+        if not self._begin and not self._read_head():
+            return False
+        if self._end >= 0:
+            return len(self._raw) >= self._end
+        return self._read_chunks()
+
+    @property
+    def body(self) -> bytes:
+        if self._end >= 0:
+            return bytes(self._raw[self._begin : self._end])
+        return b"".join(self._raw[begin:end] for begin, end in self._chunks)
+
+    @property
+    def body_length(self) -> int:
+        return self._end - self._begin if self._end >= 0 else sum(end - begin for begin, end in self._chunks)
+
+    @property
+    def content_type(self) -> str:
+        return self._header(b"content-type")
+
+    def _read_head(self) -> bool:
+        end = self._raw.find(b"\r\n\r\n")
+        if end < 0:
+            return False
+        self._begin = end + 4
+        self.status = int(self._raw[9:12])
+        length = self._header(b"content-length")
+        if length or self.status in (204, 304):
+            self._end = self._begin + int(length or 0)
+        elif self._header(b"transfer-encoding").lower() == "chunked":
+            self._chunk = self._begin
+        else:
+            raise RuntimeError("an answer says neither its length nor that it comes in chunks")
+        return True
+
+    def _read_chunks(self) -> bool:
+        while (line := self._raw.find(b"\r\n", self._chunk)) >= 0:
+            length = int(self._raw[self._chunk : line].partition(b";")[0], 16)
+            if not length:
+                return self._raw.endswith(b"\r\n\r\n")
+            if len(self._raw) < line + length + 4:
+                return False
+            self._chunks.append((line + 2, line + 2 + length))
+            self._chunk = line + length + 4
+        return False
+
+    def _header(self, name: bytes) -> str:
+        for line in bytes(self._raw[: self._begin]).split(b"\r\n")[1:]:
+            key, _, value = line.partition(b":")
+            if key.lower() == name:
+                return value.strip().decode("latin-1")
+        return ""
+
+
+class Connection:
+    """One connection that stays open."""
+
+    def __init__(self, web: Web) -> None:
+        self.socket = socket.create_connection((web.host, web.port), TIMEOUT_SECONDS)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.answer = Answer()
+
+    def send(self, request: bytes) -> None:
+        self.answer = Answer()
+        self.socket.sendall(request)
+
+    def receive(self) -> bool:
+        """Take what has come; whether the answer is there."""
+        piece = self.socket.recv(RECEIVED_BYTES_MAX)
+        if not piece:
+            raise RuntimeError("no figure: the server closed the connection")
+        return self.answer.feed(piece)
+
+    def ask(self, request: bytes) -> Answer:
+        self.send(request)
+        while not self.receive():
+            pass
+        return self.answer
+
+    def close(self) -> None:
+        self.socket.close()
+
+
+def get(web: Web, path: str, accept: str = "application/dicom+json") -> bytes:
+    """A GET of a path below the server's DICOMweb root, ready to be sent."""
+    head = f"GET {web.root}{path} HTTP/1.1\r\nHost: {web.host}:{web.port}\r\nAccept: {accept}\r\n\r\n"
+    return head.encode("ascii")
+
+
+def times_ms(web: Web, requests: Sequence[bytes], length: int) -> list[float]:
+    """Milliseconds of each, one after the other. RuntimeError at another answer than 200 and that length (0: any)."""
+    connection, times = Connection(web), []
+    for request in requests:
+        begun = time.perf_counter()
+        answer = connection.ask(request)
+        times.append((time.perf_counter() - begun) * 1000)
+        _check(answer, length)
+    connection.close()
+    return times
+
+
+def requests_a_second(web: Web, requests: Sequence[bytes], connections: int, seconds: float, length: int) -> Requests:
+    """The requests in turn over so many connections, each with one at a time, for so long.
+
+    RuntimeError at another answer than 200 and that length. One thread waits for all connections.
+    """
+    open_ones = {connection.socket.fileno(): connection for connection in (Connection(web) for _ in range(connections))}
+    poller = select.epoll()
+    sent = count = 0
+    begun, cpu = time.perf_counter(), time.process_time()
+    for fileno, connection in open_ones.items():
+        poller.register(fileno, select.EPOLLIN)
+        connection.send(requests[sent % len(requests)])
+        sent += 1
+    deadline = begun + seconds
+    waiting = connections
+    while waiting:
+        events = poller.poll(TIMEOUT_SECONDS)
+        if not events:
+            raise RuntimeError("no rate: the server does not answer")
+        for fileno, _ in events:
+            connection = open_ones[fileno]
+            if not connection.receive():
+                continue
+            _check(connection.answer, length)
+            count += 1
+            if time.perf_counter() >= deadline:
+                waiting -= 1
+                continue
+            connection.send(requests[sent % len(requests)])
+            sent += 1
+    passed, spent = time.perf_counter() - begun, time.process_time() - cpu
+    for connection in open_ones.values():
+        connection.close()
+    poller.close()
+    return Requests(count / passed, spent / count * 1e6, count)
+
+
+def _check(answer: Answer, length: int) -> None:
+    if answer.status != 200 or (length and answer.body_length != length):
+        raise RuntimeError(f"no figure: status {answer.status}, {answer.body_length} bytes instead of {length}")

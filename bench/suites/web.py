@@ -1,0 +1,97 @@
+"""DICOMweb beside Orthanc's plug-in: searches, metadata, a study as it is, frames."""
+
+import subprocess
+from collections.abc import Sequence
+from contextlib import ExitStack
+
+from bench import http, lean
+from bench.asking import check_kept
+from bench.bench import Bench, shares
+from bench.data import File, Shape, patient_id
+from bench.pairs import Figures
+from bench.peers import Server, filmroom, orthanc
+from bench.web_asking import FIRST_RUNS, Sides, both, checked, first_times, frame, parts_of, rates, rows, times, web_of
+
+FEW, MANY = 19, 409
+CONNECTIONS = (1, 8)
+CURL = ("curl", "-sSf", "--noproxy", "*", "-o", "/dev/null", "-w")
+FRAMES = 'multipart/related; type="application/octet-stream"'
+DICOM = 'multipart/related; type="application/dicom"; transfer-syntax=*'
+
+
+def run(bench: Bench) -> None:
+    """Both servers hold the same studies; each answer that is timed is checked, or has the length of one that was."""
+    with ExitStack() as running:
+        folder = running.enter_context(bench.room("web"))
+        ours = running.enter_context(filmroom(folder / "filmroom"))
+        other = running.enter_context(orthanc(folder / "orthanc", web=True))
+        searching(bench, (ours, other))
+        describing(bench, (ours, other))
+
+
+def searching(bench: Bench, sides: Sides) -> None:
+    """One whole study of stubs, then small ones up to FEW, then up to MANY."""
+    whole = Shape(stub=True, seed=4)
+    files = fill(bench, sides, whole)
+    study, series = files[0].study_uid, files[0].series_uid
+    for studies, seed, before in ((FEW, 5, 1), (MANY, 6, FEW)):
+        fill(bench, sides, Shape(studies=studies - before, series=1, instances=2, stub=True, seed=seed))
+        bench.report.heading(f"QIDO-RS at {studies} studies")
+        path = f"/studies?PatientID={patient_id(whole, 0)}"
+        for connections in CONNECTIONS:
+            rates(bench, f"study by PatientID, {connections} connections", sides, [path], connections, 4, rows(1))
+        times(bench, "104 instances of a series", sides, f"/studies/{study}/series/{series}/instances", 104)
+        times(bench, "520 instances of a study", sides, f"/studies/{study}/instances", 520)
+
+
+def describing(bench: Bench, sides: Sides) -> None:
+    """Metadata of studies that nobody has asked for yet, each once; then of one, again and again."""
+    needed = 2 * bench.rounds * FIRST_RUNS
+    files = fill(bench, sides, Shape(studies=2 * needed, stub=True, seed=7))
+    studies = list(dict.fromkeys(file.study_uid for file in files))
+    bench.report.heading("Metadata (WADO-RS)")
+    of_series = [f"/studies/{study}/series/{study}.1/metadata" for study in studies[:needed]]
+    of_studies = [f"/studies/{study}/metadata" for study in studies[needed:]]
+    for paths, count in ((of_series, 104), (of_studies, 520)):
+        first_times(bench, f"of {count} instances, the first time", sides, paths, count)
+        times(bench, f"of {count} instances, again", sides, paths[0], count)
+
+
+def retrieving(bench: Bench, sides: Sides) -> None:
+    """A study of pixels (106 MB) by curl, and its frames, each as often as another."""
+    shape = Shape(seed=8)
+    files = fill(bench, sides, shape)
+    study, peer, frame_bytes = files[0].study_uid, sides[1].name, 2 * shape.rows**2
+    bench.report.heading("A study of 520 CT (WADO-RS), by curl")
+    found = both(bench, sides, lambda side: downloaded(side, study, files))
+    bench.report.compared("whole", "MB/s", found["mb_s"], peer, least=1.5)
+    bench.report.compared("first byte", "ms", found["first_byte_ms"], peer, note="wanted < 5 ms")
+    bench.report.heading(f"Frames of {frame_bytes} bytes (WADO-RS)")
+    paths = [f"/studies/{study}/series/{one.series_uid}/instances/{one.sop_instance_uid}/frames/1" for one in files]
+    for connections in CONNECTIONS:
+        check = frame(files[0], frame_bytes)
+        rates(bench, f"{connections} connections", sides, paths, connections, 2, check, FRAMES)
+
+
+def downloaded(side: Server, study: str, files: Sequence[File]) -> Figures:
+    """By curl, to nowhere; it must take as many bytes as an answer has whose parts were looked at."""
+    web = web_of(side)
+    length = checked(side, http.get(web, f"/studies/{study}", DICOM), parts_of(files))
+    command = [*CURL, "%{size_download} %{time_total} %{time_starttransfer}", "-H", f"Accept: {DICOM}"]
+    command += [f"{web.url}/studies/{study}"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=http.TIMEOUT_SECONDS)
+    said = done.stdout.split()
+    if done.returncode or len(said) != 3 or int(said[0]) != length:
+        raise RuntimeError(f"no rate: curl took {said[:1]} bytes of {length} {done.stderr}")
+    return {"mb_s": length / float(said[1]) / 1e6, "first_byte_ms": float(said[2]) * 1e3}
+
+
+def fill(bench: Bench, sides: Sides, shape: Shape) -> list[File]:
+    """Store the shape's files in each server."""
+    files = bench.files(shape)
+    for side in sides:
+        bench.report.server(side.name, side.settings)
+        lean.store(side.target, shares(files, 4))
+        check_kept(side.target, files)
+        side.process.await_rest()
+    return files

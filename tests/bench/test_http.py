@@ -1,0 +1,59 @@
+"""The lean HTTP client reads answers as they come, and counts only what is right."""
+
+import socket
+import threading
+
+import pytest
+
+from bench import http
+
+PLAIN = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Type: text/plain\r\n\r\nhello"
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nhel\r\n2;x=y\r\nlo\r\n0\r\n\r\n"
+
+
+@pytest.mark.parametrize("answer", [PLAIN, CHUNKED], ids=["by its length", "in chunks"])
+@pytest.mark.parametrize("step", [1, 7, 1000])
+def test_an_answer_is_read_however_it_is_cut(answer: bytes, step: int) -> None:
+    read = http.Answer()
+    ends = [read.feed(answer[at : at + step]) for at in range(0, len(answer), step)]
+    assert ends == [False] * (len(ends) - 1) + [True]
+    assert (read.status, read.body, read.body_length) == (200, b"hello", 5)
+
+
+def test_an_answer_without_a_length_is_none() -> None:
+    with pytest.raises(RuntimeError, match="length"):
+        http.Answer().feed(b"HTTP/1.1 200 OK\r\n\r\n")
+
+
+def serve(answers: list[bytes]) -> http.Web:
+    """Gives each request the next answer, then closes."""
+    listening = socket.create_server(("127.0.0.1", 0))
+
+    def work() -> None:
+        with listening, listening.accept()[0] as client:
+            for answer in answers:
+                if not client.recv(65536):
+                    return
+                client.sendall(answer)
+
+    threading.Thread(target=work, daemon=True).start()
+    return http.Web(listening.getsockname()[1], "/dicomweb")
+
+
+def test_rates_and_times_count_what_was_answered() -> None:
+    web = serve([PLAIN, CHUNKED, PLAIN])
+    requests = [http.get(web, "/studies")]
+    assert len(http.times_ms(web, requests * 3, 5)) == 3
+    done = http.requests_a_second(serve([PLAIN]), requests, 1, 0.0, 5)
+    assert done.count == 1 and done.rate > 0
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [[PLAIN.replace(b"200 OK", b"500 No")], [PLAIN.replace(b": 5", b": 4")], [PLAIN[:-2]]],
+    ids=["a refusal", "another length", "cut"],
+)
+def test_no_rate_when_an_answer_is_wrong(answers: list[bytes]) -> None:
+    web = serve(answers)
+    with pytest.raises(RuntimeError, match="no figure"):
+        http.requests_a_second(web, [http.get(web, "/studies")], 1, 0.0, 5)
