@@ -17,7 +17,20 @@ from engine.house import House
 from engine.keep.verify import Finding, verify, verify_journal
 from engine.limits import LIMITS
 from engine.measures import Measured, Measures
-from engine.model import Change, Decided, Found, Instance, Kept, Level, Origin, Query, Stored, Version
+from engine.model import (
+    Change,
+    Decided,
+    Found,
+    Gone,
+    Instance,
+    Kept,
+    Level,
+    Origin,
+    Query,
+    Several,
+    Stored,
+    Version,
+)
 from engine.query import query_of
 from engine.read_ahead import ReadAhead
 from engine.status import Status, measured, status_of
@@ -183,12 +196,27 @@ class Archive:
         """Every version kept under this UID, the current one first. Raises Missing."""
         return await self._blocking(removal.versions, self._house, (study_uid, series_uid, sop_instance_uid))
 
+    async def several(self, study_uid: str) -> list[Several]:
+        """Every instance of a study that has more than one version, with them all. Raises Missing."""
+        return await self._blocking(removal.several, self._house, study_uid)
+
+    async def deleted(self, query: Query) -> list[Gone]:
+        """What can be restored of studies that match, the last deleted first. Raises Invalid as ``restore`` does."""
+        return await self._blocking(removal.deleted, self._house, query)
+
     async def promote(
-        self, study_uid: str, series_uid: str, sop_instance_uid: str, key: str, *, reason: str = ""
+        self,
+        study_uid: str,
+        series_uid: str,
+        sop_instance_uid: str,
+        key: str,
+        *,
+        reason: str = "",
+        origin: Origin = LIBRARY,
     ) -> Decided:
         """Make the version with this object key the current one. Raises Missing."""
         wanted = (study_uid, series_uid, sop_instance_uid)
-        return await self._blocking(removal.promote, self._house, wanted, key, reason, LIBRARY)
+        return await self._blocking(removal.promote, self._house, wanted, key, reason, origin)
 
     async def collect(self) -> int:
         """Remove the bytes of what was deleted longer ago than ``grace_days``; the number of objects removed."""

@@ -2,6 +2,7 @@
 
 import secrets
 import time
+from datetime import UTC, datetime, timedelta
 
 
 class Clock:
@@ -68,3 +69,29 @@ class SeededIdentifiers(Identifiers):
 
     def secret(self) -> str:
         return f"{self.random_id():0>43}"
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def text_of_moment(moment_us: int) -> str:
+    """A moment to the microsecond, as ISO 8601 writes it in UTC. Raises ValueError beyond the year 9999."""
+    try:
+        moment = _EPOCH + timedelta(microseconds=moment_us)
+    except OverflowError as error:
+        raise ValueError("no calendar has this moment") from error
+    return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def moment_of_text(text: str) -> int:
+    """Microseconds since 1970-01-01 UTC of an ISO 8601 date-time with its zone. Raises ValueError."""
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError("a time without a zone is many moments")
+    try:
+        moment_us = (moment - _EPOCH) // timedelta(microseconds=1)
+    except OverflowError as error:
+        raise ValueError("no moment of this calendar") from error
+    if moment_us < 0:
+        raise ValueError("before 1970")
+    return moment_us

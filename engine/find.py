@@ -13,7 +13,7 @@ from engine.index.computed import Computed
 from engine.index.names import fold_name
 from engine.index.schema import Row
 from engine.index.texts import text_of
-from engine.model import Found, Level, Match, Query
+from engine.model import Found, Level, Match, Query, Sums
 
 ANSWER_ROWS_COUNT_MAX: Final = 200_000  # rows that are put in order for one answer: some 160 MB for its first page
 _ORDERED_ALREADY: Final = {
@@ -115,6 +115,7 @@ def _matches(view: View, query: Query, rows: list[Row]) -> tuple[Match, ...]:
             sop_instance_uid=row.facts.sop_instance_uid,
             header=computed.header(row),
             instance=row.instance(),
+            sums=row.facts.sums if query.level != Level.PATIENT else Sums(),
         )
         for row in rows
     )

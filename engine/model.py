@@ -26,7 +26,7 @@ class Origin(msgspec.Struct, frozen=True, omit_defaults=True):
     """
 
     tenant: str = DEFAULT_TENANT
-    how: Literal["dimse", "stow", "import", "library", "command"] = "library"
+    how: Literal["dimse", "stow", "import", "library", "command", "rest"] = "library"
     calling_ae_title: str = ""
     called_ae_title: str = ""
     peer: str = ""
@@ -122,6 +122,25 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
     is_current: bool
 
 
+class Several(msgspec.Struct, frozen=True, kw_only=True):
+    """An instance of more than one version."""
+
+    series_uid: str
+    sop_instance_uid: str
+    versions: tuple[Version, ...]
+
+
+class Gone(msgspec.Struct, frozen=True, kw_only=True):
+    """What was deleted of a study and can be restored: until ``until_us``, when the first of it may be collected."""
+
+    study_uid: str
+    series_count: int
+    instance_count: int
+    size_bytes: int
+    deleted_us: int
+    until_us: int
+
+
 class Instance(msgspec.Struct, frozen=True, kw_only=True):
     """One kept version of a SOP instance, as the index answers it; what ``fetch`` needs to give its bytes back.
 
@@ -199,11 +218,26 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     zone: str = ""
 
 
+class Sums(msgspec.Struct, frozen=True, array_like=True):
+    """What lives in a study, in a series, or as an instance; kept with its row, so that no answer counts.
+
+    ``size_bytes``: of the current versions' objects. ``several_count``: instances of more than one version.
+    ``elsewhere_count``: those whose SOP Instance UID lives in another study or series too. ``changed_us``: the last
+    store or decision (microseconds, UTC).
+    """
+
+    size_bytes: int = 0
+    several_count: int = 0
+    elsewhere_count: int = 0
+    changed_us: int = 0
+
+
 class Match(msgspec.Struct, frozen=True, kw_only=True):
     """One row of an answer.
 
     ``header``: attributes of this level and above, Explicit VR Little Endian with defined lengths, tags ascending;
-    computed keys (0020,1206 and the like) are already among them. ``instance`` is set at instance level.
+    computed keys (0020,1206 and the like) are already among them. ``instance`` is set at instance level. ``sums`` is
+    nothing at patient level.
     """
 
     level: Level
@@ -212,6 +246,7 @@ class Match(msgspec.Struct, frozen=True, kw_only=True):
     sop_instance_uid: str = ""
     header: bytes = b""
     instance: Instance | None = None
+    sums: Sums = Sums()
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):

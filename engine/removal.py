@@ -10,13 +10,14 @@ from itertools import groupby
 import msgspec
 
 from engine.errors import Conflict, Invalid, Missing
+from engine.find import ANSWER_ROWS_COUNT_MAX
 from engine.house import House
 from engine.index import Row
 from engine.index.compile import chooses
 from engine.keep.paths import object_key
 from engine.keep.state import Identity, InstanceState
 from engine.limits import LIMITS
-from engine.model import Decided, Note, Origin, Query, Target, Version
+from engine.model import Decided, Gone, Key, Level, Note, Origin, Query, Several, Target, Version
 
 DAY_US = 86_400_000_000
 
@@ -55,6 +56,51 @@ def versions(house: House, wanted: tuple[str, str, str]) -> list[Version]:
     row = house.view().row_of(*wanted)
     if row is None:
         raise Missing("there is no such instance")
+    return _versions(row.state)
+
+
+def several(house: House, study_uid: str) -> list[Several]:
+    """Every instance of a study that has more than one living version. Raises Missing."""
+    named = Query(level=Level.STUDY, keys=(Key("0020000D", (study_uid,)),))
+    rows = house.view().in_series_order(named)
+    if not rows:
+        raise Missing("there is no such study")
+    return [
+        Several(
+            series_uid=row.facts.series_uid,
+            sop_instance_uid=row.facts.sop_instance_uid,
+            versions=tuple(_versions(row.state)),
+        )
+        for row in rows
+        if row.facts.sums.several_count
+    ]
+
+
+def deleted(house: House, query: Query) -> list[Gone]:
+    """What can be restored of the studies that match, the last deleted first. Raises Invalid for computed keys, and for
+    more than an answer holds."""
+    studies: dict[str, list[Row]] = {}
+    for row in house.view().gone(query, ANSWER_ROWS_COUNT_MAX):
+        if _undoable(row.state):
+            studies.setdefault(row.facts.study_uid, []).append(row)
+    grace_us = house.settings.grace_days * DAY_US
+    found = [_gone(study_uid, rows, grace_us) for study_uid, rows in studies.items()]
+    return sorted(found, key=lambda one: (-one.deleted_us, one.study_uid))
+
+
+def _gone(study_uid: str, rows: list[Row], grace_us: int) -> Gone:
+    deleted_us = min(row.facts.went for row in rows) * 1_000_000
+    return Gone(
+        study_uid=study_uid,
+        series_count=len({row.facts.series_uid for row in rows}),
+        instance_count=len(rows),
+        size_bytes=sum(version.object.size_bytes for row in rows for version in row.state.versions),
+        deleted_us=deleted_us,
+        until_us=deleted_us + grace_us,
+    )
+
+
+def _versions(state: InstanceState) -> list[Version]:
     return [
         Version(
             key=version.object.key,
@@ -63,7 +109,7 @@ def versions(house: House, wanted: tuple[str, str, str]) -> list[Version]:
             stamp=version.first.stamp,
             is_current=number == 0,
         )
-        for number, version in enumerate(row.state.living)
+        for number, version in enumerate(state.living)
     ]
 
 

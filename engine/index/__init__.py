@@ -1,6 +1,7 @@
 """The index: a fold of the journal, never the truth. Lost, it comes back."""
 
-from engine.index.indexer import FoldOutcome, Index
+from engine.index.indexer import Index
+from engine.index.outcome import FoldOutcome
 from engine.index.pages import Answer
 from engine.index.schema import Row
 from engine.index.view import View

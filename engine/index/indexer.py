@@ -4,7 +4,7 @@ import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Final, Literal, Protocol
+from typing import Final, Protocol
 
 import msgspec
 
@@ -16,8 +16,9 @@ from engine.index.hot import HotStudies
 from engine.index.matching import Terms
 from engine.index.members import StudyMembers, rank_of
 from engine.index.memtable import Memtable, Snapshot, slot_of
+from engine.index.outcome import FoldOutcome
 from engine.index.pages import Pages
-from engine.index.schema import VERSION, Row, instance_row, key_of, shown_digest, version_key, version_row
+from engine.index.schema import VERSION, Row, instance_row, key_of, marked, shown_digest, version_key, version_row
 from engine.index.shard import Settled, Shard
 from engine.index.view import View
 from engine.keep import fold
@@ -43,17 +44,6 @@ class Position(Protocol):
 
     @property
     def mark(self) -> Mark: ...
-
-
-class FoldOutcome(msgspec.Struct, frozen=True):
-    """What a store was to what is kept (see ``model.Stored``), and the record as the journal shall have it.
-
-    ``carries``: its own bytes are to be kept under the record's key. Of an act: ``act``, as it came.
-    """
-
-    outcome: Literal["new", "same", "version", "elsewhere", "act"]
-    record: Record
-    carries: bool
 
 
 class Index:
@@ -290,8 +280,9 @@ class Index:
             is_first = own is not None and own.first.identity == (record.writer, record.lsn)
             sent = {record.content_digest: labelled(record.header, self._character_set)} if is_first else {}
             self._put_instance(place, before, after, sent, key in settled)
-        elsewhere = self._lives_elsewhere(key, sop, settled)
-        outcome = "elsewhere" if placed.outcome == "new" and elsewhere else placed.outcome
+        places = self._mark_places(sop, settled)
+        elsewhere = placed.outcome == "new" and any(row.lives for name, row in places.items() if name != key)
+        outcome = "elsewhere" if elsewhere else placed.outcome
         return FoldOutcome(outcome, placed.record, placed.carries)
 
     def _fold_act(self, record: ActRecord, known: dict[str, dict[str, Row]]) -> FoldOutcome:
@@ -304,6 +295,7 @@ class Index:
             after = fold.act_on(state, act)
             if after != state:
                 self._put_instance(place, before, after, {}, key in settled)
+                self._mark_places(sop, settled)
         return FoldOutcome("act", record, False)
 
     def _put_instance(
@@ -338,13 +330,17 @@ class Index:
         row = row or next(iter(self._settled.select(VERSION, Terms("key", (key,)))), None)
         return row.header if row else b""
 
-    def _lives_elsewhere(self, key: str, sop: str, settled: Mapping[str, Row]) -> bool:
-        """Whether there is a living instance of this UID in another study or series."""
-        places = {other: row.facts.level == Level.INSTANCE for other, row in settled.items()}
+    def _mark_places(self, sop: str, settled: Mapping[str, Row]) -> Mapping[str, Row]:
+        """All instances of this UID by key; those that live are marked when they are several."""
+        places = dict(settled)
         if self._flushing:
             places.update(self._flushing.places(sop))
         places.update(self._active.places(sop))
-        return any(lives for other, lives in places.items() if other != key)
+        for row in marked(places.values()) if len(places) > 1 else ():
+            self._put(row, row.key in settled)
+            self._hot.note(row, rank_of(row.state))
+            self._view = None
+        return places
 
     def _put(self, row: Row, is_settled: bool) -> None:
         if is_settled or (self._flushing and self._flushing.get(slot_of(row), row.facts.study_uid, row.key)):
@@ -357,10 +353,11 @@ class Index:
 
     def _gathered(self, study_uid: str) -> StudyMembers:
         """A study's members from all its rows."""
-        settled = self._settled.select(Level.INSTANCE, Terms("study", (study_uid,)))
+        settled = self._settled.select("", Terms("study", (study_uid,)))
         flushing = self._flushing.instances(study_uid) if self._flushing else []
         rows = {row.key: row for row in (*settled, *flushing, *self._active.instances(study_uid))}
-        return StudyMembers(rows.values(), {row.facts.series_uid for row in (*settled, *flushing)})
+        has_rows = {row.facts.series_uid for row in flushing} | {row.facts.series_uid for row in settled if row.lives}
+        return StudyMembers(rows.values(), has_rows)
 
     def _refresh(self) -> None:
         """Recompute the rows of studies and series that changed."""

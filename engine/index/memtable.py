@@ -66,7 +66,7 @@ class Memtable:
     def __init__(self) -> None:
         self._slots: dict[str, dict[str, dict[str, Row]]] = {slot: {} for slot in SLOTS}
         self._frozen: dict[tuple[str, str], dict[str, Row]] = {}
-        self._sops: dict[str, dict[str, bool]] = {}
+        self._sops: dict[str, dict[str, Row]] = {}
         self.count = 0
         self.held_bytes = 0
 
@@ -83,14 +83,14 @@ class Memtable:
         self.held_bytes += row.held_bytes
         self._frozen.pop((slot, row.facts.study_uid), None)
         if slot == Level.INSTANCE:
-            self._sops.setdefault(row.facts.sop_instance_uid, {})[row.key] = row.facts.level == Level.INSTANCE
+            self._sops.setdefault(row.facts.sop_instance_uid, {})[row.key] = row
 
     def get(self, slot: str, study_uid: str, key: str) -> Row | None:
         """The row of a place."""
         return self._slots[slot].get(study_uid, {}).get(key)
 
-    def places(self, sop_instance_uid: str) -> Mapping[str, bool]:
-        """Keys of the instances with this SOP Instance UID, and whether each lives."""
+    def places(self, sop_instance_uid: str) -> Mapping[str, Row]:
+        """The instances with this SOP Instance UID by key, gone ones too."""
         return self._sops.get(sop_instance_uid, {})
 
     def instances(self, study_uid: str) -> list[Row]:

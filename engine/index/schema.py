@@ -9,7 +9,7 @@ from engine.index.attributes import element, level_header, short_text
 from engine.index.moments import Kind, date_number, time_number
 from engine.index.texts import Part, character_set_of, part_of, text_of, texts_at, texts_in
 from engine.keep import fold, state
-from engine.model import Instance, Level
+from engine.model import Instance, Level, Sums
 from native import dataset
 
 DATES: Final = ("00080020", "00080021", "00080022", "00080023", "00100030")
@@ -37,6 +37,7 @@ class Facts(msgspec.Struct, frozen=True, array_like=True):
     modality: str = ""
     sop_class_uid: str = ""
     went: int = 0  # second since 1970-01-01 UTC in which the first of its stores was deleted that still is; 0: none
+    sums: Sums = Sums()
 
 
 REMEMBERED_COUNT_MAX: Final = 8  # attributes of a study or series whose values are held once they were asked for
@@ -131,6 +132,11 @@ class Row:
         return searchable(header, character_set_of(header))
 
     @property
+    def lives(self) -> bool:
+        """Whether it is an instance that was not deleted."""
+        return self.facts.level == Level.INSTANCE
+
+    @property
     def state(self) -> state.InstanceState:
         """What the records of an instance amount to."""
         return state.decode(self.facts.state)
@@ -181,9 +187,27 @@ def instance_row(
             short_text(header, 0x00080060),
             current.object.sop_class_uid if current else "",
             went_us // 10**6,
+            _sums(kept),
         ),
         header,
     )
+
+
+def _sums(kept: state.InstanceState) -> Sums:
+    """Of one instance; whether it lives elsewhere too is not known here."""
+    stores = (store.stamp for version in kept.versions for store in version.stores)
+    changed_us = max((*stores, *(act.stamp for act in kept.acts)), default=0)
+    size_bytes = kept.current.object.size_bytes if kept.current else 0
+    return Sums(size_bytes, int(len(kept.living) > 1), 0, changed_us)
+
+
+def marked(places: Collection[Row]) -> Iterator[Row]:
+    """Of all instances of one SOP Instance UID, those that must now say, or say no more, that they are several."""
+    is_shared = sum(row.lives for row in places) > 1
+    for row in places:
+        if row.lives and is_shared != (row.facts.sums.elsewhere_count > 0):
+            sums = msgspec.structs.replace(row.facts.sums, elsewhere_count=int(is_shared))
+            yield Row(msgspec.structs.replace(row.facts, sums=sums), row.header)
 
 
 def version_row(instance: Row, content_digest: bytes, header: bytes) -> Row:
@@ -198,12 +222,12 @@ def absent_row(study_uid: str, series_uid: str = "") -> Row:
     return Row(Facts(ABSENT, study_uid, series_uid, ""), b"")
 
 
-def series_row(study_uid: str, series_uid: str, header: bytes, instance_count: int) -> Row:
+def series_row(study_uid: str, series_uid: str, header: bytes, instance_count: int, sums: Sums) -> Row:
     """The row of a series; ``header`` is that of its first instance."""
     computed = element(0x00201209, "IS", str(instance_count))
     own = dataset.merge((computed, level_header(header, Level.SERIES)))
     order = _whole(short_text(header, 0x00200011))
-    return Row(Facts(Level.SERIES, study_uid, series_uid, "", order), own, header)
+    return Row(Facts(Level.SERIES, study_uid, series_uid, "", order, sums=sums), own, header)
 
 
 def study_row(
@@ -213,6 +237,7 @@ def study_row(
     classes: Iterable[str],
     series_count: int,
     instance_count: int,
+    sums: Sums,
 ) -> Row:
     """The row of a study; ``header`` is that of its first instance."""
     computed = b"".join(
@@ -226,7 +251,7 @@ def study_row(
     own = dataset.merge((computed, level_header(header, Level.STUDY)))
     day = date_number(text_of(header, 0x00080020)) or 0
     clock = time_number(text_of(header, 0x00080030)) or 0
-    return Row(Facts(Level.STUDY, study_uid, "", "", day * 10**6 + clock // 10**6), own, header)
+    return Row(Facts(Level.STUDY, study_uid, "", "", day * 10**6 + clock // 10**6, sums=sums), own, header)
 
 
 def _whole(text: str) -> int:

@@ -61,13 +61,13 @@ class View:
         """The row of a living instance."""
         return self.row(Level.INSTANCE, study_uid, series_uid, sop_instance_uid)
 
-    def gone(self, query: Query) -> list[Row]:
+    def gone(self, query: Query, most: int | None = None) -> list[Row]:
         """Deleted instances that match; keys of a study or series are compared with the instance's own header.
 
-        Raises Invalid for keys on what is computed."""
+        Raises Invalid for keys on what is computed, and for more than ``most``."""
         if computed_above(msgspec.structs.replace(query, level=Level.INSTANCE)):
             raise Invalid("what is deleted has no computed attributes")
-        return self.select(GONE, predicate_of(query, Level.INSTANCE))
+        return self.select(GONE, predicate_of(query, Level.INSTANCE), most)
 
     def gone_until(self, second: int) -> list[Row]:
         """Instances of which something was deleted in or before a second since 1970-01-01 UTC; some live with more."""

@@ -5,6 +5,7 @@ from typing import Final
 
 from protocols.web import capabilities, metadata, metrics, qido, removal, stow
 from protocols.web.links import ROOT
+from protocols.web.rest.routes import ROUTES as REST
 from protocols.web.routing import Handler, Route
 
 STUDY: Final = f"{ROOT}/studies/{{study}}"
@@ -97,4 +98,5 @@ ROUTES: Final = (
         summary="What is served, as OpenAPI",
         gives=("application/json",),
     ),
+    *REST,
 )

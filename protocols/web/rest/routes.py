@@ -1,0 +1,49 @@
+"""The table of routes below ``/api/v1``."""
+
+from typing import Final
+
+from protocols.web.rest import deleted, studies, versions
+from protocols.web.rest.forms import AS_OF, BODY_BYTES_MAX, JSON, ROOT
+from protocols.web.routing import Handler, Parameter, Route, Scope
+
+STUDY: Final = f"{ROOT}/studies/{{study}}"
+SERIES: Final = f"{STUDY}/series/{{series}}"
+INSTANCE: Final = f"{SERIES}/instances/{{instance}}"
+
+
+def _look(path: str, handler: Handler, summary: str, *parameters: Parameter) -> Route:
+    return Route(
+        method="GET",
+        path=path,
+        handler=handler,
+        scope="read",
+        summary=summary,
+        gives=(JSON,),
+        parameters=parameters,
+    )
+
+
+def _act(path: str, handler: Handler, scope: Scope, summary: str) -> Route:
+    return Route(
+        method="POST",
+        path=path,
+        handler=handler,
+        scope=scope,
+        summary=summary,
+        gives=(JSON,),
+        takes=(JSON,),
+        body_bytes_max=BODY_BYTES_MAX,
+    )
+
+
+ROUTES: Final = (
+    _look(f"{ROOT}/studies", studies.studies, "Studies with counts, sizes and conflicts", *studies.PARAMETERS),
+    _look(STUDY, studies.study, "A study with its series", AS_OF),
+    _look(f"{STUDY}/versions", versions.versions, "Instances of a study with more than one version"),
+    _act(f"{INSTANCE}/promote", versions.promote, "write", "Make a version the current one"),
+    *(
+        _act(f"{path}/restore", deleted.restore, "delete", f"Bring back what was deleted of {of}")
+        for path, of in ((STUDY, "a study"), (SERIES, "a series"), (INSTANCE, "an instance"))
+    ),
+    _look(f"{ROOT}/deleted", deleted.deleted, "What can be restored, and until when", *deleted.PARAMETERS),
+)
