@@ -273,7 +273,7 @@ def test_a_gone_client_ends_a_handler_that_waits() -> None:
     async def check(served: Served) -> None:
         stream = await served.connect()
         async with stream:
-            await stream.send_all(b"GET /wait HTTP/1.1\r\nHost: a\r\n\r\n")
+            await stream.send_all(b"GET /wait HTTP/1.1\r\nHost: localhost\r\n\r\n")
             await began.wait()
         with trio.fail_after(10):
             await ended.wait()
