@@ -11,7 +11,7 @@ import msgspec
 
 from protocols.web.media_types import MediaType
 
-BOUNDARY_BYTES_MAX: Final = 70  # RFC 2046 5.1.1
+BOUNDARY_BYTES_MAX: Final = 200  # RFC 2046 5.1.1 allows 70; Orthanc writes 73
 HEADERS_BYTES_MAX: Final = 16 << 10  # of one part (H51)
 PARTS_COUNT_MAX: Final = 16_384  # of one body (H50)
 PREAMBLE_BYTES_MAX: Final = 16 << 10

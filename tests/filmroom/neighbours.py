@@ -5,9 +5,10 @@ import shutil
 import socket
 import subprocess
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from tests.filmroom.running import wait_until
@@ -60,8 +61,10 @@ class Orthanc:
 
 
 @contextmanager
-def orthanc(folder: Path, filmroom: Address, *, port: int) -> Iterator[Orthanc]:
-    """Orthanc on ``port`` that knows the node at ``filmroom``."""
+def orthanc(
+    folder: Path, filmroom: Address, *, port: int, more: Mapping[str, Any] = MappingProxyType({})
+) -> Iterator[Orthanc]:
+    """Orthanc on ``port`` that knows the node at ``filmroom``; ``more`` of its settings."""
     http_port = free_port()
     settings = {
         "StorageDirectory": str(folder),
@@ -72,6 +75,7 @@ def orthanc(folder: Path, filmroom: Address, *, port: int) -> Iterator[Orthanc]:
         "UnknownSopClassAccepted": True,
         "Plugins": [],
         "DicomModalities": {"filmroom": ["FILMROOM", *filmroom]},
+        **more,
     }
     file = folder / "orthanc.json"
     file.write_text(json.dumps(settings))

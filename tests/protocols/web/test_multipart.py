@@ -127,10 +127,10 @@ def test_h50_h51_bounds() -> None:
 
 def test_h52_boundaries() -> None:
     assert boundary_of(MediaType("multipart/related", {"boundary": "a'()+_,-./:=? z"})) == b"a'()+_,-./:=? z"
-    for text in ("", "a" * 71, "a ", 'a"b', "ä", "a\r\nb"):
+    for text in ("", "a" * 201, "a ", 'a"b', "ä", "a\r\nb"):
         with pytest.raises(Malformed):
             boundary_of(MediaType("multipart/related", {"boundary": text}))
-    assert boundary_of(MediaType("multipart/related", {"boundary": "a" * 70}))
+    assert boundary_of(MediaType("multipart/related", {"boundary": "a" * 200}))
 
 
 def test_c37_heads_of_parts() -> None:
