@@ -10,7 +10,7 @@ import trio
 
 from engine import removal
 from engine.commitment import Commitments
-from engine.errors import Corrupt, Unavailable
+from engine.errors import Corrupt, Missing, Unavailable
 from engine.fetch import Fetch, Window, read_checked
 from engine.find import find
 from engine.house import House
@@ -131,6 +131,23 @@ class Archive:
     async def instances(self, query: Query) -> list[Instance]:
         """Every instance below what matches, in series order: what a retrieve sends."""
         return await self._blocking(lambda: self._house.view_for(query).instances(query))
+
+    async def locate(self, study_uid: str, series_uid: str, sop_instance_uid: str) -> Instance:
+        """The current version of one instance; at once while nothing acknowledged waits to be folded. Raises Missing,
+        Unavailable."""
+        view = self._house.view_at_once()
+        found = view.known(study_uid, series_uid, sop_instance_uid) if view is not None else None
+        if found is None:
+            found = await self._blocking(
+                lambda: self._house.view().instance_of(study_uid, series_uid, sop_instance_uid)
+            )
+        if found is None:
+            raise Missing("there is no such instance")
+        return found
+
+    async def open_object(self, instance: Instance) -> Window:
+        """A window of one object, which the caller closes; not long after, when it ``is_pinned``."""
+        return await self._blocking(self._fetch.open, [instance])
 
     async def fetch(self, *, as_of: object = None, **keys: object) -> AsyncIterator[Instance]:
         """Instances below the matching keys, each with its ``file``, read ahead of the reader.

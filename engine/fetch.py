@@ -18,11 +18,15 @@ from native.dataset import canonical_head
 
 
 class Fetched(msgspec.Struct, frozen=True):
-    """One object on its way out: where its bytes are, and where its data set begins in them."""
+    """One object on its way out: where its bytes are, and where its data set begins in them.
+
+    ``is_pinned``: they are in a segment of the intake, which is not reused before the window is closed.
+    """
 
     instance: Instance
     source: FileRange | bytes
     dataset_offset: int
+    is_pinned: bool = False
 
 
 class Window:
@@ -65,20 +69,20 @@ class Fetch:
         """Open every object of a window. Blocking: call it in a thread."""
         window = Window()
         for instance in instances:
-            source = self._open_one(instance, window)
+            pinned = self._pinned(instance, window)
+            source = pinned or self._open_object(instance, window)
             if source is None:
                 window.lost.append(instance)
             else:
-                window.objects.append(Fetched(instance, source, dataset_offset(instance)))
+                fetched = Fetched(instance, source, dataset_offset(instance), pinned is not None)
+                window.objects.append(fetched)
         return window
 
-    def _open_one(self, instance: Instance, window: Window) -> FileRange | bytes | None:
-        if instance.writer == self._writer:
-            pinned = self._intake.pin(instance.lsn)
-            if pinned is not None:
-                window._held.callback(self._intake.unpin, instance.lsn, pinned)
-                return pinned
-        return self._open_object(instance, window)
+    def _pinned(self, instance: Instance, window: Window) -> FileRange | None:
+        pinned = self._intake.pin(instance.lsn) if instance.writer == self._writer else None
+        if pinned is not None:
+            window._held.callback(self._intake.unpin, instance.lsn, pinned)
+        return pinned
 
     def _open_object(self, instance: Instance, window: Window) -> FileRange | bytes | None:
         key = object_key(self._tenant, instance.key)

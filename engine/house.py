@@ -76,6 +76,12 @@ class House:
         set forward meanwhile ends no grace and no retention; one that is set back makes them longer."""
         return min(self.clock.now_us(), self._began_us + int((self.clock.monotonic() - self._began) * 1_000_000))
 
+    def view_at_once(self) -> View | None:
+        """The same if it is there already; None when a thread has to wait for it, or to make it."""
+        if self.is_closed or not self.ingest.is_folded(self.intake.log.acknowledged_lsn()):
+            return None
+        return self.index.view_at_once()
+
     def view_for(self, query: Query) -> View:
         """The view that a query asks for: of now, or of an earlier moment, which is folded from the journal first."""
         if not query.as_of:

@@ -99,9 +99,13 @@ class Ingest:
         """Every LSN up to here is in the index."""
         return self._folded_lsn
 
+    def is_folded(self, lsn: int) -> bool:
+        """Whether queries see ``lsn``."""
+        return self._folded_lsn >= lsn
+
     def wait_folded(self, lsn: int, timeout_seconds: float) -> None:
         """Block until queries would see ``lsn``. Raises Unavailable at the deadline."""
-        if self._folded_lsn >= lsn:
+        if self.is_folded(lsn):
             return
         self._intake.log.hurry()
         with self._changed:

@@ -10,6 +10,8 @@ from native.describe import Description as Description
 from native.describe import describe as describe
 from native.faults import REASONS as REASONS
 from native.faults import Malformed as Malformed
+from native.frames import frame_at as frame_at
+from native.frames import frame_count as frame_count
 from native.frames import frame_table as frame_table
 from native.identity import check as check
 from native.inflate import INFLATED_BYTES_MAX as INFLATED_BYTES_MAX

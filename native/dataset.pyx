@@ -22,7 +22,7 @@ from native.walker cimport (
 from native.canonical import canonical, canonical_head  # no-cython-lint
 from native.describe import Description, describe  # no-cython-lint
 from native.faults import REASONS, Malformed  # no-cython-lint
-from native.frames import frame_table  # no-cython-lint
+from native.frames import frame_at, frame_count, frame_table  # no-cython-lint
 from native.header import HEADER_BYTES_MAX, HEADER_VALUE_BYTES_MAX  # no-cython-lint
 from native.identity import check  # no-cython-lint
 from native.inflate import INFLATED_BYTES_MAX, INFLATED_RATIO_MAX  # no-cython-lint

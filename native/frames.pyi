@@ -10,3 +10,10 @@ def frame_table(frames: bytes) -> tuple[int, list[list[tuple[int, int]]]]:
     A native frame is one span, an encapsulated one the values of its fragments without item headers. An empty table says
     nothing: no frame is told apart.
     """
+
+def frame_count(frames: bytes) -> int:
+    """Frames that a table tells apart."""
+
+def frame_at(frames: bytes, number: int) -> tuple[int, int, list[tuple[int, int]]]:
+    """One frame of a table, by its number from 0: (bits when they fill no whole bytes, else 0; which bit of its first byte is
+    the first; its spans). Raises IndexError, ValueError as ``frame_table``."""

@@ -265,6 +265,38 @@ def frame_table(bytes frames not None):
     return size, [[(begin + n * size // 8, ((n + 1) * size + 7) // 8 - n * size // 8)] for n in range(count)]
 
 
+def frame_count(bytes frames not None):
+    """See frames.pyi."""
+    if len(frames) < 8:
+        return 0
+    return unpack_from("<I", frames, 4)[0]
+
+
+def frame_at(bytes frames not None, size_t number):
+    """See frames.pyi."""
+    cdef size_t count, spans, before, behind
+    try:
+        form, kind, _, count = unpack_from("<BBHI", frames)
+        if form != 1 or kind not in (NATIVE, NATIVE_BITS, ENCAPSULATED):
+            raise ValueError(f"frame table of form {form}, kind {kind}")
+        if number >= count:
+            raise IndexError("there is no such frame")
+        if kind != ENCAPSULATED:
+            begin, size = unpack_from("<QQ", frames, 8)
+            if kind == NATIVE:
+                return 0, 0, [(begin + number * size, size)]
+            first, last = number * size, (number + 1) * size
+            return size, first % 8, [(begin + first // 8, (last + 7) // 8 - first // 8)]
+        behind = 8 + 4 * count
+        if len(frames) < behind:
+            raise ValueError("frame table is cut")
+        spans = unpack_from("<I", frames, 8 + 4 * number)[0]
+        before = sum(unpack_from(f"<{number}I", frames, 8))
+        return 0, 0, [unpack_from("<QI", frames, behind + 12 * (before + n)) for n in range(spans)]
+    except StructError as cut:
+        raise ValueError("frame table is cut") from cut
+
+
 cdef list encapsulated_spans(bytes frames, size_t count):
     counts = unpack_from(f"<{count}I", frames, 8)
     behind = 8 + 4 * count

@@ -137,6 +137,10 @@ class Index:
                 self._view = View(self._settled, layers, self._pages)
             return self._view
 
+    def view_at_once(self) -> View | None:
+        """The same if somebody has asked for it since the last fold. Never waits."""
+        return self._view
+
     def due(self, times: int = 1) -> bool:
         """Whether it is time to settle: by count, by bytes, or by age (ask again from time to time); ``times``: whether
         more than so often what is due is waiting."""

@@ -16,6 +16,7 @@ from engine.index.shard import Settled
 from engine.model import Instance, Level, Query
 
 SEMI_JOIN_COUNT_MAX: Final = 65_536  # rows of an upper level that may choose rows below
+KNOWN_COUNT_MAX: Final = 4096  # instances of a view that are at hand: viewers ask for each frame by its UIDs
 UNIQUE_KEYS: Final = ("0020000D", "0020000E", "00080018")
 
 
@@ -30,6 +31,7 @@ class View:
         self._settled = settled
         self._layers = tuple(layers)
         self._hidden: dict[Level, set[str]] = {}
+        self._known: dict[tuple[str, str, str], Instance] = {}
 
     def select(self, level: str, predicate: Predicate, most: int | None = None) -> list[Row]:
         """All live rows of a level that match, in no order. Raises Invalid for more than ``most``."""
@@ -60,6 +62,20 @@ class View:
     def row_of(self, study_uid: str, series_uid: str, sop_instance_uid: str) -> Row | None:
         """The row of a living instance."""
         return self.row(Level.INSTANCE, study_uid, series_uid, sop_instance_uid)
+
+    def instance_of(self, study_uid: str, series_uid: str, sop_instance_uid: str) -> Instance | None:
+        """The current version of a living instance."""
+        row = self.row_of(study_uid, series_uid, sop_instance_uid)
+        found = row.instance() if row is not None else None
+        if found is not None:
+            if len(self._known) >= KNOWN_COUNT_MAX:
+                self._known.clear()
+            self._known[study_uid, series_uid, sop_instance_uid] = found
+        return found
+
+    def known(self, study_uid: str, series_uid: str, sop_instance_uid: str) -> Instance | None:
+        """The same for who was asked for before in this view; None says nothing."""
+        return self._known.get((study_uid, series_uid, sop_instance_uid))
 
     def gone(self, query: Query, most: int | None = None) -> list[Row]:
         """Deleted instances that match; keys of a study or series are compared with the instance's own header.
