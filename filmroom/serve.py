@@ -107,6 +107,7 @@ async def _serve(node: Node, ready: Act) -> None:
                 web_settings(node.settings),
                 traffic=node.traffic,
                 guard=web.Lock(node.tokens.holder_of) if exposure.needs_tokens(node.settings) else None,
+                transcoder=node.transcoder,
                 shutdown=shutdown,
             )
         )

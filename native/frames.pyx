@@ -284,9 +284,11 @@ def frame_at(bytes frames not None, size_t number):
         if kind != ENCAPSULATED:
             begin, size = unpack_from("<QQ", frames, 8)
             if kind == NATIVE:
-                return 0, 0, [(begin + number * size, size)]
-            first, last = number * size, (number + 1) * size
-            return size, first % 8, [(begin + first // 8, (last + 7) // 8 - first // 8)]
+                span = (begin + number * size, size)
+                return 0, 0, [span]
+            bit, bits_end = number * size, (number + 1) * size
+            span = (begin + bit // 8, (bits_end + 7) // 8 - bit // 8)
+            return size, bit % 8, [span]
         behind = 8 + 4 * count
         if len(frames) < behind:
             raise ValueError("frame table is cut")

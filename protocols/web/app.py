@@ -2,6 +2,7 @@
 knows."""
 
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from typing import Any
 
 import msgspec
@@ -10,6 +11,7 @@ from quart import Response
 from quart_trio import QuartTrio
 from werkzeug.exceptions import HTTPException
 
+from protocols.transcode import Transcoder
 from protocols.web.asgi import Asgi
 from protocols.web.connection import serve_connections
 from protocols.web.door import Door, Guard
@@ -77,10 +79,16 @@ async def serve(
     *,
     guard: Guard | None = None,
     traffic: Traffic | None = None,
+    transcoder: Transcoder | None = None,
     routes: tuple[Route, ...] = ROUTES,
     shutdown: trio.Event,
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Serve the bound listeners (of sockets, or of TLS) until shutdown."""
-    application = Asgi(Door(Site(archive, settings, routes, traffic), guard), make_app(health))
-    await serve_connections(application, listeners, settings, shutdown=shutdown, task_status=task_status)
+    """Serve the bound listeners (of sockets, or of TLS) until shutdown. ``transcoder``: the process's own."""
+    async with AsyncExitStack() as held:
+        if transcoder is None:
+            transcoder = await held.enter_async_context(Transcoder())
+        site = Site(archive, settings, routes, traffic, transcoder)
+        held.push_async_callback(site.close)
+        application = Asgi(Door(site, guard), make_app(health))
+        await serve_connections(application, listeners, settings, shutdown=shutdown, task_status=task_status)

@@ -3,7 +3,7 @@ made from it."""
 
 from typing import Final
 
-from protocols.web import capabilities, metadata, metrics, qido, removal, stow
+from protocols.web import capabilities, metadata, metrics, objects, qido, removal, stow
 from protocols.web.links import ROOT
 from protocols.web.rest.routes import ROUTES as REST
 from protocols.web.routing import Handler, Route
@@ -59,7 +59,21 @@ def _delete(path: str, what: str) -> Route:
     )
 
 
+def _objects(path: str, of: str) -> Route:
+    return Route(
+        method="GET",
+        path=path,
+        handler=objects.retrieve,
+        scope="read",
+        summary=f"Objects of {of} (WADO-RS, PS3.18 10.4)",
+        gives=objects.GIVES,
+    )
+
+
 ROUTES: Final = (
+    _objects(STUDY, "a study"),
+    _objects(SERIES, "a series"),
+    _objects(INSTANCE, "an instance"),
     _delete(STUDY, "a study"),
     _delete(SERIES, "a series"),
     _delete(INSTANCE, "an instance"),

@@ -38,3 +38,6 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
     continuations_count_max: int = 1024
     # Answers from here on are packed for clients that take gzip: below, packing costs more than it saves.
     gzip_bytes_min: int = 16 * KIB
+
+    # Threads that read objects ahead of slow and quick clients: more than disks and cores take at once gain nothing.
+    reader_threads_count_max: int = 8

@@ -1,5 +1,9 @@
 """What handlers work with: the archive, the settings, and the table of routes itself."""
 
+from concurrent.futures import ThreadPoolExecutor
+
+from engine.clock import Identifiers
+from protocols.transcode import Transcoder
 from protocols.web.answered import Answered
 from protocols.web.paging import Continuations
 from protocols.web.ports import Archive, Traffic
@@ -12,7 +16,12 @@ class Site:
     """One for the process."""
 
     def __init__(
-        self, archive: Archive, settings: WebSettings, routes: tuple[Route, ...], traffic: Traffic | None = None
+        self,
+        archive: Archive,
+        settings: WebSettings,
+        routes: tuple[Route, ...],
+        traffic: Traffic | None = None,
+        transcoder: Transcoder | None = None,
     ) -> None:
         self.archive = archive
         self.settings = settings
@@ -21,3 +30,14 @@ class Site:
         self.answered = Answered()
         self.continuations = Continuations(settings.continuations_count_max)
         self.uploads = Uploads()
+        self.transcoder = transcoder or Transcoder()
+        self.readers = ThreadPoolExecutor(settings.reader_threads_count_max, "filmroom-web")
+        self._identifiers = Identifiers()
+
+    def boundary(self) -> str:
+        """Between the parts of one answer: what no stored object can hold on purpose."""
+        return self._identifiers.random_id() * 2
+
+    async def close(self) -> None:
+        """End what it began."""
+        self.readers.shutdown(wait=False, cancel_futures=True)

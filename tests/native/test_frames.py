@@ -26,6 +26,17 @@ ITEM = b"\xfe\xff\x00\xe0"
 END = b"\xfe\xff\xdd\xe0\0\0\0\0"
 
 
+def told_apart(packed: bytes) -> tuple[int, list[list[tuple[int, int]]]]:
+    """The whole table, and the same frame by frame."""
+    bits, table = dataset.frame_table(packed)
+    assert dataset.frame_count(packed) == len(table)
+    for number, spans in enumerate(table):
+        assert dataset.frame_at(packed, number) == (bits, number * bits % 8, spans)
+    with pytest.raises((IndexError, ValueError)):
+        dataset.frame_at(packed, len(table))
+    return bits, table
+
+
 def item(value: bytes) -> bytes:
     return ITEM + pack("<I", len(value)) + value
 
@@ -51,7 +62,7 @@ def encapsulated(
 
 def shown(file: bytes) -> list[list[bytes]]:
     """Spans of each frame, as bytes."""
-    bits, table = dataset.frame_table(dataset.describe(file).frames)
+    bits, table = told_apart(dataset.describe(file).frames)
     assert bits == 0
     return [[file[at : at + length] for at, length in spans] for spans in table]
 
@@ -160,7 +171,7 @@ def test_native_frames_of_bytes_and_of_bits() -> None:
         [pixels[at : at + 32]] for at in (0, 32, 64)
     ]
     file = native(3, 3, 1, b"\xab\xcd\xef\x01", frames=b"3")
-    bits, table = dataset.frame_table(dataset.describe(file).frames)
+    bits, table = told_apart(dataset.describe(file).frames)
     assert bits == 9 and [file[at : at + length] for ((at, length),) in table] == [
         b"\xab\xcd",
         b"\xcd\xef",
@@ -217,7 +228,7 @@ def test_frames_of_real_files_are_those_of_pydicom(path: Path) -> None:
     data = path.read_bytes()
     head, offset, _ = dataset.canonical(data)
     file = head + data[offset:]
-    bits, table = dataset.frame_table(dataset.describe(file).frames)
+    bits, table = told_apart(dataset.describe(file).frames)
     try:
         theirs = pydicom.dcmread(BytesIO(file))
         pixels, count = theirs.PixelData, int(theirs.get("NumberOfFrames") or 1)

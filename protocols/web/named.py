@@ -1,0 +1,33 @@
+"""What a path names: the query for it, and the instances below it."""
+
+from typing import Final
+
+from engine.model import Instance, Key, Level, Query
+from protocols.web.messages import Request
+from protocols.web.problems import Problem
+from protocols.web.site import Site
+
+_KEYS: Final = {
+    "study": (Level.STUDY, "0020000D"),
+    "series": (Level.SERIES, "0020000E"),
+    "instance": (Level.INSTANCE, "00080018"),
+}
+
+
+async def instances(request: Request, site: Site) -> list[Instance]:
+    """All of them, in series order; at least one. Raises Problem (404), Missing."""
+    named = request.parameters
+    if "instance" in named:
+        return [await instance(request, site)]
+    keys = [(*_KEYS[name], named[name]) for name in ("study", "series") if name in named]
+    query = Query(level=keys[-1][0], keys=tuple(Key(path, (uid,)) for _, path, uid in keys))
+    found = await site.archive.instances(query)
+    if not found:
+        raise Problem(404, "there is no such thing here")
+    return found
+
+
+async def instance(request: Request, site: Site) -> Instance:
+    """The one. Raises Missing."""
+    named = request.parameters
+    return await site.archive.locate(named["study"], named["series"], named["instance"])

@@ -1,0 +1,169 @@
+"""Stored objects read for sending: checked against their keys, some at a time, while what was read before is sent."""
+
+import os
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from typing import Final
+
+import trio
+import xxhash
+
+from engine.errors import Corrupt
+from engine.model import FileRange, Instance
+from protocols.web.ports import Fetched
+
+PIECE_BYTES: Final = 1 << 20
+FIRST_PIECE_BYTES: Final = 128 << 10  # small, so that the answer begins at once
+KEY_DIGITS: Final = 32
+
+
+class Hash:
+    """What is read of an object, compared with its key in the end."""
+
+    def __init__(self, instance: Instance) -> None:
+        self._instance = instance
+        self._seen = xxhash.xxh3_128()
+
+    def add(self, piece: bytes) -> None:
+        """The next bytes."""
+        self._seen.update(piece)
+
+    def check(self) -> None:
+        """Raises Corrupt."""
+        if self._seen.hexdigest() != self._instance.key[:KEY_DIGITS]:
+            raise Corrupt("an object is not what was written")
+
+
+def checked(fetched: Fetched) -> Iterator[bytes]:
+    """The object piece by piece, a preamble given back; the last piece only when all are sound. Raises Corrupt."""
+    seen, preamble, held = Hash(fetched.instance), fetched.instance.preamble, b""
+    for piece in _pieces(fetched.source):
+        seen.add(piece)
+        if held:
+            yield held
+        if preamble:
+            piece, preamble = preamble + piece[len(preamble) :], b""
+        held = piece
+    seen.check()
+    yield held
+
+
+def check(fetched: Fetched) -> None:
+    """Read the object for its hash alone. Raises Corrupt."""
+    seen = Hash(fetched.instance)
+    for piece in _pieces(fetched.source):
+        seen.add(piece)
+    seen.check()
+
+
+def pieces_of(source: FileRange | bytes, offset: int, length: int) -> Iterator[bytes]:
+    """A range of a source. Raises Corrupt when it ends before."""
+    for at in range(offset, offset + length, PIECE_BYTES):
+        yield read(source, at, min(PIECE_BYTES, offset + length - at))
+
+
+def read(source: FileRange | bytes, offset: int, length: int) -> bytes:
+    """The same at once."""
+    if isinstance(source, bytes):
+        data = source[offset : offset + length]
+    else:
+        data = os.pread(source.fd, min(length, source.length - offset), source.offset + offset)
+        while data and len(data) < length:
+            more = os.pread(source.fd, length - len(data), source.offset + offset + len(data))
+            if not more:
+                break
+            data += more
+    if len(data) != length:
+        raise Corrupt("an object is shorter than its record says")
+    return data
+
+
+def _pieces(source: FileRange | bytes) -> Iterator[bytes]:
+    if isinstance(source, bytes):
+        yield source
+    else:
+        yield from pieces_of(source, 0, source.length)
+
+
+def gathered(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """Fewer, larger ones: the first soon, then of about ``PIECE_BYTES``."""
+    parts: list[bytes] = []
+    size, enough = 0, FIRST_PIECE_BYTES
+    for piece in pieces:
+        parts.append(piece)
+        size += len(piece)
+        if size >= enough:
+            yield b"".join(parts)
+            parts, size, enough = [], 0, PIECE_BYTES
+    if parts:
+        yield b"".join(parts)
+
+
+async def ahead(pieces: Iterator[bytes], threads: ThreadPoolExecutor) -> AsyncGenerator[bytes, None]:
+    """What a blocking iterator gives, the next piece made by a thread while one is used. When this is closed, no thread
+    uses any more what the pieces are made of."""
+    token = trio.lowlevel.current_trio_token()
+
+    def begin() -> "tuple[Future[bytes | None], trio.Event]":
+        done = trio.Event()
+        coming: Future[bytes | None] = threads.submit(next, pieces, None)
+        coming.add_done_callback(lambda _: _tell(token, done))
+        return coming, done
+
+    coming, done = begin()
+    try:
+        while True:
+            await done.wait()
+            piece = coming.result()
+            if piece is None:
+                return
+            coming, done = begin()
+            yield piece
+    finally:
+        if not coming.cancel():
+            with trio.CancelScope(shield=True):
+                await done.wait()
+
+
+def _tell(token: trio.lowlevel.TrioToken, done: trio.Event) -> None:
+    with suppress(trio.RunFinishedError):
+        token.run_sync_soon(done.set)
+
+
+class _Begun:
+    def __init__(self, first: bytes, rest: AsyncGenerator[bytes, None]) -> None:
+        self._first = first
+        self._rest = rest
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        first, self._first = self._first, b""
+        return first or await anext(self._rest)
+
+    async def aclose(self) -> None:
+        await self._rest.aclose()
+
+
+async def begun(pieces: AsyncGenerator[bytes, None]) -> AsyncIterator[bytes]:
+    """The same with its first piece made: what is wrong with it is raised here, where it can still be said."""
+    try:
+        return _Begun(await anext(pieces), pieces)
+    except BaseException:
+        await pieces.aclose()
+        raise
+
+
+Heads = Callable[[Fetched], bytes]
+
+
+def parts_of(objects: Sequence[Fetched], head: Heads) -> Iterator[bytes]:
+    """Each object behind its head. A small one is checked before its part begins."""
+    for fetched in objects:
+        pieces = checked(fetched)
+        first = next(pieces)
+        yield head(fetched)
+        yield first
+        yield from pieces
