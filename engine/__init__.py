@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 import trio
 
 from engine.archive import Archive
+from engine.bell import Bell
 from engine.errors import Conflict, Corrupt, Fenced, FilmroomError, Invalid, Missing, Unavailable
 from engine.fetch import Fetched, Window, checked_pieces
 from engine.house import House
@@ -36,6 +37,7 @@ from engine.tabular import Row, row, rows
 
 __all__ = [
     "Archive",
+    "Bell",
     "Change",
     "CharacterSet",
     "Conflict",

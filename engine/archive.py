@@ -9,6 +9,7 @@ import msgspec
 import trio
 
 from engine import removal
+from engine.bell import Bell
 from engine.commitment import Commitments
 from engine.errors import Corrupt, Missing, Unavailable
 from engine.fetch import Fetch, Window, read_checked
@@ -181,6 +182,23 @@ class Archive:
             for change in page:
                 yield change
             after = page[-1].cursor
+
+    async def changes_page(self, after: str, limit: int, *, catch_up: bool = True) -> list[Change]:
+        """The next changes behind a cursor, ``limit`` or ``LIMITS.changes_count_max`` at most. ``catch_up`` False: of
+        what the journal has already; ``journalled`` says when that is more. Raises Invalid, Conflict for a cursor of
+        another journal."""
+        if catch_up:
+            await self._blocking(self._house.catch_up)
+        return await self._blocking(self._house.changes, after, limit)
+
+    async def last_cursor(self) -> str:
+        """The cursor behind everything that was acknowledged before this call."""
+        return await self._blocking(self._house.last_cursor)
+
+    @property
+    def journalled(self) -> Bell:
+        """Rings when the journal has more."""
+        return self._house.ingest.journalled
 
     # -- removal ---------------------------------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ from engine.index import Index, View
 from engine.ingest import Ingest
 from engine.keep.intake import Intake
 from engine.keep.journal import Journal
+from engine.keep.journal_reader import cursor_text
 from engine.keep.node_directory import open_node_directory
 from engine.keep.objects import open_store
 from engine.limits import LIMITS
@@ -129,6 +130,11 @@ class House:
     def changes(self, after: str, limit: int) -> list[Change]:
         """Journal order; each change names the cursor that resumes behind it. Raises Invalid for a foreign cursor."""
         return list(islice(self._changes(after), min(limit, LIMITS.changes_count_max)))
+
+    def last_cursor(self) -> str:
+        """Behind everything that was acknowledged before this call. Raises Unavailable."""
+        self.catch_up()
+        return cursor_text(self.index.position())
 
     def _changes(self, after: str) -> Iterator[Change]:
         for cursor, record in self.journal.records(after):

@@ -10,6 +10,7 @@ import threading
 from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
 
+from engine.bell import Bell
 from engine.clock import Clock
 from engine.describe import describe, describe_note
 from engine.errors import FilmroomError, Unavailable
@@ -40,6 +41,7 @@ class Ingest:
         self._spill = spill
         self._writer = writer
         self._clock = clock
+        self.journalled = Bell()
         self._changed = threading.Condition()
         self._begun_at_lsn = intake.log.acknowledged_lsn()
         self._folded_lsn = 0 if intake.recovered else self._begun_at_lsn
@@ -213,6 +215,7 @@ class Ingest:
                 self._queued_count -= len(jobs)
                 self._pace.went(len(jobs), _size(jobs))
                 self._changed.notify_all()
+            self.journalled.ring()
             self._settler.poke()
             if not self._until_taken(self._spill.tidy):
                 return

@@ -126,6 +126,11 @@ class Index:
             self._positions[position.writer] = position.mark
             self._note_fresh()
 
+    def position(self) -> dict[str, Mark]:
+        """How far the journal is folded."""
+        with self._lock:
+            return dict(self._positions)
+
     def view(self) -> View:
         """Everything folded so far. Concurrent callers share one."""
         with self._lock:

@@ -73,7 +73,7 @@ class JournalReader:
             behind = {**cursor, position.writer: position.mark}
             for count, record in enumerate(records[first:], first + 1):
                 whole = count == len(records)
-                yield (_cursor_text(behind) if whole else _cursor_text(cursor, position.writer, count)), record
+                yield (cursor_text(behind) if whole else cursor_text(cursor, position.writer, count)), record
             cursor = behind
             if position.writer == partial:
                 partial = ""
@@ -128,7 +128,8 @@ def check_place(head: BatchHead, tenant: str, epoch: Epoch, number: int) -> None
         raise Corrupt(f"batch {number} of epoch {epoch.epoch} of {epoch.writer} was written by another process")
 
 
-def _cursor_text(cursor: Cursor, partial: str = "", taken_count: int = 0) -> str:
+def cursor_text(cursor: Cursor, partial: str = "", taken_count: int = 0) -> str:
+    """A cursor as clients keep it; ``taken_count`` records of the next batch of writer ``partial`` are taken, too."""
     packed = msgspec.msgpack.encode((_CURSOR_FORM, cursor, partial, taken_count))
     return base64.urlsafe_b64encode(packed).rstrip(b"=").decode()
 

@@ -88,7 +88,7 @@ async def serve(
     async with AsyncExitStack() as held:
         if transcoder is None:
             transcoder = await held.enter_async_context(Transcoder())
-        site = Site(archive, settings, routes, traffic, transcoder)
+        site = Site(archive, settings, routes, traffic, transcoder, shutdown=shutdown)
         held.push_async_callback(site.close)
         application = Asgi(Door(site, guard), make_app(health))
         await serve_connections(application, listeners, settings, shutdown=shutdown, task_status=task_status)

@@ -2,11 +2,14 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
+import trio
+
 from engine.clock import Identifiers
 from protocols.transcode import Transcoder
 from protocols.web.answered import Answered
 from protocols.web.paging import Continuations
 from protocols.web.ports import Archive, Traffic
+from protocols.web.rest.watchers import Watchers
 from protocols.web.routing import Route
 from protocols.web.settings import WebSettings
 from protocols.web.uploads import Uploads
@@ -22,6 +25,8 @@ class Site:
         routes: tuple[Route, ...],
         traffic: Traffic | None = None,
         transcoder: Transcoder | None = None,
+        *,
+        shutdown: trio.Event,
     ) -> None:
         self.archive = archive
         self.settings = settings
@@ -30,6 +35,7 @@ class Site:
         self.answered = Answered()
         self.continuations = Continuations(settings.continuations_count_max)
         self.uploads = Uploads()
+        self.watchers = Watchers(archive, shutdown)
         self.transcoder = transcoder or Transcoder()
         self.readers = ThreadPoolExecutor(settings.reader_threads_count_max, "filmroom-web")
         self._identifiers = Identifiers()

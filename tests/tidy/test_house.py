@@ -37,7 +37,7 @@ ONE_DOOR = {
 }
 # From the street inward, inside the engine.
 FLOORS = (
-    {"errors", "limits", "clock"},
+    {"errors", "limits", "clock", "bell"},
     {"model", "settings", "ports", "measures"},
     {"keep"},
     {"index"},

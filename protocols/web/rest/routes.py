@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from protocols.web.rest import deleted, studies, versions
+from protocols.web.rest import changes, deleted, studies, versions
 from protocols.web.rest.forms import AS_OF, BODY_BYTES_MAX, JSON, ROOT
 from protocols.web.routing import Handler, Parameter, Route, Scope
 
@@ -44,6 +44,16 @@ ROUTES: Final = (
     *(
         _act(f"{path}/restore", deleted.restore, "delete", f"Bring back what was deleted of {of}")
         for path, of in ((STUDY, "a study"), (SERIES, "a series"), (INSTANCE, "an instance"))
+    ),
+    Route(
+        method="GET",
+        path=f"{ROOT}/changes",
+        handler=changes.changes,
+        scope="read",
+        summary="What was stored and decided, in order: a page, or events as they come",
+        gives=changes.GIVES,
+        parameters=changes.PARAMETERS,
+        waits=True,
     ),
     _look(f"{ROOT}/deleted", deleted.deleted, "What can be restored, and until when", *deleted.PARAMETERS),
 )

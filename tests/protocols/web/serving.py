@@ -20,10 +20,11 @@ from protocols.web.routing import Route
 class Served:
     """What a test sees of it. ``client`` has the root of our DICOMweb services as its base."""
 
-    def __init__(self, archive: Any, port: int, client: httpx.AsyncClient) -> None:
+    def __init__(self, archive: Any, port: int, client: httpx.AsyncClient, shutdown: trio.Event) -> None:
         self.archive = archive
         self.port = port
         self.client = client
+        self.shutdown = shutdown
 
     async def connect(self) -> trio.SocketStream:
         """A bare connection."""
@@ -66,7 +67,7 @@ async def serving_in(
         base = f"http://127.0.0.1:{port}/dicomweb"
         async with httpx.AsyncClient(base_url=base, timeout=30, trust_env=False) as client:
             try:
-                await check(Served(archive, port, client))
+                await check(Served(archive, port, client, shutdown))
             finally:
                 shutdown.set()
 
