@@ -11,11 +11,11 @@ import msgspec
 import trio
 
 from engine.errors import Corrupt
-from engine.model import Instance, Kept, Key, Level, Query
+from engine.model import Instance, Kept
 from native import dataset, dicomjson
 from protocols.transcode.refusal import Untranscodable
 from protocols.transcode.source import Source
-from protocols.web import accept, links, native_xml
+from protocols.web import accept, links, named, native_xml
 from protocols.web.conditional import etag_of, has_already, packer, takes_gzip
 from protocols.web.messages import Chunk, Headers, Reply, Request
 from protocols.web.multipart import Writer
@@ -31,11 +31,6 @@ AT_ONCE_COUNT_MAX: Final = 640
 _PIXELS: Final = {"7FE00008": "OF", "7FE00009": "OD", "7FE00010": "OW"}
 _ENCAPSULATED_FROM: Final = "1.2.840.10008.1.2.4"  # and RLE: pixels of bytes, in fragments
 _RLE: Final = "1.2.840.10008.1.2.5"
-_KEYS: Final = {
-    "study": (Level.STUDY, "0020000D"),
-    "series": (Level.SERIES, "0020000E"),
-    "instance": (Level.INSTANCE, "00080018"),
-}
 
 
 async def metadata(request: Request, site: Site) -> Reply:
@@ -44,12 +39,7 @@ async def metadata(request: Request, site: Site) -> Reply:
     if offer is None:
         raise Problem(406, f"metadata are given as {', '.join(GIVES)}")
     writing = _Writing(request, site, offer)
-    return await site.archive.shaped_below(_query(request), writing.reply)
-
-
-def _query(request: Request) -> Query:
-    named = [(*_KEYS[name], uid) for name, uid in request.parameters.items()]
-    return Query(level=named[-1][0], keys=tuple(Key(path, (uid,)) for _, path, uid in named))
+    return await site.archive.shaped_below(named.query(request), writing.reply)
 
 
 class _Writing:

@@ -14,14 +14,17 @@ _KEYS: Final = {
 }
 
 
+def query(request: Request) -> Query:
+    """For all that the path names, at the level it names last."""
+    keys = [(*_KEYS[name], request.parameters[name]) for name in _KEYS if name in request.parameters]
+    return Query(level=keys[-1][0], keys=tuple(Key(path, (uid,)) for _, path, uid in keys))
+
+
 async def instances(request: Request, site: Site) -> list[Instance]:
     """All of them, in series order; at least one. Raises Problem (404), Missing."""
-    named = request.parameters
-    if "instance" in named:
+    if "instance" in request.parameters:
         return [await instance(request, site)]
-    keys = [(*_KEYS[name], named[name]) for name in ("study", "series") if name in named]
-    query = Query(level=keys[-1][0], keys=tuple(Key(path, (uid,)) for _, path, uid in keys))
-    found = await site.archive.instances(query)
+    found = await site.archive.instances(query(request))
     if not found:
         raise Problem(404, "there is no such thing here")
     return found

@@ -15,7 +15,7 @@ from engine.errors import Corrupt
 from engine.model import Instance
 from native.dataset import canonical_head
 from protocols.transcode import Sendable, Untranscodable
-from protocols.web import named, syntax_types
+from protocols.web import named, syntax_types, zipped
 from protocols.web.accept import Offer
 from protocols.web.messages import Reply, Request
 from protocols.web.multipart import Writer
@@ -24,13 +24,15 @@ from protocols.web.problems import Problem
 from protocols.web.reading import ahead, begun, check, checked, gathered, parts_of, pieces_of
 from protocols.web.site import Site
 
-GIVES: Final = ('multipart/related; type="application/dicom"', "application/dicom")
+GIVES: Final = ('multipart/related; type="application/dicom"', "application/dicom", zipped.MEDIA_TYPE)
 # An object up to here is read, checked and answered in one go.
 AT_ONCE_BYTES_MAX: Final = 1 << 20
 
 
 async def retrieve(request: Request, site: Site) -> Reply:
     """The objects that the path names, each in a transfer syntax that the client takes."""
+    if zipped.is_asked(request):
+        return await zipped.retrieve(request, site)
     found = await named.instances(request, site)
     accepts = request.accepts()
     offers = _offers({one.transfer_syntax_uid for one in found}, accepts, site, is_one=len(found) == 1)
