@@ -10,12 +10,13 @@ import trio
 from bench import data, sink
 from bench.bench import Bench
 from bench.report import Report
-from bench.suites import idle, index, move, questions, receiving, recovery, resources, scan, store, web
+from bench.suites import idle, index, move, questions, receiving, recovery, resources, scan, store, stow, web
 
 SUITES = {
     "scan": scan.run,
     "idle": idle.run,
     "store": store.run,
+    "stow": stow.run,
     "receiving": receiving.run,
     "move": move.run,
     "find": questions.run,

@@ -32,7 +32,6 @@ from engine.model import (
 from engine.query import path_of, query_of, values_of
 from engine.settings import CharacterSet, StoreSettings
 from engine.status import Status
-from engine.store import batches
 from engine.tabular import Row, row, rows
 
 __all__ = [
@@ -70,7 +69,6 @@ __all__ = [
     "Unavailable",
     "Version",
     "Window",
-    "batches",
     "checked_pieces",
     "open",
     "path_of",

@@ -35,7 +35,7 @@ from engine.model import (
 from engine.query import query_of
 from engine.read_ahead import ReadAhead
 from engine.status import Status, measured, status_of
-from engine.store import Upload, batches, finish, settle_all, submit, write_all
+from engine.store import Upload, batches, finish, submit, write_all
 from engine.tabular import Row, rows
 from native.lane import Lane
 
@@ -74,19 +74,13 @@ class Archive:
         try:
             async for pieces in batches(source, LIMITS.read_bytes):
                 await self._blocking(write_all, upload, pieces)
-            return await self._blocking(finish, self._house, upload)
+            return await self._blocking(finish, upload)
         finally:
             upload.close()
 
     def upload(self, origin: Origin, gather_bytes_max: int = 0) -> Upload:
-        """A way in for files that arrive in pieces; see ``engine.store.Upload``. Then ``settle`` what was kept."""
+        """A way in for files that arrive in pieces; see ``engine.store.Upload``. It blocks."""
         return Upload(self._house, origin, gather_bytes_max)
-
-    async def settle(self, lsns: Sequence[int]) -> list[Stored]:
-        """Wait, once for all, until what an upload kept is acknowledged and findable; what the archive made of each.
-
-        Raises Unavailable, Fenced: then none of it was acknowledged."""
-        return await self._blocking(settle_all, self._house, lsns)
 
     # -- out -------------------------------------------------------------------------------------------------------
 

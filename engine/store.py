@@ -30,7 +30,7 @@ def submit(house: House, source: bytes | Path, origin: Origin) -> Stored:
             while piece:
                 upload.write(piece)
                 piece = file.read(LIMITS.read_bytes)
-            return finish(house, upload)
+            return finish(upload)
 
 
 async def batches(source: AsyncIterable[bytes], size_bytes: int) -> AsyncIterator[list[bytes]]:
@@ -53,10 +53,10 @@ def write_all(upload: "Upload", pieces: Sequence[bytes]) -> None:
         upload.write(piece)
 
 
-def finish(house: House, upload: "Upload") -> Stored:
+def finish(upload: "Upload") -> Stored:
     """The one file of an upload has come: keep it and wait. Raises Invalid, Unavailable, Fenced."""
     upload.check()
-    return settle(house, upload.keep())
+    return upload.settle([upload.keep()])[0]
 
 
 def append(house: House, source: Buffer, origin: Origin) -> int:
@@ -71,16 +71,12 @@ def append(house: House, source: Buffer, origin: Origin) -> int:
         return house.intake.store(msgspec.structs.replace(origin, preamble=preamble), [head, view[offset:]])
 
 
-def settle(house: House, lsn: int) -> Stored:
-    """Wait until ``lsn`` is acknowledged and folded; what the archive made of it."""
-    return settle_all(house, (lsn,))[0]
-
-
-def settle_all(house: House, lsns: Sequence[int]) -> list[Stored]:
-    """The same for many, with one wait for the highest: one group sync, one fold."""
+def settle(house: House, lsns: Sequence[int]) -> list[Stored]:
+    """Wait until these are acknowledged and folded, with one group sync and one fold; what the archive made of each."""
     if not lsns:
         return []
     last = max(lsns)
+    house.intake.log.hurry()  # they are folded while they are synced
     house.intake.wait(last)
     house.ingest.wait_folded(last, LIMITS.find_wait_seconds_max)
     return [_outcome(house, lsn) for lsn in lsns]
@@ -112,7 +108,7 @@ def instance_of(record: StoreRecord) -> Instance:
 
 
 def _submit_buffer(house: House, source: Buffer, origin: Origin) -> Stored:
-    return settle(house, append(house, source, origin))
+    return settle(house, (append(house, source, origin),))[0]
 
 
 class Upload:
@@ -147,6 +143,12 @@ class Upload:
             if preamble[:4] not in TIFF:
                 return self._arrival.keep()
             return self._arrival.keep(self._house.intake.lane(msgspec.structs.replace(self._origin, preamble=preamble)))
+
+    def settle(self, lsns: Sequence[int]) -> list[Stored]:
+        """Wait, once for all, until what was kept is acknowledged and findable; what the archive made of each.
+
+        Raises Unavailable, Fenced: then none of it was acknowledged."""
+        return settle(self._house, lsns)
 
     def give_up(self) -> None:
         """Forget the file that arrives."""

@@ -16,8 +16,8 @@ BATCH_BYTES: Final = 1024 * KIB
 FEW_COUNT: Final = 16
 # Of many, each holds no more than this, so that all that are let in stay within a quarter of a gigabyte.
 PRESSED_BYTES: Final = 128 * KIB
-# They wait for disk and processor: more threads gain nothing.
-THREADS_COUNT_MAX: Final = 8
+# Those that wait for the disk together share its syncs; more threads gain nothing.
+THREADS_COUNT_MAX: Final = 16
 
 
 class Bounds(msgspec.Struct, frozen=True):

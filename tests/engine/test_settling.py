@@ -82,7 +82,7 @@ def test_a_settle_that_fails_leaves_the_node_at_work(tmp_path: Path, monkeypatch
     monkeypatch.setattr(Index, "due", lambda _self, times=1: times == 1)
     sent = list(files(Shape(studies=1, series=1, instances=6, rows=16)))
     for one in sent:
-        settle(house, append(house, one.data, LIBRARY))
+        settle(house, [append(house, one.data, LIBRARY)])
     house.ingest.wait_spilled(30)
     assert house.intake.log.failure() == ""
     assert count(house.index) == len(sent)
