@@ -3,7 +3,7 @@ made from it."""
 
 from typing import Final
 
-from protocols.web import capabilities, metadata, metrics, objects, qido, removal, stow
+from protocols.web import capabilities, metadata, metrics, objects, qido, removal, stow, wado_uri
 from protocols.web.links import ROOT
 from protocols.web.rest.routes import ROUTES as REST
 from protocols.web.routing import Handler, Route
@@ -70,7 +70,21 @@ def _objects(path: str, of: str) -> Route:
     )
 
 
+def _wado_uri(path: str) -> Route:
+    return Route(
+        method="GET",
+        path=path,
+        handler=wado_uri.retrieve,
+        scope="read",
+        summary="Retrieve an object by the query alone (WADO-URI, PS3.18 9)",
+        gives=wado_uri.GIVES,
+        parameters=wado_uri.PARAMETERS,
+    )
+
+
 ROUTES: Final = (
+    _wado_uri("/wado"),
+    _wado_uri(f"{ROOT}/wado"),
     _objects(STUDY, "a study"),
     _objects(SERIES, "a series"),
     _objects(INSTANCE, "an instance"),
