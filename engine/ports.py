@@ -9,13 +9,18 @@ import msgspec
 class Peer(msgspec.Struct, frozen=True):
     """A DICOM application that configuration names: the only kind of place we open a connection to.
 
-    ``character_set``: of answers to it, and of questions by it that name none; empty: as stored.
+    ``character_set``: of answers to it, and of questions by it that name none; empty: as stored. ``tls``: called over
+    TLS; ``tls_ca``: PEM file of whom we believe for it, empty: whom this machine does; ``tls_name``: the name in its
+    certificate, when that is not its host.
     """
 
     ae_title: str
     host: str
     port: int
     character_set: str = ""
+    tls: bool = False
+    tls_ca: str = ""
+    tls_name: str = ""
 
 
 class Peers(Protocol):

@@ -12,9 +12,10 @@ import engine
 from engine import StoreSettings
 from engine.ports import Peer
 from filmroom.peers import PeerBook
-from filmroom.settings import Settings
+from filmroom.settings import PeerSettings, Settings
 from filmroom.tokens import TokenBook
 from protocols.dimse import Callers, DimseSettings, Outbound, Traffic
+from protocols.security import Certificate, Certificates
 from protocols.transcode import Transcoder
 from protocols.web import WebSettings
 
@@ -40,6 +41,7 @@ class Node:
         self.callers = Callers()
         self.traffic = Traffic()
         self.dicom = ""  # HOST:PORT while it is served
+        self.dicom_tls = ""
         self.http = ""
         self.served_since = 0.0  # on trio's clock
 
@@ -49,6 +51,23 @@ def node_folder(url: str) -> Path | None:
     if "://" in url and not url.startswith("file://"):
         return None
     return Path(unquote(url.removeprefix("file://")) if url.startswith("file://") else url) / "node"
+
+
+def known_as(peer: PeerSettings) -> Peer:
+    """A peer of the settings as the protocols see it."""
+    return Peer(peer.ae_title.strip(), peer.host, peer.port, peer.character_set, peer.tls, peer.tls_ca, peer.tls_name)
+
+
+def certificates(settings: Settings) -> Certificates | None:
+    """What both ports show; None: no TLS. Raises Invalid when it cannot be used."""
+    tls = settings.tls
+    if not tls.certificate:
+        if tls.key or tls.client_ca or tls.require_client_certificate:
+            raise engine.Invalid(
+                "[tls] has no certificate: without it there is no TLS (--tls-cert FILE --tls-key FILE)"
+            )
+        return None
+    return Certificates(Certificate(tls.certificate, tls.key, tls.client_ca, tls.require_client_certificate))
 
 
 def dimse_settings(settings: Settings) -> DimseSettings:
@@ -63,6 +82,8 @@ def dimse_settings(settings: Settings) -> DimseSettings:
         commitment_wait_seconds=serve.commitment_wait_seconds,
         commitment_deadline_seconds=serve.commitment_deadline_seconds,
         store_flag=store_flag(settings.store.url),
+        tls_certificate=settings.tls.certificate,
+        tls_key=settings.tls.key,
     )
 
 
@@ -84,7 +105,7 @@ async def open_node(settings: Settings) -> AsyncIterator[Node]:
     """Open the archive (alone on its folder) and the peers. Raises Conflict when another process holds it."""
     async with engine.open(settings.store.url, settings.store) as archive, Transcoder() as transcoder:
         folder = node_folder(settings.store.url)
-        configured = [Peer(peer.ae_title.strip(), peer.host, peer.port, peer.character_set) for peer in settings.peer]
+        configured = [known_as(peer) for peer in settings.peer]
         peers = PeerBook(configured, folder / "peers.json" if folder else None)
         tokens = TokenBook(folder / "tokens.json" if folder else None)
         yield Node(archive, peers, tokens, settings, transcoder)

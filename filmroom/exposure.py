@@ -12,7 +12,7 @@ def is_local(settings: Settings) -> bool:
 
 def is_encrypted(settings: Settings) -> bool:
     """Whether the HTTP port speaks TLS."""
-    return False
+    return bool(settings.tls.certificate)
 
 
 def needs_tokens(settings: Settings) -> bool:
@@ -28,8 +28,8 @@ def check(settings: Settings) -> None:
     host = settings.serve.host
     if not is_encrypted(settings):
         raise Invalid(
-            f"--host {host} would serve patient data to a network in the clear; "
-            "for a network that you trust: --insecure"
+            f"--host {host} would serve patient data to a network in the clear: give it a certificate "
+            "(--tls-cert FILE --tls-key FILE); for a network that you trust: --insecure"
         )
     if not needs_tokens(settings):
         raise Invalid(

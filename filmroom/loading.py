@@ -13,6 +13,8 @@ from filmroom.setting_fields import SettingField, fields_of
 from filmroom.settings import SECTIONS, Loaded, PeerSettings, Settings
 
 DEFAULT_FILE = Path("filmroom.toml")
+# Flags that are not called as their setting is.
+_FLAGS = {"store.url": "STORE", "tls.certificate": "--tls-cert", "tls.key": "--tls-key"}
 _FIELDS = {
     f"{section}.{name}": field for section, struct in SECTIONS.items() for name, field in fields_of(struct).items()
 }
@@ -61,7 +63,8 @@ def _read_file(file: Path | None) -> tuple[dict[str, Any], Path]:
         raise Invalid(f"{path}: {error.strerror if isinstance(error, OSError) else error}") from error
     for section, content in raw.items():
         if section not in {*SECTIONS, "peer"}:
-            raise Invalid(f"{path}: there is no section [{section}]: there are [serve], [store] and [[peer]]")
+            there = ", ".join(f"[{name}]" for name in SECTIONS)
+            raise Invalid(f"{path}: there is no section [{section}]: there are {there} and [[peer]]")
         wanted = list if section == "peer" else dict
         if not isinstance(content, wanted):
             raise Invalid(
@@ -91,7 +94,7 @@ def _of_environment(environment: Mapping[str, str]) -> Iterator[_Given]:
 def _of_flags(flags: Mapping[str, object]) -> Iterator[_Given]:
     for dotted, value in flags.items():
         if value is not None and dotted != "peer":
-            flag = "STORE" if dotted == "store.url" else "--" + dotted.partition(".")[2].replace("_", "-")
+            flag = _FLAGS.get(dotted) or "--" + dotted.partition(".")[2].replace("_", "-")
             yield _Given(dotted, value, flag, "flag")
 
 

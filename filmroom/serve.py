@@ -4,21 +4,23 @@ import gc
 import logging
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
+from typing import Any
 
 import trio
 
 import engine
 from filmroom import control, exposure
 from filmroom.caretaking import collect_forever
-from filmroom.compose import Node, dimse_settings, node_folder, open_node, store_flag, web_settings
+from filmroom.compose import Node, certificates, dimse_settings, node_folder, open_node, store_flag, web_settings
 from filmroom.exits import Unreachable
 from filmroom.listening import address_of, listen
 from filmroom.operations import answer
 from filmroom.settings import Settings
 from protocols import dimse, web
+from protocols.security import Certificates, SecureListener
 
 log = logging.getLogger("filmroom.serve")
 # Associations may finish what they do (see DimseSettings.shutdown_seconds); after this whatever still runs is cut.
@@ -39,6 +41,7 @@ async def run(settings: Settings, ready: Act, prepare: Act | None = None) -> Non
     for one that needs more protection than the settings give.
     """
     exposure.check(settings)
+    shown = certificates(settings)
     sys.setswitchinterval(SWITCH_SECONDS)
     async with _held(settings) as node, _signals(node.shutdown):
         gc.collect()
@@ -47,7 +50,7 @@ async def run(settings: Settings, ready: Act, prepare: Act | None = None) -> Non
         if prepare is not None:
             await _until(node.shutdown, partial(prepare, node))
         if not node.shutdown.is_set():
-            await _serve(node, ready)
+            await _serve(node, ready, shown)
 
 
 @asynccontextmanager
@@ -76,11 +79,9 @@ async def _until(ended: trio.Event, work: Callable[[], Awaitable[None]]) -> None
         nursery.cancel_scope.cancel()
 
 
-async def _serve(node: Node, ready: Act) -> None:
-    serve, shutdown = node.settings.serve, node.shutdown
-    dicom = await listen(serve.host, serve.dimse_port, "--dimse-port")
-    http = await listen(serve.host, serve.http_port, "--http-port")
-    node.dicom, node.http = text_of(address_of(dicom)), text_of(address_of(http))
+async def _serve(node: Node, ready: Act, shown: Certificates | None) -> None:
+    shutdown = node.shutdown
+    dicom, http = await _listen(node, shown)
     node.served_since = trio.current_time()
     health = web.Health()
     async with trio.open_nursery() as nursery:
@@ -118,11 +119,42 @@ async def _serve(node: Node, ready: Act) -> None:
         health.archive_open = True
         nursery.start_soon(_end_when_failed, node)
         nursery.start_soon(_until, shutdown, partial(collect_forever, node.archive))
+        if shown is not None:
+            await nursery.start(_renew_on_hangup, shown)
         nursery.start_soon(ready, node)
         await shutdown.wait()
         health.stopping = True
         log.info("shutting down")
         nursery.cancel_scope.deadline = trio.current_time() + SHUTDOWN_SECONDS_MAX
+
+
+async def _listen(
+    node: Node, shown: Certificates | None
+) -> tuple[Sequence[dimse.Listener], Sequence[trio.abc.Listener[Any]]]:
+    """The DICOM ports and the HTTP port, bound; the node knows where then."""
+    serve, tls = node.settings.serve, node.settings.tls
+    dicom: list[dimse.Listener] = []
+    if shown is None or tls.dicom != "only":
+        dicom += (plain := await listen(serve.host, serve.dimse_port, "--dimse-port"))
+        node.dicom = text_of(address_of(plain))
+    if shown is not None and tls.dicom != "off":
+        sealed = await listen(serve.host, serve.dimse_tls_port, "--dimse-tls-port")
+        dicom += (SecureListener(listener, shown) for listener in sealed)
+        node.dicom_tls = text_of(address_of(sealed))
+        node.dicom = node.dicom or node.dicom_tls
+    http = await listen(serve.host, serve.http_port, "--http-port")
+    node.http = text_of(address_of(http))
+    if not exposure.is_local(node.settings) and node.dicom != node.dicom_tls:
+        log.warning("the DICOM port is not encrypted", extra={"dicom": node.dicom, "see": "tls.dicom"})
+    return dicom, [SecureListener(listener, shown) for listener in http] if shown is not None else http
+
+
+async def _renew_on_hangup(shown: Certificates, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+    """SIGHUP: read certificate and key anew. New connections get the new one."""
+    with trio.open_signal_receiver(signal.SIGHUP) as received:
+        task_status.started()
+        async for _ in received:
+            await trio.to_thread.run_sync(shown.reload)
 
 
 async def _end_when_failed(node: Node) -> None:
@@ -155,14 +187,16 @@ async def _signals(shutdown: trio.Event) -> AsyncIterator[None]:
 async def print_ready(node: Node) -> None:
     """Where the node is, the next useful commands, and the line that scripts wait for, last."""
     title = node.settings.serve.ae_title.strip()
+    scheme = "https" if exposure.is_encrypted(node.settings) else "http"
     host, _, port = node.dicom.rpartition(":")
     place, store = f"{host.strip('[]')} {port}", store_flag(node.settings.store.url)
     log.info("ready", extra={"dicom": node.dicom, "http": node.http})
     lines = (
         f"store    {node.settings.store.url}",
         f"dicom    {node.dicom}  AE title {title}",
-        f"web      http://{node.http}/dicomweb",
-        f"health   http://{node.http}/health/ready",
+        *([f"         {node.dicom_tls}  with TLS"] if node.dicom_tls else []),
+        f"web      {scheme}://{node.http}/dicomweb",
+        f"health   {scheme}://{node.http}/health/ready",
         f"next     echoscu -aec {title} {place}",
         f"         dcmsend -aec {title} {place} FILES",
         f"         filmroom find{store}",
@@ -175,7 +209,7 @@ async def print_ready(node: Node) -> None:
 
 def ready_line(node: Node) -> str:
     """What scripts wait for."""
-    return f"ready dicom={node.dicom} http={node.http}"
+    return f"ready dicom={node.dicom} http={node.http}" + (f" dicom-tls={node.dicom_tls}" if node.dicom_tls else "")
 
 
 def text_of(address: Address) -> str:

@@ -31,6 +31,9 @@ class ServeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         Meta(description="Address to listen on: 127.0.0.1 is this machine only, 0.0.0.0 every network it is in."),
     ] = "127.0.0.1"
     dimse_port: Annotated[int, Meta(ge=0, le=65_535, description="DICOM port; 0 takes a free one.")] = 11112
+    dimse_tls_port: Annotated[
+        int, Meta(ge=0, le=65_535, description="DICOM port with TLS, when [tls] has a certificate; 0 takes a free one.")
+    ] = 2762
     http_port: Annotated[int, Meta(ge=0, le=65_535, description="HTTP port; 0 takes a free one.")] = 8080
     public_url: Annotated[
         Url,
@@ -85,6 +88,32 @@ class PeerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
             "of its questions that name none. Empty: answers in the set that is stored."
         ),
     ] = ""
+    tls: Annotated[bool, Meta(description="Call it over TLS.")] = False
+    tls_ca: Annotated[
+        str, Meta(description="PEM file of whom we believe for it: an authority. Empty: those of this machine.")
+    ] = ""
+    tls_name: Annotated[str, Meta(description="The name in its certificate, when that is not its host.")] = ""
+
+
+class TlsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``[tls]``: both ports, when there is a certificate. SIGHUP reads the files anew."""
+
+    certificate: Annotated[
+        str, Meta(description="PEM file of our certificate and those between it and its authority. Empty: no TLS.")
+    ] = ""
+    key: Annotated[str, Meta(description="PEM file of its key, without a password. Empty: in the same file.")] = ""
+    client_ca: Annotated[str, Meta(description="PEM file of the authorities whose client certificates we believe.")] = (
+        ""
+    )
+    require_client_certificate: Annotated[
+        bool, Meta(description="Refuse who shows no certificate of client_ca, on both ports.")
+    ] = False
+    dicom: Annotated[
+        Literal["both", "only", "off"],
+        Meta(
+            description="DICOM over TLS on serve.dimse_tls_port: beside the plain port, instead of it, or not at all."
+        ),
+    ] = "both"
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -92,6 +121,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     serve: ServeSettings = ServeSettings()
     store: StoreSettings = StoreSettings()
+    tls: TlsSettings = TlsSettings()
     peer: tuple[PeerSettings, ...] = ()
 
 
@@ -102,4 +132,4 @@ class Loaded(msgspec.Struct, frozen=True):
     origins: dict[str, str]
 
 
-SECTIONS: Mapping[str, type[msgspec.Struct]] = {"serve": ServeSettings, "store": StoreSettings}
+SECTIONS: Mapping[str, type[msgspec.Struct]] = {"serve": ServeSettings, "store": StoreSettings, "tls": TlsSettings}

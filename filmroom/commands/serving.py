@@ -21,6 +21,9 @@ async def serve(
     dimse_port: int | None = None,
     http_port: int | None = None,
     ae_title: str | None = None,
+    tls_cert: str | None = None,
+    tls_key: str | None = None,
+    dimse_tls_port: int | None = None,
     insecure: bool | None = None,
     peer: Annotated[Sequence[str], Parameter(negative="")] = (),
     config: Path | None = None,
@@ -39,6 +42,12 @@ async def serve(
         HTTP port (default 8080; 0 takes a free one).
     ae_title
         Our AE title (default FILMROOM).
+    tls_cert
+        PEM file of a certificate: HTTP and a second DICOM port speak TLS then.
+    tls_key
+        PEM file of its key (default: in the same file).
+    dimse_tls_port
+        DICOM port with TLS (default 2762; 0 takes a free one).
     insecure
         Serve a network without TLS or tokens.
     peer
@@ -53,6 +62,9 @@ async def serve(
         "serve.http_port": http_port,
         "serve.ae_title": ae_title,
         "serve.insecure": insecure,
+        "serve.dimse_tls_port": dimse_tls_port,
+        "tls.certificate": tls_cert,
+        "tls.key": tls_key,
         "peer": [peer_of(text) for text in peer] or None,
     }
     settings = load(config, flags).settings

@@ -3,7 +3,7 @@
 from engine.ports import Peer, Peers
 from protocols.dimse.callers import Call, Callers
 from protocols.dimse.delivery import Delivery
-from protocols.dimse.listener import serve
+from protocols.dimse.listener import Listener, serve
 from protocols.dimse.outbound import Outbound
 from protocols.dimse.requestor import NotAssociated, Requestor, associate, echo
 from protocols.dimse.sending import Sending
@@ -16,6 +16,7 @@ __all__ = [
     "Callers",
     "Delivery",
     "DimseSettings",
+    "Listener",
     "NotAssociated",
     "Outbound",
     "Peer",

@@ -3,23 +3,28 @@
 import errno
 import logging
 import os
+import ssl
 from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, closing
 
 import trio
 
 from engine.errors import Conflict
 from engine.ports import Peers
+from protocols.dimse import secure
 from protocols.dimse.callers import Callers
 from protocols.dimse.outbound import Outbound
 from protocols.dimse.ports import Archive
-from protocols.dimse.session import Session
+from protocols.dimse.session import Phase, Session
 from protocols.dimse.settings import DimseSettings
 from protocols.dimse.site import Site
 from protocols.dimse.traffic import Traffic
+from protocols.security import SecureListener, log_refusal
 from protocols.transcode import Transcoder
 
 log = logging.getLogger("filmroom.dimse")
+
+Listener = trio.SocketListener | SecureListener
 
 BACKLOG_COUNT = 1024
 # accept() failed for want of descriptors or memory: connections end meanwhile.
@@ -32,7 +37,7 @@ async def serve(
     settings: DimseSettings,
     peers: Peers,
     *,
-    listeners: Sequence[trio.SocketListener] = (),
+    listeners: Sequence[Listener] = (),
     outbound: Outbound | None = None,
     callers: Callers | None = None,
     traffic: Traffic | None = None,
@@ -41,9 +46,9 @@ async def serve(
 ) -> None:
     """Serve one port until ``shutdown`` is set and every association has ended, or until cancelled.
 
-    ``listeners``: bound already; else the settings' host and port are bound here. ``outbound``: what a process
-    shares; without it the port has one of its own. ``callers`` learns who called, ``traffic`` how many.
-    ``task_status.started`` gets (host, port). Raises Conflict when the port is taken.
+    ``listeners``: bound already, with TLS or without; else the settings' host and port are bound here.
+    ``outbound``: what a process shares; without it the port has one of its own. ``callers`` learns who called,
+    ``traffic`` how many. ``task_status.started`` gets (host, port). Raises Conflict when the port is taken.
     """
     listeners = listeners or await _listen(settings)
     host, port = listeners[0].socket.getsockname()[:2]
@@ -68,13 +73,24 @@ async def _listen(settings: DimseSettings) -> list[trio.SocketListener]:
         raise Conflict(f"cannot listen on DICOM port {where}: {os.strerror(error.errno or 0)}") from error
 
 
+class Arriving:
+    """A connection in its TLS handshake: to the port, a session that is opening."""
+
+    def __init__(self) -> None:
+        self.phase: Phase = "opening"
+        self.scope = trio.CancelScope()
+
+    def wind_down(self) -> None:
+        self.scope.cancel()
+
+
 class Port:
     """Open listeners and the sessions that came through them."""
 
-    def __init__(self, site: Site, listeners: Sequence[trio.SocketListener]) -> None:
+    def __init__(self, site: Site, listeners: Sequence[Listener]) -> None:
         self._site = site
         self._listeners = listeners
-        self._sessions: dict[Session, None] = {}
+        self._sessions: dict[Session | Arriving, None] = {}
         self._empty = trio.Event()
 
     async def run(self, shutdown: trio.Event) -> None:
@@ -101,11 +117,12 @@ class Port:
         if self._sessions:
             log.warning("associations aborted at shutdown", extra={"count": len(self._sessions)})
 
-    async def _accept(self, listener: trio.SocketListener, sessions: trio.Nursery) -> None:
+    async def _accept(self, listener: Listener, sessions: trio.Nursery) -> None:
+        plain = listener.inner if isinstance(listener, SecureListener) else listener
         async with listener:
             while True:
                 try:
-                    stream = await listener.accept()
+                    stream = await plain.accept()
                 except OSError as error:
                     if error.errno not in ACCEPT_AGAIN:
                         raise
@@ -113,15 +130,39 @@ class Port:
                     await trio.sleep(ACCEPT_PAUSE_SECONDS)
                     continue
                 self._make_room()
-                sessions.start_soon(self._run, stream)
+                context = listener.certificates.context if isinstance(listener, SecureListener) else None
+                sessions.start_soon(self._run, stream, context)
 
-    async def _run(self, stream: trio.SocketStream) -> None:
+    async def _run(self, stream: trio.SocketStream, context: ssl.SSLContext | None) -> None:
         try:
             address = str(stream.socket.getpeername()[0])
         except OSError:
             stream.socket.close()
             return
-        session = Session(stream.socket, address, self._site)
+        if context is None:
+            await self._serve(stream.socket, address)
+            return
+        with closing(secure.wrapped(stream, context, server_side=True)) as outer:
+            if await self._shake(outer, address):
+                async with secure.opened(outer) as inner:
+                    await self._serve(inner, address)
+
+    async def _shake(self, outer: ssl.SSLSocket, address: str) -> bool:
+        """The handshake of a connection that came in. False when there is nothing more to it."""
+        arriving = Arriving()
+        self._sessions[arriving] = None
+        try:
+            with arriving.scope:
+                await secure.shake(outer, self._site.settings.artim_seconds)
+                return True
+        except (OSError, trio.TooSlowError) as error:
+            log_refusal(error, address, "DICOM")
+        finally:
+            self._leave(arriving)
+        return False
+
+    async def _serve(self, socket: trio.socket.SocketType, address: str) -> None:
+        session = Session(socket, address, self._site)
         self._sessions[session] = None
         try:
             await session.run()
@@ -129,9 +170,12 @@ class Port:
             # One association's bug must not end the others; it is a bug all the same.
             log.exception("association failed", extra={"peer": address})
         finally:
-            del self._sessions[session]
-            if not self._sessions:
-                self._empty.set()
+            self._leave(session)
+
+    def _leave(self, one: Session | Arriving) -> None:
+        del self._sessions[one]
+        if not self._sessions:
+            self._empty.set()
 
     def _make_room(self) -> None:
         """Close the oldest connection that has no association (not yet, or no more), when there are too many (H7)."""

@@ -5,19 +5,21 @@ import math
 import os
 import struct
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from functools import partial
 
 import trio
 
+from engine.errors import Invalid
 from engine.ports import Peer
 from native import pdu, wire
-from protocols.dimse import classes, commands
+from protocols.dimse import classes, commands, secure
 from protocols.dimse.association import Aborted, Association, Data, Established, Happened, Refused
 from protocols.dimse.leases import Interrupts
 from protocols.dimse.negotiation import granted, propose
 from protocols.dimse.settings import DimseSettings
 from protocols.dimse.transitions import State
+from protocols.security import client_context, reason_of
 
 log = logging.getLogger("filmroom.dimse")
 
@@ -235,21 +237,21 @@ async def associate(
 
     ``window`` and ``roles``: see ``negotiation.propose``.
     """
-    socket = await _connect(peer, settings)
     association = Association(
         requestor=True, artim_seconds=settings.artim_seconds, pdu_bytes_max=settings.pdu_bytes_max
     )
-    requestor = Requestor(socket, association, settings, interrupts)
-    try:
-        ours, theirs = settings.ae_title, peer.ae_title
-        request = propose(ours, theirs, list(pairs), settings.pdu_bytes_max, window=window, roles=roles)
-        await requestor.negotiate(request)
-        yield requestor
-    except BaseException:
-        requestor.fail("given up")
-        raise
-    finally:
-        await requestor.finish()
+    async with _connected(peer, settings) as socket:
+        requestor = Requestor(socket, association, settings, interrupts)
+        try:
+            ours, theirs = settings.ae_title, peer.ae_title
+            request = propose(ours, theirs, list(pairs), settings.pdu_bytes_max, window=window, roles=roles)
+            await requestor.negotiate(request)
+            yield requestor
+        except BaseException:
+            requestor.fail("given up")
+            raise
+        finally:
+            await requestor.finish()
 
 
 async def echo(peer: Peer, settings: DimseSettings | None = None) -> int:
@@ -259,12 +261,33 @@ async def echo(peer: Peer, settings: DimseSettings | None = None) -> int:
         return await requestor.echo()
 
 
-async def _connect(peer: Peer, settings: DimseSettings) -> trio.socket.SocketType:
+@asynccontextmanager
+async def _connected(peer: Peer, settings: DimseSettings) -> AsyncIterator[trio.socket.SocketType]:
+    """Its user closes the socket. Raises NotAssociated."""
+    stream = await _connect(peer, settings)
+    if not peer.tls:
+        yield stream.socket
+        return
+    try:
+        context = client_context(peer.tls_ca, settings.tls_certificate, settings.tls_key)
+        outer = secure.wrapped(stream, context, server_side=False, name=peer.tls_name or peer.host)
+    except (Invalid, OSError, ValueError) as error:
+        stream.socket.close()
+        raise NotAssociated(f"TLS: {error}") from error
+    with closing(outer):
+        try:
+            await secure.shake(outer, settings.connect_seconds)
+        except (OSError, trio.TooSlowError) as error:
+            raise NotAssociated(f"TLS: {reason_of(error)}") from error
+        async with secure.opened(outer) as inner:
+            yield inner
+
+
+async def _connect(peer: Peer, settings: DimseSettings) -> trio.SocketStream:
     try:
         with trio.fail_after(settings.connect_seconds):
-            stream = await trio.open_tcp_stream(peer.host, peer.port)
+            return await trio.open_tcp_stream(peer.host, peer.port)
     except trio.TooSlowError as error:
         raise NotAssociated("the peer does not answer the connection") from error
     except OSError as error:
         raise NotAssociated("the peer cannot be reached") from error
-    return stream.socket

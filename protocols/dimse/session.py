@@ -156,7 +156,8 @@ class Session:
     async def receive(self) -> bytes:
         """What has come; nothing at the end. Prompt ACKs have to be asked for each time (see native.socket_io)."""
         data = await self._socket.recv(RECEIVE_BYTES)
-        self._socket.setsockopt(trio.socket.IPPROTO_TCP, trio.socket.TCP_QUICKACK, 1)
+        with contextlib.suppress(OSError):  # with TLS the socket is no TCP socket
+            self._socket.setsockopt(trio.socket.IPPROTO_TCP, trio.socket.TCP_QUICKACK, 1)
         return data
 
     @property

@@ -27,6 +27,9 @@ class DimseSettings(msgspec.Struct, frozen=True, kw_only=True):
     # Off by default: a first echoscu without -aec should work; with it on, H14.
     check_called_ae_title: bool = False
     calling: CallingRule = "auto"
+    # What we show to peers that we call over TLS; paths of PEM files.
+    tls_certificate: str = ""
+    tls_key: str = ""
     # Vendors ship private storage classes; an archive that refuses them loses images.
     accept_unknown_sop_classes: bool = True
 

@@ -22,6 +22,7 @@ from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import ConnectionState, LifespanState
 from hypercorn.utils import parse_socket_addr
 
+from protocols.security import shake
 from protocols.web.asgi import Application
 from protocols.web.door import said_of
 from protocols.web.settings import WebSettings
@@ -97,9 +98,8 @@ class _Connection(TCPServer):
         """From the handshake, if there is one, to the end."""
         is_tls = isinstance(self.stream, trio.SSLStream)
         try:
-            with trio.fail_after(self._settings.head_seconds_max):
-                if is_tls:
-                    await self.stream.do_handshake()
+            if is_tls:
+                await shake(self.stream, self._settings.head_seconds_max, "HTTP")
             socket = (self.stream.transport_stream if is_tls else self.stream).socket
             here, there = socket.getsockname(), socket.getpeername()
             async with TaskGroup() as group:

@@ -36,10 +36,11 @@ class Node:
         self.process = process
         self.store = store
         self.lines = lines
-        found = re.fullmatch(r"ready dicom=(\S+):(\d+) http=(\S+):(\d+)", lines[-1])
+        found = re.fullmatch(r"ready dicom=(\S+):(\d+) http=(\S+):(\d+)(?: dicom-tls=\S+:(\d+))?", lines[-1])
         assert found is not None, lines
         self.dicom = (found[1], int(found[2]))
         self.http = (found[3], int(found[4]))
+        self.dicom_tls_port = int(found[5] or 0)
 
     def log(self) -> str:
         """What it has logged so far."""

@@ -15,7 +15,7 @@ from filmroom.exits import code_of
 from filmroom.listening import listen
 from tests.filmroom.running import COMMAND, ENVIRONMENT, Node, run
 
-FREE = ("--dimse-port", "0", "--http-port", "0")
+FREE = ("--dimse-port", "0", "--http-port", "0", "--insecure")
 
 
 @pytest.mark.parametrize(

@@ -136,7 +136,7 @@ def test_a_missing_file_is_refused_only_when_named(tmp_path: Path, monkeypatch: 
 def test_the_template_is_the_defaults_each_with_a_sentence(tmp_path: Path) -> None:
     text = template()
     assert load(written(tmp_path, text), {}, {}).settings == load(None, {}, {}).settings
-    assert set(tomllib.loads(text)) == {"serve", "store"}
+    assert set(tomllib.loads(text)) == {"serve", "store", "tls"}
     lines = text.splitlines()
     for number, line in enumerate(lines):
         if " = " in line and not line.startswith("#"):

@@ -15,7 +15,14 @@ MAY_IMPORT = {
 }
 # What another room may name when it looks in. native's modules are doors; the engine's plain values are too.
 ENGINE_DOORS = {"engine", "engine.ports", "engine.errors", "engine.model", "engine.clock"}
-PROTOCOLS_DOORS = {"protocols", "protocols.dimse", "protocols.web", "protocols.query", "protocols.transcode"}
+PROTOCOLS_DOORS = {
+    "protocols",
+    "protocols.dimse",
+    "protocols.web",
+    "protocols.query",
+    "protocols.security",
+    "protocols.transcode",
+}
 # Two neighbours that must not know each other.
 STRANGERS = {"protocols/dimse": "protocols.web", "protocols/web": "protocols.dimse"}
 # A foreign library, or a source of time and chance, has one door into the house (bench measures and generates: exempt).
