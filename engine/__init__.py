@@ -9,6 +9,7 @@ from engine.archive import Archive
 from engine.bell import Bell
 from engine.errors import Conflict, Corrupt, Fenced, FilmroomError, Invalid, Missing, Unavailable
 from engine.fetch import Fetched, Window, checked_pieces
+from engine.holdings import Holding, Holdings
 from engine.house import House
 from engine.keep.verify import Finding
 from engine.measures import Measured, Stopwatch, Timings
@@ -49,6 +50,8 @@ __all__ = [
     "Finding",
     "Found",
     "Gone",
+    "Holding",
+    "Holdings",
     "Instance",
     "Invalid",
     "Key",

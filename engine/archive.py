@@ -14,6 +14,7 @@ from engine.commitment import Commitments
 from engine.errors import Corrupt, Missing, Unavailable
 from engine.fetch import Fetch, Window, read_checked
 from engine.find import find
+from engine.holdings import Holdings, holdings_of
 from engine.house import House
 from engine.keep.verify import Finding, verify, verify_journal
 from engine.limits import LIMITS
@@ -280,6 +281,10 @@ class Archive:
     async def status(self) -> Status:
         """Figures of this node, without patient data."""
         return await self._blocking(status_of, self._house)
+
+    async def holdings(self) -> Holdings:
+        """What is kept, by modality; every series is looked at. Without patient data."""
+        return await self._blocking(lambda: holdings_of(self._house.view(), self._house.clock.now_us()))
 
     async def measured(self) -> Measured:
         """Figures of this process for whoever watches it, without patient data."""

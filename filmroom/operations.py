@@ -59,12 +59,16 @@ async def export(node: Node, tell: Tell, *, words: list[str], folder: str) -> No
 
 async def send(node: Node, tell: Tell, *, words: list[str], ae_title: str) -> None:
     """Counts now and then, and at the end; what was not sent, by its UID."""
-    peer = _known(node, ae_title)
+    await sending.send(node.outbound, node.archive, parse(words), _known(node, ae_title), teller(tell))
+
+
+def teller(tell: Tell) -> sending.Report:
+    """Tells as plain items what a sending reports."""
 
     async def report(item: sending.Progress | sending.Unsent) -> None:
         await tell(msgspec.to_builtins(item))
 
-    await sending.send(node.outbound, node.archive, parse(words), peer, report)
+    return report
 
 
 async def delete(node: Node, tell: Tell, *, words: list[str], reason: str, dry_run: bool) -> None:
@@ -188,18 +192,21 @@ async def aet_rm(node: Node, tell: Tell, *, ae_title: str) -> None:
 async def aet_test(node: Node, tell: Tell, *, ae_title: str) -> None:
     """Whether the peer answered a C-ECHO, and if not, why; whether it has called this node, and where that listens."""
     peer = _known(node, ae_title)
-    settings = dimse_settings(node.settings)
-    answered, reason = True, ""
-    try:
-        status = await dimse.echo(peer, settings)
-        answered, reason = status == 0, "" if status == 0 else f"status {status:04X}"
-    except Exception as error:  # noqa: BLE001 - whatever keeps the peer from answering is the answer
-        answered, reason = False, str(error) or type(error).__name__
+    answered, reason = await echo(node, peer)
     item = {"ae_title": peer.ae_title, "host": peer.host, "port": peer.port, "answered": answered, "reason": reason}
     call = node.callers.last(peer.ae_title)
     item["called_seconds_ago"] = None if call is None else round(trio.current_time() - call.at_seconds, 1)
     item["called_from"], item["call_refused"] = ("", "") if call is None else (call.address, call.refused)
-    await tell({**item, "own_ae_title": settings.ae_title, "own_address": node.dicom})
+    await tell({**item, "own_ae_title": dimse_settings(node.settings).ae_title, "own_address": node.dicom})
+
+
+async def echo(node: Node, peer: Peer) -> tuple[bool, str]:
+    """Whether a peer answers a C-ECHO; if not, why."""
+    try:
+        status = await dimse.echo(peer, dimse_settings(node.settings))
+    except Exception as error:  # noqa: BLE001 - whatever keeps the peer from answering is the answer
+        return False, str(error) or type(error).__name__
+    return status == 0, "" if status == 0 else f"status {status:04X}"
 
 
 def _known(node: Node, ae_title: str) -> Peer:

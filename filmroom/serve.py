@@ -16,6 +16,7 @@ from filmroom import control, exposure
 from filmroom.caretaking import collect_forever
 from filmroom.compose import Node, certificates, dimse_settings, node_folder, open_node, store_flag, web_settings
 from filmroom.exits import Unreachable
+from filmroom.household import NodeHousehold
 from filmroom.listening import address_of, listen
 from filmroom.operations import answer
 from filmroom.settings import Settings
@@ -109,6 +110,7 @@ async def _serve(node: Node, ready: Act, shown: Certificates | None) -> None:
                 traffic=node.traffic,
                 guard=web.Lock(node.tokens.holder_of) if exposure.needs_tokens(node.settings) else None,
                 transcoder=node.transcoder,
+                household=NodeHousehold(node),
                 shutdown=shutdown,
             )
         )

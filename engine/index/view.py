@@ -123,10 +123,14 @@ class View:
         rows.sort(key=lambda row: (row.facts.study_uid, numbers.get(row.facts.series_uid, 0), *_place(row)))
         return rows
 
+    def every(self, level: Level) -> Iterator[Row]:
+        """All rows of a level in no order, some of them held at a time."""
+        settled = (row for row in self._settled.every(level) if not self.is_fresh(row))
+        return chain(self._fresh(level, AllOf(())), settled)
+
     def every_instance(self) -> Iterator[Instance]:
         """All living instances in no order, some of them held at a time."""
-        settled = (row for row in self._settled.every(Level.INSTANCE) if not self.is_fresh(row))
-        for row in chain(self._fresh(Level.INSTANCE, AllOf(())), settled):
+        for row in self.every(Level.INSTANCE):
             if (instance := row.instance()) is not None:
                 yield instance
 

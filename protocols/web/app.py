@@ -16,7 +16,7 @@ from protocols.web.asgi import Asgi
 from protocols.web.connection import serve_connections
 from protocols.web.door import Door, Guard
 from protocols.web.health import Health
-from protocols.web.ports import Archive, Traffic
+from protocols.web.ports import Archive, Household, Traffic
 from protocols.web.routes import ROUTES
 from protocols.web.routing import Route
 from protocols.web.settings import WebSettings
@@ -79,6 +79,7 @@ async def serve(
     *,
     guard: Guard | None = None,
     traffic: Traffic | None = None,
+    household: Household | None = None,
     transcoder: Transcoder | None = None,
     routes: tuple[Route, ...] = ROUTES,
     shutdown: trio.Event,
@@ -88,7 +89,10 @@ async def serve(
     async with AsyncExitStack() as held:
         if transcoder is None:
             transcoder = await held.enter_async_context(Transcoder())
-        site = Site(archive, settings, routes, traffic, transcoder, shutdown=shutdown)
+        site = Site(archive, settings, routes, traffic, transcoder, household=household, shutdown=shutdown)
         held.push_async_callback(site.close)
         application = Asgi(Door(site, guard), make_app(health))
-        await serve_connections(application, listeners, settings, shutdown=shutdown, task_status=task_status)
+        async with trio.open_nursery() as nursery:
+            await nursery.start(site.working.run)
+            await serve_connections(application, listeners, settings, shutdown=shutdown, task_status=task_status)
+            nursery.cancel_scope.cancel()

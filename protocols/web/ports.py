@@ -1,10 +1,12 @@
 """What this room needs of the archive: the part of ``engine.Archive`` that the web uses."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Literal, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
-from engine import Bell, Measured
+import msgspec
+
+from engine import Bell, Holdings, Measured
 from engine.model import Change, Decided, FileRange, Found, Gone, Instance, Kept, Origin, Query, Several, Stored, Uids
 
 T = TypeVar("T")
@@ -67,6 +69,7 @@ class Archive(Protocol):
     async def instances(self, query: Query) -> list[Instance]: ...
     def reader(self, instances: Sequence[Instance]) -> AbstractAsyncContextManager[AsyncIterator[Window]]: ...
     async def measured(self) -> Measured: ...
+    async def holdings(self) -> Holdings: ...
     def upload(self, origin: Origin, gather_bytes_max: int = 0) -> Upload: ...
     @property
     def journalled(self) -> Bell: ...
@@ -80,3 +83,55 @@ class Archive(Protocol):
     async def decide(
         self, kind: Literal["delete", "restore"], query: Query, *, reason: str = "", origin: Origin
     ) -> Decided: ...
+
+
+class Refused(Exception):
+    """The node could not do what was asked of it: one sentence without patient data."""
+
+
+class KnownPeer(msgspec.Struct, frozen=True):
+    """A DICOM application that the node may connect to. ``origin``: ``configuration`` or ``added``."""
+
+    ae_title: str
+    host: str
+    port: int
+    character_set: str
+    origin: str
+
+
+class Echoed(msgspec.Struct, frozen=True):
+    """Whether a peer answered a C-ECHO; if not, why."""
+
+    answered: bool
+    reason: str
+
+
+Tell = Callable[[dict[str, Any]], Awaitable[None]]
+
+
+class Household(Protocol):
+    """What the node does for the web beside its archive. All sentences are without patient data."""
+
+    def peers(self) -> Sequence[KnownPeer]:
+        """By AE title."""
+
+    async def add_peer(self, said: dict[str, Any]) -> KnownPeer:
+        """Known from now on, durably. Raises Invalid."""
+
+    async def remove_peer(self, ae_title: str) -> None:
+        """Raises Missing, Invalid for one of the configuration."""
+
+    async def echo(self, ae_title: str) -> Echoed:
+        """C-ECHO to a known peer. Raises Missing."""
+
+    async def send(self, query: Query, ae_title: str, tell: Tell) -> None:
+        """Every instance below what matches, to a known peer. Raises Missing, Refused."""
+
+    async def verify(self, deep: bool, tell: Tell) -> None:
+        """Re-read what is kept."""
+
+    async def reindex(self, tell: Tell) -> None:
+        """Build the index anew."""
+
+    async def status(self) -> dict[str, Any]:
+        """Figures."""

@@ -8,8 +8,10 @@ from engine.clock import Identifiers
 from protocols.transcode import Transcoder
 from protocols.web.answered import Answered
 from protocols.web.paging import Continuations
-from protocols.web.ports import Archive, Traffic
+from protocols.web.ports import Archive, Household, Traffic
+from protocols.web.rest.reckoning import Reckoning
 from protocols.web.rest.watchers import Watchers
+from protocols.web.rest.working import Working
 from protocols.web.routing import Route
 from protocols.web.settings import WebSettings
 from protocols.web.uploads import Uploads
@@ -26,6 +28,7 @@ class Site:
         traffic: Traffic | None = None,
         transcoder: Transcoder | None = None,
         *,
+        household: Household | None = None,
         shutdown: trio.Event,
     ) -> None:
         self.archive = archive
@@ -35,7 +38,10 @@ class Site:
         self.answered = Answered()
         self.continuations = Continuations(settings.continuations_count_max)
         self.uploads = Uploads()
+        self.household = household
         self.watchers = Watchers(archive, shutdown)
+        self.working = Working()
+        self.reckoning = Reckoning(archive)
         self.transcoder = transcoder or Transcoder()
         self.readers = ThreadPoolExecutor(settings.reader_threads_count_max, "filmroom-web")
         self._identifiers = Identifiers()

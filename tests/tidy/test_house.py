@@ -60,6 +60,7 @@ FLOORS = (
         "query",
         "tabular",
         "house",
+        "holdings",
         "status",
         "past",
         "read_ahead",

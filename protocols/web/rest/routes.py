@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from protocols.web.rest import changes, deleted, studies, versions
+from protocols.web.rest import changes, deleted, jobs, peers, statistics, studies, versions
 from protocols.web.rest.forms import AS_OF, BODY_BYTES_MAX, JSON, ROOT
 from protocols.web.routing import Handler, Parameter, Route, Scope
 
@@ -21,6 +21,10 @@ def _look(path: str, handler: Handler, summary: str, *parameters: Parameter) -> 
         gives=(JSON,),
         parameters=parameters,
     )
+
+
+def _end(path: str, handler: Handler, scope: Scope, summary: str) -> Route:
+    return Route(method="DELETE", path=path, handler=handler, scope=scope, summary=summary, gives=(JSON,))
 
 
 def _act(path: str, handler: Handler, scope: Scope, summary: str) -> Route:
@@ -56,4 +60,14 @@ ROUTES: Final = (
         waits=True,
     ),
     _look(f"{ROOT}/deleted", deleted.deleted, "What can be restored, and until when", *deleted.PARAMETERS),
+    _look(f"{ROOT}/peers", peers.peers, "Known peers"),
+    _act(f"{ROOT}/peers", peers.add, "admin", "Make a peer known, or change it"),
+    _end(f"{ROOT}/peers/{{ae_title}}", peers.remove, "admin", "Forget a peer"),
+    _act(f"{ROOT}/peers/{{ae_title}}/echo", peers.echo, "admin", "C-ECHO to a known peer"),
+    _look(f"{ROOT}/jobs", jobs.jobs, "Jobs that are remembered: in memory, until the node ends"),
+    _act(f"{ROOT}/jobs", jobs.begin, "admin", "Begin a job: send to a known peer, verify, reindex"),
+    _look(f"{ROOT}/jobs/{{job}}", jobs.job, "A job with its findings"),
+    _end(f"{ROOT}/jobs/{{job}}", jobs.cancel, "admin", "Cancel a job"),
+    _look(f"{ROOT}/statistics", statistics.statistics, "What the archive holds, by modality"),
+    _look(f"{ROOT}/status", statistics.status, "Figures of the node"),
 )

@@ -54,12 +54,13 @@ async def serving_in(
     settings: WebSettings | None = None,
     routes: tuple[Route, ...] | None = None,
     guard: Guard | None = None,
+    household: Any = None,
 ) -> None:
     """Serve ``archive``, run ``check``, end in order."""
     shutdown = trio.Event()
     (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
     port = listener.socket.getsockname()[1]
-    extra: dict[str, Any] = {"guard": guard} | ({} if routes is None else {"routes": routes})
+    extra: dict[str, Any] = {"guard": guard, "household": household} | ({} if routes is None else {"routes": routes})
     async with trio.open_nursery() as nursery:
         await nursery.start(
             partial(serve, [listener], Health(), archive, settings or WebSettings(), shutdown=shutdown, **extra)
