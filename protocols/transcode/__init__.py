@@ -2,17 +2,21 @@
 
 from protocols.codecs.syntaxes import Codecs, installed_codecs
 from protocols.transcode.choice import Way, choose, ways, why_not
+from protocols.transcode.pixels import by_marker
 from protocols.transcode.refusal import Untranscodable
 from protocols.transcode.settings import TranscodeSettings
+from protocols.transcode.source import Source
 from protocols.transcode.transcoder import Sendable, Transcoder
 
 __all__ = [
     "Codecs",
     "Sendable",
+    "Source",
     "TranscodeSettings",
     "Transcoder",
     "Untranscodable",
     "Way",
+    "by_marker",
     "choose",
     "installed_codecs",
     "ways",

@@ -121,7 +121,7 @@ def _frames(source: Source, found: Pixels, shape: Picture) -> list[Spans]:
         if length < shape.total_bytes:
             raise Untranscodable("Pixel Data is shorter than its frames")
         return [[(offset + n * shape.frame_bytes, shape.frame_bytes)] for n in range(shape.frames_count)]
-    frames = frame_table(found.frames)[1] or _by_marker(source, (found.fragments or [])[1:])
+    frames = frame_table(found.frames)[1] or by_marker(source, (found.fragments or [])[1:])
     if len(frames) != shape.frames_count or not all(frames):
         raise Untranscodable("nothing says where the frames begin")
     if any(sum(length for _, length in spans) > 2 * shape.frame_bytes + FOLDED_BYTES_FREE for spans in frames):
@@ -129,7 +129,7 @@ def _frames(source: Source, found: Pixels, shape: Picture) -> list[Spans]:
     return frames
 
 
-def _by_marker(source: Source, fragments: Spans) -> list[Spans]:
+def by_marker(source: Source, fragments: Spans) -> list[Spans]:
     """Frames told apart by where a fragment begins a codestream."""
     frames: list[Spans] = []
     for at, length in fragments:

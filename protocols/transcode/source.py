@@ -16,29 +16,30 @@ class Source:
     """A data set that begins ``dataset_offset`` bytes into ``source``; a deflated one is inflated under a ceiling.
 
     ``view`` is for walking: of a file it is a mapping, of which only the pages of element headers are touched. Values
-    are read with ``read``. ``transfer_syntax_uid`` says the plain or encapsulated syntax of the view.
+    are read with ``read``. ``file``: where it stands; None when it is in memory. ``transfer_syntax_uid`` says the plain
+    or encapsulated syntax of the view.
     """
 
     def __init__(self, source: FileRange | bytes, dataset_offset: int, transfer_syntax_uid: str) -> None:
-        self._file: FileRange | None = None
+        self.file: FileRange | None = None
         if isinstance(source, FileRange):
             self.view = _mapped(source)[dataset_offset:]
-            self._file = FileRange(source.fd, source.offset + dataset_offset, source.length - dataset_offset)
+            self.file = FileRange(source.fd, source.offset + dataset_offset, source.length - dataset_offset)
         else:
             self.view = memoryview(source)[dataset_offset:]
         self.transfer_syntax_uid = transfer_syntax_uid
         if transfer_syntax_uid == DEFLATED:
             self.view = memoryview(inflated(self.view))
-            self._file = None
+            self.file = None
             self.transfer_syntax_uid = EXPLICIT_LITTLE
 
     def read(self, offset: int, length: int) -> bytes:
         """Bytes of the data set; raises Untranscodable when the file ends before them."""
-        if self._file is None:
+        if self.file is None:
             return bytes(self.view[offset : offset + length])
-        data = os.pread(self._file.fd, length, self._file.offset + offset)
+        data = os.pread(self.file.fd, length, self.file.offset + offset)
         while len(data) < length:
-            more = os.pread(self._file.fd, length - len(data), self._file.offset + offset + len(data))
+            more = os.pread(self.file.fd, length - len(data), self.file.offset + offset + len(data))
             if not more:
                 raise Untranscodable("the object is shorter than its record says")
             data += more

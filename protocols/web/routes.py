@@ -3,7 +3,7 @@ made from it."""
 
 from typing import Final
 
-from protocols.web import capabilities, metadata, metrics, objects, qido, removal, stow, wado_uri
+from protocols.web import capabilities, metadata, metrics, qido, removal, stow, wado_routes, wado_uri
 from protocols.web.links import ROOT
 from protocols.web.rest.routes import ROUTES as REST
 from protocols.web.routing import Handler, Route
@@ -59,17 +59,6 @@ def _delete(path: str, what: str) -> Route:
     )
 
 
-def _objects(path: str, of: str) -> Route:
-    return Route(
-        method="GET",
-        path=path,
-        handler=objects.retrieve,
-        scope="read",
-        summary=f"Objects of {of} (WADO-RS, PS3.18 10.4)",
-        gives=objects.GIVES,
-    )
-
-
 def _wado_uri(path: str) -> Route:
     return Route(
         method="GET",
@@ -83,11 +72,9 @@ def _wado_uri(path: str) -> Route:
 
 
 ROUTES: Final = (
+    *wado_routes.routes(STUDY, SERIES, INSTANCE),
     _wado_uri("/wado"),
     _wado_uri(f"{ROOT}/wado"),
-    _objects(STUDY, "a study"),
-    _objects(SERIES, "a series"),
-    _objects(INSTANCE, "an instance"),
     _delete(STUDY, "a study"),
     _delete(SERIES, "a series"),
     _delete(INSTANCE, "an instance"),

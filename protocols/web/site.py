@@ -7,6 +7,7 @@ import trio
 from engine.clock import Identifiers
 from protocols.transcode import Transcoder
 from protocols.web.answered import Answered
+from protocols.web.opened import OpenObjects
 from protocols.web.paging import Continuations
 from protocols.web.ports import Archive, Household, Traffic
 from protocols.web.rest.reckoning import Reckoning
@@ -44,6 +45,7 @@ class Site:
         self.reckoning = Reckoning(archive)
         self.transcoder = transcoder or Transcoder()
         self.readers = ThreadPoolExecutor(settings.reader_threads_count_max, "filmroom-web")
+        self.objects = OpenObjects(archive, settings.open_objects_count_max, settings.open_objects_bytes_max)
         self._identifiers = Identifiers()
 
     def boundary(self) -> str:
@@ -52,4 +54,5 @@ class Site:
 
     async def close(self) -> None:
         """End what it began."""
+        self.objects.close()
         self.readers.shutdown(wait=False, cancel_futures=True)

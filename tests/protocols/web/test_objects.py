@@ -1,6 +1,5 @@
-"""Objects of a study, a series, an instance over a real socket (C39, C40, O09)."""
+"""Objects of a study, a series, an instance over a real socket (C37, C39, C40, O09)."""
 
-import email
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -14,26 +13,12 @@ from pydicom.uid import ExplicitVRLittleEndian
 
 import engine
 from engine.model import Instance, Key, Level, Query
+from tests.protocols.web.answers import open_objects, parts
 from tests.protocols.web.serving import Served, serving, serving_in
 from tests.protocols.web.studies import ROOT, file_of, instance
 
 J2K, EXPLICIT, IMPLICIT, JLS, DEFLATED = (f"1.2.840.10008.1.2{end}" for end in (".4.90", ".1", "", ".4.80", ".1.99"))
 ANY = 'multipart/related; type="application/dicom"; transfer-syntax=*'
-
-
-def parts(answer: httpx.Response) -> list[tuple[dict[str, str], bytes]]:
-    """Headers and data of each part, by another reader than ours; each Content-Length is right."""
-    assert answer.content.endswith(b"--\r\n")
-    message = email.message_from_bytes(b"Content-Type: " + answer.headers["content-type"].encode() + b"\r\n\r\n")
-    boundary = b"--" + str(message.get_param("boundary")).encode()
-    found = []
-    for part in answer.content.split(boundary)[1:-1]:
-        head, _, data = part.partition(b"\r\n\r\n")
-        assert len(head) < 1000
-        headers = dict(line.split(": ", 1) for line in head.decode().strip().split("\r\n"))
-        assert len(data) - 2 == int(headers["Content-Length"]) and data.endswith(b"\r\n")
-        found.append((headers, data[:-2]))
-    return found
 
 
 def read(data: bytes) -> pydicom.Dataset:
@@ -218,9 +203,6 @@ def test_nothing_damaged_goes_out_as_sound(tmp_path: Path, size: int) -> None:
 
 def test_c40_a_gone_client_gives_everything_back(tmp_path: Path) -> None:
     files = [file_of(instance(1, 1, number, PixelData=bytes(6_000_000), BitsAllocated=16)) for number in range(1, 9)]
-
-    def open_objects() -> int:
-        return sum(str(link.resolve()).endswith(".dcm") for link in Path("/proc/self/fd").iterdir())
 
     async def check(served: Served) -> None:
         for _ in range(5):

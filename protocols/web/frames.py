@@ -1,0 +1,174 @@
+"""Retrieve frames (WADO-RS, PS3.18 10.4.1.1.6): each by one ranged read, never the whole object."""
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from typing import Final
+
+import trio
+
+from engine.errors import Missing
+from protocols.transcode import Untranscodable
+from protocols.web import named, syntax_types
+from protocols.web.accept import Offer
+from protocols.web.messages import Reply, Request
+from protocols.web.multipart import Writer
+from protocols.web.opened import Frames, Opened, Spans
+from protocols.web.problems import Problem
+from protocols.web.ranges import range_of
+from protocols.web.reading import begun
+from protocols.web.site import Site
+
+GIVES: Final = (
+    'multipart/related; type="application/octet-stream"',
+    *(f'multipart/related; type="image/{name}"' for name in ("jpeg", "jls", "jp2", "jphc", "dicom-rle")),
+    "application/octet-stream",
+)
+FRAMES_COUNT_MAX: Final = 16_384  # of one request
+# Answers up to here are made in one go, larger ones frame by frame.
+AT_ONCE_BYTES_MAX: Final = 4 << 20
+INLINE_BYTES_MAX: Final = 1 << 20
+_END_OF_IMAGE: Final = b"\xff\xd9\x00"
+
+
+async def retrieve(request: Request, site: Site) -> Reply:
+    """The frames that the path lists, in that order."""
+    numbers = _numbers(request.parameters["frames"])
+    return await _retrieve(request, site, numbers)
+
+
+async def pixel_data(request: Request, site: Site) -> Reply:
+    """All frames, in order."""
+    return await _retrieve(request, site, None)
+
+
+async def _retrieve(request: Request, site: Site, numbers: Sequence[int] | None) -> Reply:
+    instance = await named.instance(request, site)
+    stored_uid = instance.transfer_syntax_uid
+    async with site.objects.use(instance) as opened:
+        frames = opened.frames_at_once()
+        if frames is None:
+            frames = await trio.to_thread.run_sync(opened.frames)
+        if frames.is_of_bytes:  # without an order
+            stored_uid = syntax_types.EXPLICIT
+        if not frames.count:
+            raise Problem(404, "nothing says where the frames begin")
+        if numbers is None:
+            numbers = range(1, frames.count + 1)
+        elif max(numbers) > frames.count:
+            raise Problem(404, f"there are {frames.count} frames")
+        offer = syntax_types.frame_syntax_of(stored_uid, request.accepts(), site.transcoder.codecs, len(numbers))
+        if offer is None:
+            raise Problem(406, "frames are given as they are stored, or in what they can be turned into without loss")
+        is_stored = offer.transfer_syntax_uid == syntax_types.frame_syntax(stored_uid)
+        answer = _Answer(request, site, opened, frames, offer, is_stored=is_stored)
+        try:
+            return await answer.reply(numbers)
+        except Untranscodable as error:
+            raise Problem(406, str(error)) from error
+        except Missing:
+            raise Problem(404, "there is no such frame") from None
+
+
+def _numbers(text: str) -> list[int]:
+    """``3,1,2``. Raises Problem."""
+    numbers = [int(one) if one.strip().isdecimal() and len(one) < 12 else 0 for one in text.split(",")]
+    if len(numbers) > FRAMES_COUNT_MAX:
+        raise Problem(400, f"more than {FRAMES_COUNT_MAX} frames")
+    if 0 in numbers:
+        raise Problem(400, "frames are numbers from 1, parted by commas")
+    return numbers
+
+
+class _Answer:
+    """One answer on its way."""
+
+    def __init__(
+        self, request: Request, site: Site, opened: Opened, frames: Frames, offer: Offer, *, is_stored: bool
+    ) -> None:
+        self._request = request
+        self._site = site
+        self._opened = opened
+        self._frames = frames
+        self._offer = offer
+        self._is_stored = is_stored
+        self._writer = Writer(site.boundary())
+        self._part_type = f"{offer.media_type}; transfer-syntax={offer.transfer_syntax_uid}"
+
+    async def reply(self, numbers: Sequence[int]) -> Reply:
+        """Raises Untranscodable, Missing."""
+        if not self._offer.is_multipart:
+            return _alone(self._request, self._part_type, await self._one(numbers[0]))
+        headers = (("Content-Type", self._writer.content_type(self._offer.media_type)),)
+        if len(numbers) == 1:
+            data = await self._one(numbers[0])
+            return Reply(200, headers, self._part(data) + self._writer.end())
+        size = sum(length for number in numbers[:64] for _, length in self._frames.at(number)[2])
+        if self._is_stored and len(numbers) <= 64 and size <= AT_ONCE_BYTES_MAX:
+            parts = [self._part(data) for data in await trio.to_thread.run_sync(self._read_all, numbers)]
+            return Reply(200, headers, b"".join((*parts, self._writer.end())))
+        return Reply(200, headers, await begun(self._pieces(numbers)))
+
+    def _part(self, data: bytes) -> bytes:
+        return self._writer.head(self._part_type, len(data)) + data
+
+    async def _one(self, number: int) -> bytes:
+        if self._is_stored:
+            bits, first, spans = self._frames.at(number)
+            if not bits and sum(length for _, length in spans) <= INLINE_BYTES_MAX:
+                data = self._opened.read_at_once(spans)
+                if data is not None:
+                    return _trimmed(data) if self._frames.fragments else data
+            return await trio.to_thread.run_sync(_read, self._opened, bits, first, spans)
+        async with aclosing(self._turned([number])) as turned:
+            return await anext(turned)
+
+    def _read_all(self, numbers: Sequence[int]) -> list[bytes]:
+        return [_read(self._opened, *self._frames.at(number)) for number in numbers]
+
+    def _turned(self, numbers: Sequence[int]) -> AsyncGenerator[bytes, None]:
+        fetched, instance = self._opened.fetched, self._opened.instance
+        return self._site.transcoder.frames(
+            fetched.source,
+            fetched.dataset_offset,
+            instance.transfer_syntax_uid,
+            self._offer.transfer_syntax_uid,
+            numbers,
+            instance.key,
+        )
+
+    async def _pieces(self, numbers: Sequence[int]) -> AsyncGenerator[bytes, None]:
+        """A part at a time; the object is held open until the last."""
+        async with self._site.objects.use(self._opened.instance) as opened:
+            self._opened = opened
+            if self._is_stored:
+                for number in numbers:
+                    yield self._part(await self._one(number))
+            else:
+                async with aclosing(self._turned(numbers)) as turned:
+                    async for data in turned:
+                        yield self._part(data)
+        yield self._writer.end()
+
+
+def _alone(request: Request, content_type: str, data: bytes) -> Reply:
+    chosen = range_of(request, len(data))
+    headers = (("Content-Type", content_type), *chosen.headers)
+    return Reply(chosen.status, headers, data if chosen.status == 200 else data[chosen.begin : chosen.end])
+
+
+def _read(opened: Opened, bits: int, first: int, spans: Spans) -> bytes:
+    data = opened.read(spans)
+    if bits:
+        return _shifted(data, bits, first)
+    return _trimmed(data) if opened.frames().fragments else data
+
+
+def _shifted(data: bytes, bits: int, first: int) -> bytes:
+    """Frames of bits follow each other without a gap (PS3.5 8.1.1): the first bit of this one becomes the lowest."""
+    number = (int.from_bytes(data, "little") >> first) & ((1 << bits) - 1)
+    return number.to_bytes((bits + 7) // 8, "little")
+
+
+def _trimmed(data: bytes) -> bytes:
+    """A codestream of odd length was padded to fill its fragment (PS3.5 A.4)."""
+    return data[:-1] if data.endswith(_END_OF_IMAGE) else data

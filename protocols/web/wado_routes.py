@@ -1,0 +1,29 @@
+"""The routes of retrieval (WADO-RS, PS3.18 10.4), for the table of routes."""
+
+from protocols.web import frames, objects
+from protocols.web.routing import Handler, Parameter, Route
+
+
+def routes(study: str, series: str, instance: str) -> tuple[Route, ...]:
+    """Below these paths."""
+    return (
+        _get(study, objects.retrieve, "Objects of a study", objects.GIVES),
+        _get(series, objects.retrieve, "Objects of a series", objects.GIVES),
+        _get(instance, objects.retrieve, "An object", objects.GIVES),
+        _get(f"{instance}/frames/{{frames}}", frames.retrieve, "Frames, in the order of the list", frames.GIVES),
+        _get(f"{instance}/pixeldata", frames.pixel_data, "All frames of an instance", frames.GIVES),
+    )
+
+
+def _get(
+    path: str, handler: Handler, summary: str, gives: tuple[str, ...], parameters: tuple[Parameter, ...] = ()
+) -> Route:
+    return Route(
+        method="GET",
+        path=path,
+        handler=handler,
+        scope="read",
+        summary=f"{summary} (WADO-RS, PS3.18 10.4)",
+        gives=gives,
+        parameters=parameters,
+    )
