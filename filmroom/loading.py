@@ -10,9 +10,10 @@ import msgspec
 
 from engine import Invalid
 from filmroom.setting_fields import SettingField, fields_of
-from filmroom.settings import SECTIONS, Loaded, PeerSettings, Settings
+from filmroom.settings import LISTS, SECTIONS, Loaded, PeerSettings, Settings, WebhookSettings
 
 DEFAULT_FILE = Path("filmroom.toml")
+KINDS = ("store", "delete", "restore", "promote", "collect")  # of changes
 # Flags that are not called as their setting is.
 _FLAGS = {"store.url": "STORE", "tls.certificate": "--tls-cert", "tls.key": "--tls-key"}
 _FIELDS = {
@@ -48,9 +49,12 @@ def load(
         origins[one.dotted] = one.origin
     peers = [*_peers_of_file(raw, path), *_peers_of_flag((flags or {}).get("peer") or [])]
     _refuse_twins(peers)
+    hooks = [webhook_of(hook, where) for hook, where in _tables_of_file(raw, path, "webhook")]
+    _refuse_twin_hooks(hooks)
+    origins["webhook"] = f"file {path}" if hooks else "default"
     origins["peer"] = "flag" if (flags or {}).get("peer") else f"file {path}" if peers else "default"
     sections = {section: struct(**values[section]) for section, struct in SECTIONS.items()}
-    return Loaded(Settings(peer=tuple(peers), **sections), origins)  # type: ignore[arg-type]
+    return Loaded(Settings(peer=tuple(peers), webhook=tuple(hooks), **sections), origins)  # type: ignore[arg-type]
 
 
 def _read_file(file: Path | None) -> tuple[dict[str, Any], Path]:
@@ -62,14 +66,13 @@ def _read_file(file: Path | None) -> tuple[dict[str, Any], Path]:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise Invalid(f"{path}: {error.strerror if isinstance(error, OSError) else error}") from error
     for section, content in raw.items():
-        if section not in {*SECTIONS, "peer"}:
-            there = ", ".join(f"[{name}]" for name in SECTIONS)
-            raise Invalid(f"{path}: there is no section [{section}]: there are {there} and [[peer]]")
-        wanted = list if section == "peer" else dict
+        if section not in {*SECTIONS, *LISTS}:
+            there = ", ".join((*(f"[{name}]" for name in SECTIONS), *(f"[[{name}]]" for name in LISTS)))
+            raise Invalid(f"{path}: there is no section [{section}]: there are {there}")
+        wanted = list if section in LISTS else dict
         if not isinstance(content, wanted):
-            raise Invalid(
-                f"{path}: {section} is a section: write {'[[peer]]' if section == 'peer' else f'[{section}]'}"
-            )
+            written = f"[[{section}]]" if section in LISTS else f"[{section}]"
+            raise Invalid(f"{path}: {section} is a section: write {written}")
     return raw, path
 
 
@@ -99,8 +102,13 @@ def _of_flags(flags: Mapping[str, object]) -> Iterator[_Given]:
 
 
 def _peers_of_file(raw: Mapping[str, Any], path: Path) -> Iterator[PeerSettings]:
-    for number, peer in enumerate(raw.get("peer", []), 1):
-        yield peer_of(peer, f"{path}: [[peer]] number {number}")
+    for peer, where in _tables_of_file(raw, path, "peer"):
+        yield peer_of(peer, where)
+
+
+def _tables_of_file(raw: Mapping[str, Any], path: Path, section: str) -> Iterator[tuple[Mapping[str, Any], str]]:
+    for number, one in enumerate(raw.get(section, []), 1):
+        yield one, f"{path}: [[{section}]] number {number}"
 
 
 def _peers_of_flag(peers: Any) -> Iterator[PeerSettings]:
@@ -110,13 +118,27 @@ def _peers_of_flag(peers: Any) -> Iterator[PeerSettings]:
 
 def peer_of(raw: Mapping[str, Any], where: str) -> PeerSettings:
     """A peer as it was written. Raises Invalid that names what is wrong or lacking."""
-    fields = fields_of(PeerSettings)
+    return PeerSettings(**_converted(raw, PeerSettings, where))
+
+
+def webhook_of(raw: Mapping[str, Any], where: str) -> WebhookSettings:
+    """A receiver of changes as it was written. Raises Invalid, which says nothing of its secret."""
+    shown = dict(raw) if isinstance(raw.get("secret"), str) and len(raw["secret"]) >= 16 else {**raw, "secret": ""}
+    hook = WebhookSettings(**_converted(shown, WebhookSettings, where))
+    for kind in hook.kinds:
+        if kind not in KINDS:
+            raise Invalid(f"{where}: kinds: {kind[:64]!r} is none of {', '.join(KINDS)}")
+    return hook
+
+
+def _converted(raw: Mapping[str, Any], struct: type[msgspec.Struct], where: str) -> dict[str, Any]:
+    fields = fields_of(struct)
     for name in raw:
         _known(name, fields, where)
     for name, field in fields.items():
         if name not in raw and not field.default:
             raise Invalid(f"{where}: {name} is not given: {field.sentence}")
-    return PeerSettings(**{name: fields[name].converted(value, f"{where}: {name}") for name, value in raw.items()})  # type: ignore[arg-type]
+    return {name: fields[name].converted(value, f"{where}: {name}") for name, value in raw.items()}
 
 
 def _known(name: str, fields: Mapping[str, SettingField], where: str) -> None:
@@ -129,3 +151,10 @@ def _refuse_twins(peers: list[PeerSettings]) -> None:
     for title in titles:
         if titles.count(title) > 1:
             raise Invalid(f"two peers are called {title!r}: C-MOVE could not tell them apart")
+
+
+def _refuse_twin_hooks(hooks: list[WebhookSettings]) -> None:
+    urls = [hook.url for hook in hooks]
+    for url in urls:
+        if urls.count(url) > 1:
+            raise Invalid(f"two webhooks go to {url}: name its kinds in one")

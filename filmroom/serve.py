@@ -12,7 +12,7 @@ from typing import Any
 import trio
 
 import engine
-from filmroom import control, exposure
+from filmroom import control, exposure, webhooks
 from filmroom.caretaking import collect_forever
 from filmroom.compose import Node, certificates, dimse_settings, node_folder, open_node, store_flag, web_settings
 from filmroom.exits import Unreachable
@@ -84,6 +84,8 @@ async def _serve(node: Node, ready: Act, shown: Certificates | None) -> None:
     shutdown = node.shutdown
     dicom, http = await _listen(node, shown)
     node.served_since = trio.current_time()
+    folder = node_folder(node.settings.store.url)
+    hooks = await webhooks.begin_all(node.archive, node.settings.webhook, folder and folder / "webhooks")
     health = web.Health()
     async with trio.open_nursery() as nursery:
         await nursery.start(
@@ -114,13 +116,13 @@ async def _serve(node: Node, ready: Act, shown: Certificates | None) -> None:
                 shutdown=shutdown,
             )
         )
-        folder = node_folder(node.settings.store.url)
         if folder is not None:
             await nursery.start(partial(control.serve, folder, answer(node), shutdown=shutdown))
         health.trouble = node.archive.trouble
         health.archive_open = True
         nursery.start_soon(_end_when_failed, node)
         nursery.start_soon(_until, shutdown, partial(collect_forever, node.archive))
+        nursery.start_soon(_until, shutdown, partial(webhooks.carry_all, hooks))
         if shown is not None:
             await nursery.start(_renew_on_hangup, shown)
         nursery.start_soon(ready, node)

@@ -6,7 +6,7 @@ import msgspec
 from msgspec import inspect
 
 from engine import Invalid
-from filmroom.settings import SECTIONS, PeerSettings
+from filmroom.settings import LISTS, SECTIONS, PeerSettings, WebhookSettings
 
 
 class SettingField(msgspec.Struct, frozen=True):
@@ -58,13 +58,17 @@ def template() -> str:
     examples = {"ae_title": '"WS1"', "host": '"10.0.0.5"'}
     for field in fields_of(PeerSettings).values():
         lines += [f"# {field.name} = {examples.get(field.name, field.default)}"]
+    lines += ["", "# Who is told of changes; one such section for each.", "# [[webhook]]"]
+    examples = {"url": '"https://hooks.example/filmroom"', "secret": '"..."'}
+    for field in fields_of(WebhookSettings).values():
+        lines += [f"# {field.name} = {examples.get(field.name, field.default)}"]
     return "\n".join(lines) + "\n"
 
 
 def table() -> str:
     """Every setting as rows of a Markdown table."""
     rows = ["| setting | default | |", "|---|---|---|"]
-    sections: dict[str, type[msgspec.Struct]] = {**SECTIONS, "peer": PeerSettings}
+    sections: dict[str, type[msgspec.Struct]] = {**SECTIONS, **LISTS}
     for section, struct in sections.items():
         for field in fields_of(struct).values():
             default = f"`{field.default}`" if field.default else ""

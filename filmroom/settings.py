@@ -116,6 +116,31 @@ class TlsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     ] = "both"
 
 
+class WebhookSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``[[webhook]]``: who is told of changes."""
+
+    url: Annotated[
+        str,
+        Meta(
+            pattern=r"^https?://[^\s/?#@]+(?:/[^\s#]*)?$",
+            extra={"allowed": "a URL with http or https"},
+            description="Where changes are posted to, in order and signed; redirects are not followed.",
+        ),
+    ]
+    secret: Annotated[
+        str,
+        Meta(
+            min_length=16,
+            extra={"allowed": "16 characters or more"},
+            description="Key of the HMAC-SHA256 in X-Filmroom-Signature.",
+        ),
+    ]
+    kinds: Annotated[
+        tuple[str, ...],
+        Meta(description="Kinds of changes: store, delete, restore, promote, collect. Empty: all."),
+    ] = ()
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The whole of ``filmroom.toml``."""
 
@@ -123,6 +148,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     store: StoreSettings = StoreSettings()
     tls: TlsSettings = TlsSettings()
     peer: tuple[PeerSettings, ...] = ()
+    webhook: tuple[WebhookSettings, ...] = ()
 
 
 class Loaded(msgspec.Struct, frozen=True):
@@ -133,3 +159,4 @@ class Loaded(msgspec.Struct, frozen=True):
 
 
 SECTIONS: Mapping[str, type[msgspec.Struct]] = {"serve": ServeSettings, "store": StoreSettings, "tls": TlsSettings}
+LISTS: Mapping[str, type[msgspec.Struct]] = {"peer": PeerSettings, "webhook": WebhookSettings}

@@ -26,6 +26,8 @@ def show(*, json: bool = False, place: Place = HERE) -> int:
         rows.append(
             {"setting": f"peer.{peer.ae_title}", "value": f"{peer.host}:{peer.port}", "origin": loaded.origins["peer"]}
         )
+    for hook in loaded.settings.webhook:
+        rows.append({"setting": "webhook", "value": hook.url, "origin": loaded.origins["webhook"]})
     if json:
         say_json(rows)
     else:
