@@ -33,7 +33,7 @@ class Requests(Struct, frozen=True):
 
 
 class Answer:
-    """One answer, as it comes in: by Content-Length or in chunks."""
+    """One answer, as it comes in: by Content-Length, in chunks, or until the server closes (RFC 9112 6.3)."""
 
     def __init__(self) -> None:
         self.status = 0
@@ -42,15 +42,24 @@ class Answer:
         self._end = -1  # of the body, when its length was said
         self._chunk = -1  # where the next chunk's head begins
         self._chunks: list[tuple[int, int]] = []
+        self._is_closing = False
 
     def feed(self, piece: bytes) -> bool:
-        """Whether that was its end. Raises RuntimeError for what is no answer."""
+        """Whether that was its end."""
         self._raw += piece
         if not self._begin and not self._read_head():
+            return False
+        if self._is_closing:
             return False
         if self._end >= 0:
             return len(self._raw) >= self._end
         return self._read_chunks()
+
+    def close(self) -> bool:
+        """The server has closed; whether that is the answer's end."""
+        if self._is_closing:
+            self._end = len(self._raw)
+        return self._is_closing
 
     @property
     def body(self) -> bytes:
@@ -78,7 +87,7 @@ class Answer:
         elif self._header(b"transfer-encoding").lower() == "chunked":
             self._chunk = self._begin
         else:
-            raise RuntimeError("an answer says neither its length nor that it comes in chunks")
+            self._is_closing = True
         return True
 
     def _read_chunks(self) -> bool:
@@ -101,23 +110,36 @@ class Answer:
 
 
 class Connection:
-    """One connection that stays open."""
+    """One connection that stays open; made anew when the server has closed it behind an answer."""
 
     def __init__(self, web: Web) -> None:
-        self.socket = socket.create_connection((web.host, web.port), TIMEOUT_SECONDS)
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._web = web
+        self.socket = self._connected()
         self.answer = Answer()
+        self._is_closed = False
+
+    def _connected(self) -> socket.socket:
+        connected = socket.create_connection((self._web.host, self._web.port), TIMEOUT_SECONDS)
+        connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return connected
 
     def send(self, request: bytes) -> None:
+        """Ask; the answer before must be there."""
+        if self._is_closed:
+            self.socket.close()
+            self.socket, self._is_closed = self._connected(), False
         self.answer = Answer()
         self.socket.sendall(request)
 
     def receive(self) -> bool:
         """Take what has come; whether the answer is there."""
         piece = self.socket.recv(RECEIVED_BYTES_MAX)
-        if not piece:
+        if piece:
+            return self.answer.feed(piece)
+        self._is_closed = True
+        if not self.answer.close():
             raise RuntimeError("no figure: the server closed the connection")
-        return self.answer.feed(piece)
+        return True
 
     def ask(self, request: bytes) -> Answer:
         self.send(request)
@@ -152,33 +174,40 @@ def requests_a_second(web: Web, requests: Sequence[bytes], connections: int, sec
 
     RuntimeError at another answer than 200 and that length. One thread waits for all connections.
     """
-    open_ones = {connection.socket.fileno(): connection for connection in (Connection(web) for _ in range(connections))}
+    open_ones = [Connection(web) for _ in range(connections)]
+    waiting: dict[int, Connection] = {}
     poller = select.epoll()
     sent = count = 0
     begun, cpu = time.perf_counter(), time.process_time()
-    for fileno, connection in open_ones.items():
-        poller.register(fileno, select.EPOLLIN)
+
+    def send(connection: Connection) -> None:
+        nonlocal sent
         connection.send(requests[sent % len(requests)])
         sent += 1
+        waiting[connection.socket.fileno()] = connection
+
+    for connection in open_ones:
+        send(connection)
+        poller.register(connection.socket, select.EPOLLIN)
     deadline = begun + seconds
-    waiting = connections
     while waiting:
         events = poller.poll(TIMEOUT_SECONDS)
         if not events:
             raise RuntimeError("no rate: the server does not answer")
         for fileno, _ in events:
-            connection = open_ones[fileno]
+            connection = waiting[fileno]
             if not connection.receive():
                 continue
             _check(connection.answer, length)
             count += 1
-            if time.perf_counter() >= deadline:
-                waiting -= 1
-                continue
-            connection.send(requests[sent % len(requests)])
-            sent += 1
+            del waiting[fileno]
+            if time.perf_counter() < deadline:
+                before = connection.socket
+                send(connection)
+                if connection.socket is not before:  # a closed socket has left the poller by itself
+                    poller.register(connection.socket, select.EPOLLIN)
     passed, spent = time.perf_counter() - begun, time.process_time() - cpu
-    for connection in open_ones.values():
+    for connection in open_ones:
         connection.close()
     poller.close()
     return Requests(count / passed, spent / count * 1e6, count)

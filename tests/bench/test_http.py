@@ -20,21 +20,31 @@ def test_an_answer_is_read_however_it_is_cut(answer: bytes, step: int) -> None:
     assert (read.status, read.body, read.body_length) == (200, b"hello", 5)
 
 
-def test_an_answer_without_a_length_is_none() -> None:
-    with pytest.raises(RuntimeError, match="length"):
-        http.Answer().feed(b"HTTP/1.1 200 OK\r\n\r\n")
+def test_an_answer_without_a_length_ends_when_the_server_closes() -> None:
+    read = http.Answer()
+    assert not read.feed(b"HTTP/1.1 200 OK\r\n\r\nhel") and not read.feed(b"lo")
+    assert read.close() and (read.body, read.body_length) == (b"hello", 5)
+    cut = http.Answer()
+    assert not cut.feed(PLAIN[:-1]) and not cut.close()
 
 
-def serve(answers: list[bytes]) -> http.Web:
-    """Gives each request the next answer, then closes."""
+def test_a_connection_is_made_anew_behind_an_answer_that_closed_it() -> None:
+    closing = b"HTTP/1.1 200 OK\r\n\r\nhello"
+    web = serve([closing], connections=3)
+    assert len(http.times_ms(web, [http.get(web, "/studies")] * 3, 5)) == 3
+
+
+def serve(answers: list[bytes], connections: int = 1) -> http.Web:
+    """Gives each request of a connection the next answer, then closes it."""
     listening = socket.create_server(("127.0.0.1", 0))
 
     def work() -> None:
-        with listening, listening.accept()[0] as client:
-            for answer in answers:
-                if not client.recv(65536):
-                    return
-                client.sendall(answer)
+        with listening:
+            for _ in range(connections):
+                with listening.accept()[0] as client:
+                    for answer in answers:
+                        if client.recv(65536):
+                            client.sendall(answer)
 
     threading.Thread(target=work, daemon=True).start()
     return http.Web(listening.getsockname()[1], "/dicomweb")
