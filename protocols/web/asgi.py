@@ -1,8 +1,8 @@
 """Between an ASGI server and the door: requests in, replies out, gone clients noticed. Imports no server."""
 
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, aclosing
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -10,14 +10,17 @@ import trio
 
 from protocols.web import doorstep
 from protocols.web.door import Door, reply_of, said_of
-from protocols.web.messages import Body, Reply, Request
+from protocols.web.messages import Body, Chunk, Reply, Request, Stretch
 from protocols.web.problems import Disconnected, Problem, busy
+from protocols.web.reading import ahead, gathered
 from protocols.web.routing import Place
 
 log = logging.getLogger("filmroom.web")
 
 Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
+# Of a connection that is a bare socket: a thread sends what a blocking iterator makes, in a body of a said length.
+Pour = Callable[[Iterator[Chunk]], Awaitable[None]]
 Application = Callable[[Any, Any, Any], Awaitable[None]]
 
 
@@ -69,7 +72,7 @@ class Asgi:
             await _start(reply, send, len(reply.body))
             await _end(reply.body, scope["method"], send)
         else:
-            await _stream(reply, scope["method"], receive, send, is_unread=is_unread)
+            await self._stream(reply, scope, receive, send, is_unread=is_unread)
 
     async def _answer(self, request: Request, place: Place | None, receive: Receive) -> Reply:
         """The door's reply. Where a handler may wait long, its client is watched meanwhile."""
@@ -82,6 +85,42 @@ class Asgi:
             nursery.cancel_scope.cancel()
             return reply
         raise Disconnected
+
+    async def _stream(self, reply: Reply, scope: Any, receive: Receive, send: Send, *, is_unread: bool) -> None:
+        """Send the pieces while the client is watched; Disconnected when it goes. What still comes of an unread body is
+        thrown away, and the server closes the connection behind the answer."""
+        body, length = (
+            (_pieces_of(reply.body), len(reply.body)) if isinstance(reply.body, bytes) else (reply.body, None)
+        )
+        if is_unread:
+            reply = Reply(reply.status, (*reply.headers, ("Connection", "close")), reply.body)
+        async with AsyncExitStack() as closing:
+            if (close := getattr(body, "aclose", None)) is not None:
+                closing.push_async_callback(close)
+            async with trio.open_nursery() as nursery:
+                sending = trio.CancelScope()
+                nursery.start_soon(_until_gone, receive, sending)
+                with sending:
+                    await _start(reply, send, length)
+                    if scope["method"] != "HEAD":
+                        pour = scope.get("state", {}).get("pour") if reply.header("Content-Length") else None
+                        async for piece in body:
+                            await self._give(piece, send, pour)
+                if not sending.cancelled_caught:
+                    await _end(b"", scope["method"], send)  # behind it the server says "gone", whatever the client does
+        if sending.cancelled_caught:
+            raise Disconnected
+
+    async def _give(self, piece: Chunk | Stretch, send: Send, pour: Pour | None) -> None:
+        """Send a piece; a stretch of them by a thread that the server gives for it, if it does."""
+        if not isinstance(piece, Stretch):
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+        elif pour is not None:
+            await pour(piece.pieces)
+        else:
+            async with aclosing(ahead(gathered(piece.pieces), self._door.site.readers)) as sent:
+                async for one in sent:
+                    await send({"type": "http.response.body", "body": one, "more_body": True})
 
 
 def request_of(scope: Any, receive: Receive, place: Place | None, door: Door) -> Request:
@@ -148,29 +187,6 @@ async def _start(reply: Reply, send: Send, length: int | None) -> None:
 
 async def _end(body: bytes, method: str, send: Send) -> None:
     await send({"type": "http.response.body", "body": b"" if method == "HEAD" else body, "more_body": False})
-
-
-async def _stream(reply: Reply, method: str, receive: Receive, send: Send, *, is_unread: bool) -> None:
-    """Send the pieces while the client is watched; Disconnected when it goes. What still comes of an unread body is
-    thrown away, and the server closes the connection behind the answer."""
-    body, length = (_pieces_of(reply.body), len(reply.body)) if isinstance(reply.body, bytes) else (reply.body, None)
-    if is_unread:
-        reply = Reply(reply.status, (*reply.headers, ("Connection", "close")), reply.body)
-    async with AsyncExitStack() as closing:
-        if (close := getattr(body, "aclose", None)) is not None:
-            closing.push_async_callback(close)
-        async with trio.open_nursery() as nursery:
-            sending = trio.CancelScope()
-            nursery.start_soon(_until_gone, receive, sending)
-            with sending:
-                await _start(reply, send, length)
-                if method != "HEAD":
-                    async for piece in body:
-                        await send({"type": "http.response.body", "body": piece, "more_body": True})
-            if not sending.cancelled_caught:
-                await _end(b"", method, send)  # behind it the server says "gone", whatever the client does
-    if sending.cancelled_caught:
-        raise Disconnected
 
 
 async def _pieces_of(body: bytes) -> AsyncIterator[bytes]:

@@ -5,7 +5,7 @@ of bare line feeds, an answer's head and first piece in one send, and no task fo
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from math import inf
 from typing import Any, Final
@@ -25,6 +25,9 @@ from hypercorn.utils import parse_socket_addr
 from protocols.security import shake
 from protocols.web.asgi import Application
 from protocols.web.door import said_of
+from protocols.web.messages import Chunk
+from protocols.web.pouring import Pouring
+from protocols.web.problems import Disconnected
 from protocols.web.settings import WebSettings
 
 log = logging.getLogger("filmroom.web")
@@ -51,12 +54,13 @@ async def serve_connections(
     config.max_app_queue_size = 2  # pieces of a body that wait for its handler
     context, served = WorkerContext(None), ASGIWrapper(application)
     there: set[_Connection] = set()
+    pourers = trio.CapacityLimiter(settings.reader_threads_count_max)
 
     async def serve_one(stream: Any) -> None:
         if len(there) >= settings.connections_count_max:
             await trio.aclose_forcefully(stream)
             return
-        connection = _Connection(served, config, context, LifespanState(), stream, settings)
+        connection = _Connection(served, config, context, LifespanState(), stream, settings, pourers)
         there.add(connection)
         try:
             await connection.run()
@@ -88,9 +92,11 @@ class _Connection(TCPServer):
         state: LifespanState,
         stream: Any,
         settings: WebSettings,
+        pourers: trio.CapacityLimiter,
     ) -> None:
         super().__init__(app, config, context, state, stream)
         self._settings = settings
+        self._pourers = pourers
         self._is_idle = True
         self._reading = trio.CancelScope()
 
@@ -109,7 +115,7 @@ class _Connection(TCPServer):
                     self.config,
                     self.context,
                     group,
-                    ConnectionState(self.state),
+                    ConnectionState(self.state if is_tls else {**self.state, "pour": self.pour}),
                     is_tls,
                     parse_socket_addr(socket.family, there),
                     parse_socket_addr(socket.family, here),
@@ -140,6 +146,22 @@ class _Connection(TCPServer):
             self._reading.deadline = self._deadline()
             if event.idle and self.context.terminated.is_set():
                 self._reading.cancel()
+
+    async def pour(self, pieces: Iterator[Chunk]) -> None:
+        """Send what a blocking iterator makes, by one thread; what goes wrong on the way closes the connection."""
+        protocol: Any = self.protocol
+        async with self.send_lock:
+            try:
+                pouring = Pouring(self.stream.socket.fileno(), protocol.take_head(), pieces)
+                while not await trio.to_thread.run_sync(pouring.work, limiter=self._pourers):
+                    with trio.fail_after(self._settings.send_idle_seconds_max):
+                        await trio.lowlevel.wait_writable(self.stream.socket)
+                protocol.note_poured(pouring.count)
+            except BaseException as error:
+                await trio.aclose_forcefully(self.stream)
+                if isinstance(error, OSError | trio.TooSlowError | trio.ClosedResourceError):
+                    raise Disconnected from error
+                raise
 
     async def _send(self, data: bytes) -> None:
         try:
@@ -173,6 +195,16 @@ class _Connection(TCPServer):
         return trio.current_time() + self._settings.head_seconds_max if self._is_idle else inf
 
 
+class _Counted:
+    """Bytes that are counted only."""
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+
+    def __len__(self) -> int:
+        return self._count
+
+
 class _Protocol(H11Protocol):
     """HTTP/1.1 and nothing else."""
 
@@ -203,6 +235,16 @@ class _Protocol(H11Protocol):
         held, self._held = self._held, b""
         if held or data:
             await self.send(RawData(held + data if held else data))
+
+    def take_head(self) -> bytes:
+        """The head that waits for its first piece, if it does."""
+        held, self._held = self._held, b""
+        return held
+
+    def note_poured(self, count: int) -> None:
+        """So many bytes of the body went past h11. Raises LocalProtocolError for more than were said."""
+        connection: Any = self.connection
+        connection.send_with_data_passthrough(h11.Data(data=_Counted(count)))  # type: ignore[arg-type]
 
     def _has_bare_feed(self, data: bytes) -> bool:
         end = data.find(b"\r\n\r\n")

@@ -17,7 +17,7 @@ from native.dataset import canonical_head
 from protocols.transcode import Sendable, Untranscodable
 from protocols.web import named, syntax_types, zipped
 from protocols.web.accept import Offer
-from protocols.web.messages import Reply, Request
+from protocols.web.messages import Chunk, Reply, Request, Stretch
 from protocols.web.multipart import Writer
 from protocols.web.ports import Fetched
 from protocols.web.problems import Problem
@@ -116,12 +116,16 @@ class _Sending:
         finally:
             window.close()
 
-    async def _stored(self, pieces: "Pieces") -> AsyncGenerator[bytes, None]:
+    async def _stored(self, pieces: "Pieces") -> AsyncGenerator[Chunk | Stretch, None]:
+        """The first piece by itself: what is wrong with it is known before anything is sent."""
+        is_first = True
         async with aclosing(self._opened()) as stretches:
             async for objects in stretches:
-                async with aclosing(ahead(gathered(pieces(objects)), self._site.readers)) as sent:
-                    async for piece in sent:
-                        yield piece
+                made = pieces(objects)
+                if is_first:
+                    yield await trio.to_thread.run_sync(next, made)
+                    is_first = False
+                yield Stretch(made)
         if pieces != _alone:
             yield self._writer.end()
 

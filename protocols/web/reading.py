@@ -11,6 +11,7 @@ import xxhash
 
 from engine.errors import Corrupt
 from engine.model import FileRange, Instance
+from protocols.web.messages import Chunk, Stretch
 from protocols.web.ports import Fetched
 
 PIECE_BYTES: Final = 1 << 20
@@ -86,9 +87,9 @@ def _pieces(source: FileRange | bytes) -> Iterator[bytes]:
         yield from pieces_of(source, 0, source.length)
 
 
-def gathered(pieces: Iterator[bytes]) -> Iterator[bytes]:
+def gathered(pieces: Iterator[Chunk]) -> Iterator[bytes]:
     """Fewer, larger ones: the first soon, then of about ``PIECE_BYTES``."""
-    parts: list[bytes] = []
+    parts: list[Chunk] = []
     size, enough = 0, FIRST_PIECE_BYTES
     for piece in pieces:
         parts.append(piece)
@@ -132,14 +133,14 @@ def _tell(token: trio.lowlevel.TrioToken, done: trio.Event) -> None:
 
 
 class _Begun:
-    def __init__(self, first: bytes, rest: AsyncGenerator[bytes, None]) -> None:
+    def __init__(self, first: Chunk | Stretch, rest: "Pieces") -> None:
         self._first = first
         self._rest = rest
 
-    def __aiter__(self) -> AsyncIterator[bytes]:
+    def __aiter__(self) -> AsyncIterator[Chunk | Stretch]:
         return self
 
-    async def __anext__(self) -> bytes:
+    async def __anext__(self) -> Chunk | Stretch:
         first, self._first = self._first, b""
         return first or await anext(self._rest)
 
@@ -147,7 +148,7 @@ class _Begun:
         await self._rest.aclose()
 
 
-async def begun(pieces: AsyncGenerator[bytes, None]) -> AsyncIterator[bytes]:
+async def begun(pieces: "Pieces") -> AsyncIterator[Chunk | Stretch]:
     """The same with its first piece made: what is wrong with it is raised here, where it can still be said."""
     try:
         return _Begun(await anext(pieces), pieces)
@@ -157,6 +158,7 @@ async def begun(pieces: AsyncGenerator[bytes, None]) -> AsyncIterator[bytes]:
 
 
 Heads = Callable[[Fetched], bytes]
+Pieces = AsyncGenerator[bytes, None] | AsyncGenerator[Chunk | Stretch, None]
 
 
 def parts_of(objects: Sequence[Fetched], head: Heads) -> Iterator[bytes]:

@@ -7,7 +7,6 @@ until it is, and the CRC-32 stands behind it. What is damaged cuts the answer sh
 
 import zlib
 from collections.abc import AsyncGenerator, Iterator, Sequence
-from contextlib import aclosing
 from typing import Final
 
 from blake3 import blake3
@@ -17,10 +16,10 @@ from engine.model import Kept
 from protocols.web import dicomdir, named
 from protocols.web.conditional import etag_of, has_already
 from protocols.web.media_types import media_types_of
-from protocols.web.messages import Headers, Reply, Request
+from protocols.web.messages import Chunk, Headers, Reply, Request, Stretch
 from protocols.web.ports import Fetched
 from protocols.web.problems import Problem
-from protocols.web.reading import ahead, begun, checked, gathered
+from protocols.web.reading import begun, checked
 from protocols.web.site import Site
 from protocols.web.zip_file import ZipFile
 
@@ -97,16 +96,14 @@ class _Zipping:
         file.end()
         return file.length
 
-    async def pieces(self) -> AsyncGenerator[bytes, None]:
+    async def pieces(self) -> AsyncGenerator[Chunk | Stretch, None]:
         """The file."""
         yield self._file.head("DICOMDIR", len(self._directory), zlib.crc32(self._directory)) + self._directory
         async with self._site.archive.reader([one.instance for one in self._entries]) as windows:
             async for window in windows:
                 if window.lost:
                     raise Corrupt("an object is gone")
-                async with aclosing(ahead(gathered(self._members(window.objects)), self._site.readers)) as sent:
-                    async for piece in sent:
-                        yield piece
+                yield Stretch(self._members(window.objects))
         yield self._file.end()
 
     def _members(self, objects: Sequence[Fetched]) -> Iterator[bytes]:
