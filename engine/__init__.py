@@ -30,7 +30,7 @@ from engine.model import (
     Sums,
     Version,
 )
-from engine.query import path_of, query_of, values_of
+from engine.query import check_level, level_chosen, path_of, query_of, values_of
 from engine.settings import CharacterSet, StoreSettings
 from engine.status import Status
 from engine.tabular import Row, row, rows
@@ -72,7 +72,9 @@ __all__ = [
     "Unavailable",
     "Version",
     "Window",
+    "check_level",
     "checked_pieces",
+    "level_chosen",
     "open",
     "path_of",
     "query_of",

@@ -33,7 +33,7 @@ from engine.model import (
     Stored,
     Version,
 )
-from engine.query import query_of
+from engine.query import check_level, level_of, query_of
 from engine.read_ahead import ReadAhead
 from engine.status import Status, measured, status_of
 from engine.store import Upload, batches, finish, submit, write_all
@@ -116,11 +116,13 @@ class Archive:
     ) -> AsyncIterator[Row]:
         """Rows that match ``keys`` (keyword or 8 hex digits = value; PS3.4 C.2.2.2), as mappings of keyword to text.
 
-        ``level``: patient, study, series or instance. ``sort``: keywords, "-" before one for descending.
+        ``level``: patient, study, series or instance; that of a UID which is a key, or below.
+        ``sort``: keywords, "-" before one for descending.
         ``as_of``: a ``datetime``; the archive is shown as it was then (folded anew from the journal: as slow as
         ``reindex``). Raises Invalid, Unavailable as ``answer``.
         """
-        found = await self.answer(query_of(Level(level), keys, limit=limit, sort=sort, as_of=as_of))
+        query = check_level(query_of(level_of(level), keys, limit=limit, sort=sort, as_of=as_of))
+        found = await self.answer(query)
         for row in rows(found):
             yield row
 
@@ -200,11 +202,11 @@ class Archive:
     async def delete(self, level: str | Level = Level.STUDY, *, reason: str = "", **keys: object) -> Decided:
         """Hide every instance below what ``find`` with these keys would answer; ``restore`` brings them back until
         ``grace_days`` are over. Raises Invalid without a key, Conflict when ``retention_days`` keeps one of them."""
-        return await self.decide("delete", query_of(Level(level), keys), reason=reason)
+        return await self.decide("delete", query_of(level_of(level), keys), reason=reason)
 
     async def restore(self, level: str | Level = Level.STUDY, *, reason: str = "", **keys: object) -> Decided:
         """Bring back what was deleted and matches. Raises Invalid without a key."""
-        return await self.decide("restore", query_of(Level(level), keys), reason=reason)
+        return await self.decide("restore", query_of(level_of(level), keys), reason=reason)
 
     async def decide(
         self,

@@ -86,7 +86,9 @@ def last_verify(node: Path, store_flag: str) -> Check:
     if last is None:
         return Check("verify", "warn", "never run to its end here", fix)
     days = (Clock().now_us() - last.at_us) / 1e6 / DAY_SECONDS
-    how = f"{days:.0f} days ago: {last.objects} objects" + ("" if last.deep else " (names and sizes only)")
+    how = f"{f'{days:.0f} days ago' if days >= 1 else 'today'}: {last.objects} objects" + (
+        "" if last.deep else " (names and sizes only)"
+    )
     if last.damaged:
         return Check("verify", "bad", f"{how}, {last.damaged} damaged", f"{fix} names them")
     if days > VERIFY_DAYS:

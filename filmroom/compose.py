@@ -17,7 +17,6 @@ from filmroom.tokens import TokenBook
 from protocols.dimse import Callers, DimseSettings, Outbound, Traffic
 from protocols.security import Certificate, Certificates
 from protocols.transcode import Transcoder
-from protocols.web import WebSettings
 
 
 class Node:
@@ -84,14 +83,6 @@ def dimse_settings(settings: Settings) -> DimseSettings:
         store_flag=store_flag(settings.store.url),
         tls_certificate=settings.tls.certificate,
         tls_key=settings.tls.key,
-    )
-
-
-def web_settings(settings: Settings) -> WebSettings:
-    """The HTTP port's settings."""
-    serve = settings.serve
-    return WebSettings(
-        public_url=serve.public_url, trusted_proxies=serve.trusted_proxies, cors_origins=serve.cors_origins
     )
 
 

@@ -6,6 +6,7 @@ Request ``{"do": NAME, "with": {...}}``; answers ``{"item": ...}`` any number of
 
 import logging
 import os
+import pwd
 import socket
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing, suppress
@@ -76,8 +77,11 @@ async def ask(folder: Path, do: str, parameters: dict[str, Any]) -> AsyncGenerat
 
 async def connect(folder: Path) -> trio.SocketStream | None:
     """A connection to the node that serves this folder, or None when none does."""
-    if not (folder / NAME).exists():
-        return None
+    try:
+        if not (folder / NAME).exists():
+            return None
+    except PermissionError:
+        raise PermissionError(_not_ours(folder.parent)) from None
     endpoint = trio.socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     directory = os.open(folder, os.O_PATH | os.O_DIRECTORY)
     try:
@@ -85,9 +89,21 @@ async def connect(folder: Path) -> trio.SocketStream | None:
     except (ConnectionRefusedError, FileNotFoundError):
         endpoint.close()
         return None
+    except PermissionError:
+        endpoint.close()
+        raise PermissionError(_not_ours(folder.parent)) from None
     finally:
         os.close(directory)
     return trio.SocketStream(endpoint)
+
+
+def _not_ours(place: Path) -> str:
+    owner = place.stat().st_uid
+    try:
+        name = pwd.getpwuid(owner).pw_name
+    except KeyError:  # of another container, say
+        name = f"user {owner}"
+    return f"{place} belongs to {name}: run this command as {name} (sudo -u, say)"
 
 
 def _bound(folder: Path) -> trio.socket.SocketType:

@@ -48,6 +48,8 @@ def code_of(error: BaseException) -> int | None:
         return Exit.USAGE
     if isinstance(error, Corrupt):
         return Exit.NO
+    if isinstance(error, Unavailable) and isinstance(error.__cause__, PermissionError):
+        return Exit.NOT_ALLOWED
     if isinstance(error, (Conflict, Fenced, Unavailable)):
         return Exit.UNREACHABLE
     return Exit.NO if isinstance(error, FilmroomError) else None

@@ -29,7 +29,7 @@ SYNC_SECONDS_SLOW = 0.05
 CLOCK_SECONDS_MAX = 2.0
 # Below this stores are refused (see ``free_percent_min`` of the engine); twice as much is soon.
 FREE_PERCENT_MIN = 5.0
-GIB = 1 << 30
+GIGABYTE = 10**9
 # 500 associations with two descriptors, 4,096 files until the checkpoint, and the rest.
 OPEN_FILES_GOOD = 5500
 # With less than this not even a few associations and the index find theirs.
@@ -82,7 +82,7 @@ def disk(folder: Path, intake_bytes_max: int) -> Iterator[Check]:
     figures = os.statvfs(folder)
     total, free = figures.f_blocks * figures.f_frsize, figures.f_bavail * figures.f_frsize
     percent = 100 * free / max(total, 1)
-    found = f"{free / GIB:.1f} GiB free, {percent:.0f} %"
+    found = f"{free / GIGABYTE:.1f} GB free, {percent:.0f} %"
     fix = f"make room: stores are refused below {FREE_PERCENT_MIN:.0f} %"
     is_scarce = percent < 2 * FREE_PERCENT_MIN or free < 2 * intake_bytes_max
     yield (

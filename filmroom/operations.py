@@ -32,9 +32,10 @@ PROGRESS_SECONDS = 1.0
 
 
 async def find(node: Node, tell: Tell, *, words: list[str], limit: int | None, sort: list[str]) -> None:
-    """First ``{"total": n}``, then a row a match: keyword to text, and ``uid`` of its level."""
-    found = await node.archive.answer(parse(words, limit=limit, sort=sort))
-    await tell({"total": found.total})
+    """First ``{"total": n, "level": LEVEL}``, then a row a match: keyword to text, and ``uid`` of its level."""
+    query = parse(words, limit=limit, sort=sort)
+    found = await node.archive.answer(query)
+    await tell({"total": found.total, "level": query.level.value})
     for match, texts in zip(found.matches, rows(found), strict=True):
         await tell({"uid": match.sop_instance_uid or match.series_uid or match.study_uid, "row": texts})
 

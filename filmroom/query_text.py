@@ -3,7 +3,9 @@
 import re
 from collections.abc import Sequence
 
-from engine import Invalid, Key, Level, Query, query_of
+import msgspec
+
+from engine import Invalid, Key, Level, Query, check_level, level_chosen, query_of
 
 _DATE = "[0-9]{4}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])"
 _TIME = "(?:[01][0-9]|2[0-3])(?:[0-5][0-9](?:(?:[0-5][0-9]|60)(?:[.][0-9]{1,6})?)?)?"
@@ -17,14 +19,17 @@ LEVELS = (Level.STUDY, Level.SERIES, Level.INSTANCE)
 
 def parse(words: Sequence[str], *, limit: int | None = None, sort: Sequence[str] = ()) -> Query:
     """Words to a query. KEY is a DICOM keyword, 8 hex digits, a dotted path of either, or ``GGGG,CREATOR,EE``; several
-    values are parted by backslash. Raises Invalid with what to type instead."""
-    level = Level.STUDY
+    values are parted by backslash. Where no level is named, it is study, or that of the lowest UID which is a key.
+    Raises Invalid with what to type instead."""
+    level: Level | None = None
     keys: dict[str, str] = {}
     for word in words:
         name, equals, value = word.partition("=")
         if not equals or not name:
             raise Invalid(f"{word[:64]!r} is no KEY=VALUE (as in PatientID=4711 or level=series)")
         if name == "level":
+            if level is not None:
+                raise Invalid("level is given twice")
             level = _level(value)
             continue
         if name in keys:
@@ -32,10 +37,10 @@ def parse(words: Sequence[str], *, limit: int | None = None, sort: Sequence[str]
         keys[name] = value
     if limit is not None and limit < 1:
         raise Invalid("a limit is 1 or more")
-    query = query_of(level, keys, limit=limit, sort=tuple(sort))
+    query = query_of(level or Level.STUDY, keys, limit=limit, sort=tuple(sort))
     for name, key in zip(keys, query.keys, strict=True):
         _check_moments(name, key)
-    return query
+    return check_level(query if level else msgspec.structs.replace(query, level=level_chosen(query.keys)))
 
 
 def _check_moments(name: str, key: Key) -> None:

@@ -2,11 +2,13 @@
 
 import gc
 import logging
+import shutil
 import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import trio
@@ -14,7 +16,7 @@ import trio
 import engine
 from filmroom import control, exposure, webhooks
 from filmroom.caretaking import collect_forever
-from filmroom.compose import Node, certificates, dimse_settings, node_folder, open_node, store_flag, web_settings
+from filmroom.compose import Node, certificates, dimse_settings, node_folder, open_node, store_flag
 from filmroom.exits import Unreachable
 from filmroom.household import NodeHousehold
 from filmroom.listening import address_of, listen
@@ -44,6 +46,7 @@ async def run(settings: Settings, ready: Act, prepare: Act | None = None) -> Non
     exposure.check(settings)
     shown = certificates(settings)
     sys.setswitchinterval(SWITCH_SECONDS)
+    await _try_ports(settings)
     async with _held(settings) as node, _signals(node.shutdown):
         gc.collect()
         gc.freeze()
@@ -52,6 +55,16 @@ async def run(settings: Settings, ready: Act, prepare: Act | None = None) -> Non
             await _until(node.shutdown, partial(prepare, node))
         if not node.shutdown.is_set():
             await _serve(node, ready, shown)
+
+
+async def _try_ports(settings: Settings) -> None:
+    """Where there is no archive yet: one that cannot be served is not made. Raises as ``listen``."""
+    folder, serve = node_folder(settings.store.url), settings.serve
+    if folder is None or (folder.parent / "archive").is_dir():
+        return
+    for port, flag in ((serve.dimse_port, "--dimse-port"), (serve.http_port, "--http-port")):
+        for listener in await listen(serve.host, port, flag):
+            await listener.aclose()
 
 
 @asynccontextmanager
@@ -64,7 +77,8 @@ async def _held(settings: Settings) -> AsyncIterator[Node]:
     except engine.Conflict as error:
         if opened:
             raise
-        raise Unreachable(f"{error}: is a node serving it already?") from error
+        hint = f"`filmroom status{store_flag(settings.store.url)}` shows it; another folder is another archive"
+        raise Unreachable(f"{error} already: {hint}") from error
 
 
 async def _until(ended: trio.Event, work: Callable[[], Awaitable[None]]) -> None:
@@ -203,17 +217,36 @@ async def print_ready(node: Node) -> None:
         f"health   {scheme}://{node.http}/health/ready",
         f"next     echoscu -aec {title} {place}",
         f"         dcmsend -aec {title} {place} FILES",
-        f"         filmroom find{store}",
-        f"         filmroom aet add AE_TITLE HOST:PORT{store}",
-        *([f"         filmroom token new NAME{store}"] if exposure.needs_tokens(node.settings) else []),
+        *(f"         {_program()} {words}{store}" for words in _next_words(node.settings)),
         ready_line(node),
     )
     print("\n".join(lines), flush=True)
 
 
+def _next_words(settings: Settings) -> list[str]:
+    if node_folder(settings.store.url) is None:  # commands would find no folder to reach it through
+        return []
+    words = ["import FILES", "find", "aet add AE_TITLE HOST:PORT"]
+    return [*words, "token new NAME"] if exposure.needs_tokens(settings) else words
+
+
+def _program() -> str:
+    """How the shell that started us would find the command: an environment need not be activated."""
+    called = sys.argv[0]
+    return called if Path(called).name == "filmroom" and shutil.which("filmroom") is None else "filmroom"
+
+
 def ready_line(node: Node) -> str:
     """What scripts wait for."""
     return f"ready dicom={node.dicom} http={node.http}" + (f" dicom-tls={node.dicom_tls}" if node.dicom_tls else "")
+
+
+def web_settings(settings: Settings) -> web.WebSettings:
+    """The HTTP port's settings."""
+    serve = settings.serve
+    return web.WebSettings(
+        public_url=serve.public_url, trusted_proxies=serve.trusted_proxies, cors_origins=serve.cors_origins
+    )
 
 
 def text_of(address: Address) -> str:

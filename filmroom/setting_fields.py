@@ -36,7 +36,7 @@ def fields_of(struct: type[msgspec.Struct]) -> dict[str, SettingField]:
             field.name,
             _sentence(field.type),
             _allowed(field.type),
-            "" if field.required else _toml(field.default),
+            "" if field.required else toml_of(field.default),
             field.type,
         )
         for field in msgspec.structs.fields(struct)
@@ -101,9 +101,10 @@ def _allowed(type_: Any) -> str:
     return "true or false" if isinstance(info, inspect.BoolType) else "text"
 
 
-def _toml(value: object) -> str:
+def toml_of(value: object) -> str:
+    """A value as TOML writes it."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, tuple):
-        return f"[{', '.join(map(_toml, value))}]"
+        return f"[{', '.join(map(toml_of, value))}]"
     return str(value) if isinstance(value, int) else f'"{value}"'

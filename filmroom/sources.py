@@ -44,10 +44,20 @@ def sources(paths: list[Path]) -> Iterator[Source]:
 
 
 def _folder(folder: Path) -> Iterator[Source]:
-    for entry in sorted(folder.iterdir()):
-        if entry.is_dir() and not entry.is_symlink():
+    try:
+        entries = sorted(folder.iterdir())
+    except OSError as error:  # the others are read
+        yield Source(folder, named=True, problem=f"it cannot be read: {error.strerror}")
+        return
+    for entry in entries:
+        try:
+            is_folder, is_file = entry.is_dir() and not entry.is_symlink(), entry.is_file()
+        except OSError as error:
+            yield Source(entry, named=True, problem=f"it cannot be read: {error.strerror}")
+            continue
+        if is_folder:
             yield from _folder(entry)
-        elif entry.is_file() and entry.name.upper() != "DICOMDIR":
+        elif is_file and entry.name.upper() != "DICOMDIR":
             yield from _file(entry, named=False)
 
 

@@ -109,7 +109,9 @@ class DiskNode:
                     )  # also where a folder is there: who made it may have died before its sync
             self.spool_fd = os.open(self._path / "spool", os.O_RDONLY | os.O_DIRECTORY)
         except OSError as error:
-            raise Unavailable(f"{self._path} cannot be used: {error.strerror}") from error
+            is_file = isinstance(error, (FileExistsError, NotADirectoryError))
+            reason = f"{self._path.parent} is not a folder" if is_file else error.strerror
+            raise Unavailable(f"{self._path} cannot be used: {reason}") from error
 
     def lock(self) -> None:
         self._lock_fd = os.open(self._path / "lock", os.O_RDWR | os.O_CREAT, 0o600)

@@ -4,7 +4,7 @@ import msgspec
 
 from filmroom.commands.place import HERE, Place
 from filmroom.commands.screen import say_json, table
-from filmroom.setting_fields import template
+from filmroom.setting_fields import template, toml_of
 from filmroom.settings import SECTIONS, Settings
 
 
@@ -31,7 +31,9 @@ def show(*, json: bool = False, place: Place = HERE) -> int:
     if json:
         say_json(rows)
     else:
-        table({name: name for name in ("setting", "value", "origin")}, rows)
+        texts = [row["value"] if isinstance(row["value"], str) else toml_of(row["value"]) for row in rows]
+        shown = [{**row, "value": text} for row, text in zip(rows, texts, strict=True)]
+        table({name: name for name in ("setting", "value", "origin")}, shown)
     return 0
 
 

@@ -46,7 +46,7 @@ async def _examine(place: Place, add: Any, hear: Any) -> None:
         add(Check("settings", "bad", str(error), "filmroom config init shows how it is written"))
         return
     origins = sorted({origin for origin in loaded.origins.values() if origin != "default"})
-    add(Check("settings", "ok", ", ".join(origins) or "all at their defaults"))
+    add(Check("settings", "ok", f"set by {', '.join(origins)}" if origins else "all at their defaults"))
     try:
         await perform(loaded, "doctor", hear, version=str(filmroom.__version__))
     except (Unreachable, FilmroomError, OSError) as error:
@@ -60,6 +60,8 @@ async def _examine(place: Place, add: Any, hear: Any) -> None:
 def _unopened(error: Exception) -> Check:
     if isinstance(error, Unreachable) and str(error).startswith("no archive at"):
         return Check("archive", "warn", *str(error).split(": ", 1))
+    if isinstance(error, PermissionError) and not error.errno:  # a sentence of ours, with what to do
+        return Check("archive", "bad", *str(error).split(": ", 1))
     return Check("archive", "bad", str(error), "look at the log of the node that holds it, or run filmroom verify")
 
 

@@ -67,7 +67,7 @@ def _counted(counts: dict[str, Any]) -> str:
         "skipped": "skipped (no images)",
     }
     parts = [
-        f"{counts.get(name, 0)} {word}"
+        f"{counts.get(name, 0)} {word if name != 'version' or counts[name] != 1 else name}"
         for name, word in words.items()
         if counts.get(name) or name in ("new", "same", "bad")
     ]
@@ -77,7 +77,8 @@ def _counted(counts: dict[str, Any]) -> str:
 async def export(*words: str, json: bool = False, place: Place = HERE) -> int:
     """Write matching studies as files: DIR/STUDY/SERIES/INSTANCE.dcm.
 
-    Each is checked against its hash. Exit code 1 when one is lost or damaged (no file is written of it).
+    Each is checked against its hash. Exit code 1 when one is lost or damaged (no file is written of it), or nothing
+    matched the query.
 
     Parameters
     ----------
@@ -102,8 +103,11 @@ async def export(*words: str, json: bool = False, place: Place = HERE) -> int:
     with progress() as show, interrupted(lambda: f"{counts.get('files', 0)} files written"):
         await perform(loaded, "export", hear, words=list(words[:-1]), folder=folder)
     counts.pop("done", None)
+    is_unmatched = len(words) > 1 and not (counts["files"] or counts["lost"] or counts["damaged"])
     if json:
         say_json(counts)
+    elif is_unmatched:
+        print("nothing matched")
     else:
         written = f"{many('file', counts['files'])} ({sized(counts['size_bytes'])})"
         print(f"{written} in {folder}: STUDY/SERIES/INSTANCE.dcm")
@@ -111,4 +115,4 @@ async def export(*words: str, json: bool = False, place: Place = HERE) -> int:
         say(f"{many('older version', counts['older_versions'])} not exported")
     if counts["lost"] or counts["damaged"]:
         say(f"see what else is damaged: filmroom verify{store_flag(loaded.settings.store.url)}")
-    return Exit.NO if counts["lost"] or counts["damaged"] else Exit.OK
+    return Exit.NO if counts["lost"] or counts["damaged"] or is_unmatched else Exit.OK

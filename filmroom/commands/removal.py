@@ -98,6 +98,8 @@ async def versions(
             for item in found
         ]
         table(_VERSION_COLUMNS, shown, whole="key")
+    if not found:
+        say(f"nothing is kept under {sop_instance_uid[:64]}")
     return Exit.OK if found else Exit.NO
 
 

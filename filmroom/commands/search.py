@@ -43,8 +43,9 @@ async def find(
     Parameters
     ----------
     query
-        [level=study|series|instance] KEY=VALUE...  KEY: a DICOM keyword, 8 hex digits, a dotted path of these, or
-        GGGG,CREATOR,EE. VALUE as in C-FIND: DOE*, 20240101-20240131, a list parted by backslash; empty matches all.
+        [level=study|series|instance] KEY=VALUE... The level is study, or that of the lowest UID among the keys. KEY: a
+        DICOM keyword, 8 hex digits, a dotted path of these, or GGGG,CREATOR,EE. VALUE as in C-FIND: DOE*,
+        20240101-20240131, a list parted by backslash; empty matches all.
     limit
         At most so many.
     sort
@@ -65,8 +66,7 @@ async def find(
         for item in rows:
             print(item["uid"])
     else:
-        level = next((word[6:].lower() for word in query if word.startswith("level=")), "study")
-        columns = {**_COLUMNS.get(level, _COLUMNS["instance"]), "uid": "UID"}
+        columns = {**_COLUMNS[items[0]["level"]], "uid": "UID"}
         table(columns, [{**item["row"], "uid": item["uid"]} for item in rows], whole="uid")
     say(f"{len(rows)} of {total}" if len(rows) != total else f"{total} found")
     return 0

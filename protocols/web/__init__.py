@@ -1,6 +1,8 @@
-"""The web's front door: what is served over HTTP."""
+"""The web's front door: what is served over HTTP. The framework loads when ``serve`` is first used: commands need only
+the values beside it."""
 
-from protocols.web.app import serve
+from typing import TYPE_CHECKING, Any
+
 from protocols.web.doorstep import is_loopback
 from protocols.web.health import Health
 from protocols.web.lock import Holder, Lock
@@ -9,6 +11,9 @@ from protocols.web.rest.changes import bounded as bounded_changes
 from protocols.web.rest.changes import told as told_change
 from protocols.web.routing import Scope
 from protocols.web.settings import WebSettings
+
+if TYPE_CHECKING:
+    from protocols.web.app import serve
 
 __all__ = [
     "Echoed",
@@ -26,3 +31,11 @@ __all__ = [
     "serve",
     "told_change",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name != "serve":
+        raise AttributeError(name)
+    from protocols.web import app
+
+    return app.serve

@@ -4,6 +4,7 @@ import gc
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
+from datetime import date
 from io import BytesIO
 from pathlib import Path
 
@@ -218,6 +219,15 @@ def test_what_is_meant_by_mistake_is_refused() -> None:
                 with pytest.raises(engine.Invalid):
                     _ = [row async for row in archive.find(PatientID=unset)]
             assert len([row async for row in archive.find(PatientID="", sort="-StudyDate")]) == 1
+            for level, keys, said in (
+                ("studies", {}, "level is patient"),
+                ("study", {"SeriesInstanceUID": "1.2"}, "level series"),
+                ("series", {"SOPInstanceUID": "1.2"}, "level instance"),
+                ("study", {"patientname": "DOE"}, "PatientName"),
+                ("study", {"StudyDate": date(2024, 1, 31)}, "20240131"),
+            ):
+                with pytest.raises(engine.Invalid, match=said):
+                    _ = [row async for row in archive.find(level, **keys)]
             with pytest.raises(TypeError, match=r"pathlib\.Path"):
                 await archive.store("image.dcm")  # type: ignore[arg-type]
         with pytest.raises(engine.Unavailable, match="closed"):

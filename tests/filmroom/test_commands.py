@@ -27,6 +27,8 @@ def test_config(tmp_path: Path) -> None:
     done = run("config", "show", folder=tmp_path, FILMROOM_SERVE_HTTP_PORT="9090")
     assert "serve.http_port\t9090\tenv FILMROOM_SERVE_HTTP_PORT" in done.stdout
     assert "serve.dimse_port\t11112\tdefault" in done.stdout
+    assert "serve.trusted_proxies\t[]\tdefault" in done.stdout
+    assert "serve.check_called_ae_title\tfalse\tdefault" in done.stdout
     assert "dimse_port" in json.loads(run("config", "schema").stdout)["$defs"]["ServeSettings"]["properties"]
     (tmp_path / "filmroom.toml").write_text("[serve]\nnope = 1\n")
     done = run("config", "show", folder=tmp_path)
@@ -124,6 +126,7 @@ def test_a_second_node_on_the_same_folder_says_so(node: Node) -> None:
     done = run("serve", node.store, "--dimse-port", "0", "--http-port", "0")
     assert done.returncode == 3
     assert done.stderr.count("\n") == 1, done.stderr
+    assert f"filmroom status --store {node.store}" in done.stderr
 
 
 @pytest.mark.parametrize("flag", ["--dimse-port", "--http-port"])
@@ -135,6 +138,7 @@ def test_a_taken_port_is_one_clear_line(tmp_path: Path, flag: str) -> None:
     assert done.returncode == 3
     assert port in done.stderr.splitlines()[-1] and flag in done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr
+    assert not (tmp_path / "store").exists()
 
 
 def test_a_url_that_is_not_there_yet_is_refused(tmp_path: Path) -> None:

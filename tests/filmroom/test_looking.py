@@ -2,11 +2,16 @@
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+import trio
 
+from filmroom import control
 from tests.filmroom.running import run
+from tests.tidy.reading import ROOT
 
 LOOKS = (
     ("find",),
@@ -147,3 +152,28 @@ def test_the_system_s_errors_are_sentences(tmp_path: Path, kept: Path) -> None:
     done = run("export", tmp_path / "file" / "out", "--store", kept)
     assert done.returncode == 3
     assert "Not a directory" in done.stderr and "Errno" not in done.stderr
+
+
+def test_nothing_there_is_said_and_no_folder_is_made(tmp_path: Path, kept: Path) -> None:
+    done = run("export", "PatientID=NOBODY", tmp_path / "out", "--store", kept)
+    assert (done.returncode, done.stdout) == (1, "nothing matched\n")
+    assert not (tmp_path / "out").exists()
+    done = run("versions", "1.2.3.4.5", "--store", kept)
+    assert (done.returncode, done.stdout) == (1, "") and "1.2.3.4.5" in done.stderr
+    assert run("find", "SeriesInstanceUID=1.2.3", "--uids", "--store", kept).stdout == ""
+
+
+def test_a_folder_of_somebody_else_is_said_to_be_theirs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(self: Path) -> bool:
+        raise PermissionError(13, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, "exists", refuse)
+    with pytest.raises(PermissionError, match=f"{tmp_path} belongs to .+: run this command as") as refused:
+        trio.run(control.connect, tmp_path / "node")
+    assert "Errno" not in str(refused.value)
+
+
+def test_no_command_waits_for_the_web_framework() -> None:
+    """It took a quarter of a second and half of a command's processor time."""
+    program = "import sys, filmroom.access, filmroom.operations; sys.exit('quart' in sys.modules)"
+    assert subprocess.run((sys.executable, "-c", program), cwd=ROOT, timeout=60).returncode == 0

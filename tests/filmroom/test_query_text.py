@@ -30,6 +30,37 @@ def test_words_become_a_query(words: list[str], level: Level, keys: tuple[Key, .
     assert (query.level, query.keys) == (level, keys)
 
 
+@pytest.mark.parametrize(
+    ("words", "level"),
+    [
+        (["SeriesInstanceUID=1.2"], Level.SERIES),
+        (["SOPInstanceUID=1.2"], Level.INSTANCE),
+        (["SOPInstanceUID=1.2", "SeriesInstanceUID=1.3", "StudyInstanceUID=1.4"], Level.INSTANCE),
+        (["level=instance", "SeriesInstanceUID=1.2"], Level.INSTANCE),
+        (["SOPInstanceUID="], Level.STUDY),
+    ],
+)
+def test_the_level_is_that_of_the_lowest_uid_that_chooses(words: list[str], level: Level) -> None:
+    assert parse(words).level == level
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["level=study", "SeriesInstanceUID=1.2"], "ask for level series"),
+        (["level=series", "SOPInstanceUID=1.2"], "ask for level instance"),
+        (["level=study", "level=series"], "twice"),
+        (["patientname=DOE"], "did you mean PatientName?"),
+        (["PatientNme=DOE"], "did you mean PatientName?"),
+        (["Quark=DOE"], "give a DICOM keyword"),
+    ],
+)
+def test_a_refusal_says_what_to_type(words: list[str], said: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        parse(words)
+    assert said in str(refused.value)
+
+
 def test_order_and_limit() -> None:
     query = parse([], limit=3, sort=["-StudyDate"])
     assert (query.limit, query.sort) == (3, ("-00080020",))

@@ -1,6 +1,7 @@
 """What an import reads: all that was named, and nothing else (H65, H67)."""
 
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pydicom
@@ -27,6 +28,32 @@ def test_folders_are_walked_in_order_without_links_to_folders(tmp_path: Path) ->
     (tmp_path / "out" / "secret").write_bytes(b"")
     (tmp_path / "in" / "link").symlink_to(tmp_path / "out")
     assert names(list(sources([tmp_path / "in"]))) == ["a", "2"]
+
+
+def test_a_folder_that_may_not_be_read_is_a_problem_and_the_others_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for folder in ("a", "b", "c"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / f"{folder}.dcm").write_bytes(b"")
+    (tmp_path / "d.dcm").write_bytes(b"")
+    listed, looked = Path.iterdir, Path.is_file
+
+    def iterdir(self: Path) -> Iterator[Path]:
+        if self.name == "b":
+            raise PermissionError(13, "Permission denied")
+        return listed(self)
+
+    def is_file(self: Path) -> bool:
+        if self.name == "c.dcm":
+            raise PermissionError(13, "Permission denied")
+        return looked(self)
+
+    monkeypatch.setattr(Path, "iterdir", iterdir)
+    monkeypatch.setattr(Path, "is_file", is_file)
+    found = list(sources([tmp_path]))
+    assert names(found) == ["a.dcm", "b !", "c.dcm !", "d.dcm"]
+    assert found[1].problem == found[2].problem == "it cannot be read: Permission denied"
 
 
 def test_what_is_not_there_is_a_problem(tmp_path: Path) -> None:
