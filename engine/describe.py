@@ -1,5 +1,9 @@
 """From one intake entry to the record that journal and index keep."""
 
+from collections.abc import Iterator
+from mmap import MADV_DONTNEED, mmap
+from typing import Final
+
 import msgspec
 
 from engine.keep.content_digest import prove
@@ -7,14 +11,17 @@ from engine.model import ActRecord, Note, Origin, StoreRecord
 from native import dataset
 from native.segment import Entry
 
+LET_GO_BYTES: Final = 16 << 20
+
 
 def describe(entry: Entry, file: memoryview, context: bytes, writer: str) -> StoreRecord:
     """The record of one acknowledged canonical file. Raises ``native.dataset.Malformed``.
 
     ``file`` is the whole canonical object, ``entry.key`` its XXH3-128, ``context`` what its lane was opened with.
     """
-    found = dataset.describe(file)
-    proof = prove([file])
+    mapped = file.obj if isinstance(file.obj, mmap) and len(file.obj) == len(file) else None
+    found = dataset.describe(file, is_mapped=mapped is not None)
+    proof = prove(_in_turn(mapped) if mapped is not None else [file])
     return StoreRecord(
         writer=writer,
         lsn=entry.lsn,
@@ -34,6 +41,15 @@ def describe(entry: Entry, file: memoryview, context: bytes, writer: str) -> Sto
         blake3_chunks=proof.chunks,
         origin=msgspec.msgpack.decode(context, type=Origin),
     )
+
+
+def _in_turn(mapped: mmap) -> Iterator[memoryview]:
+    """Piece by piece; the pages of one no longer count as ours when the next one is asked for."""
+    with memoryview(mapped) as whole:
+        for at in range(0, len(whole), LET_GO_BYTES):
+            piece = whole[at : at + LET_GO_BYTES]
+            yield piece
+            mapped.madvise(MADV_DONTNEED, at, len(piece))
 
 
 def describe_note(entry: Entry, payload: memoryview, context: bytes, writer: str) -> ActRecord:

@@ -16,5 +16,7 @@ class Description:
     content_digest: bytes  # 16 bytes; equal for re-encodings of the same content (see native.digest)
     frames: bytes  # packed frame table, form 1 (see frame_table)
 
-def describe(file: Buffer) -> Description:
-    """Everything of a Part-10 file in one walk. Raises Malformed."""
+def describe(file: Buffer, is_mapped: bool = False) -> Description:
+    """Everything of a Part-10 file in one walk. Raises Malformed.
+
+    is_mapped: ``file`` is a mapped file, and nothing else: its pages are let go when they are read."""

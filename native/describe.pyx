@@ -51,6 +51,7 @@ cdef struct Told:
     Digest digest
     Picture picture
     Inflated plain
+    bint is_mapped
     uint8_t key[16]
 
 
@@ -79,7 +80,7 @@ cdef int run(Told* told, const Cursor* dataset, Syntax syntax) noexcept nogil:
     cdef const uint8_t* data = peek(dataset, left(dataset))
     cdef size_t length = left(dataset)
     cdef int reason = 0
-    if not digest_begin(&told.digest):
+    if not digest_begin(&told.digest, told.is_mapped and syntax != DEFLATED_LITTLE):
         reason = NO_MEMORY
     elif syntax == DEFLATED_LITTLE:
         reason = inflate(data, length, &told.plain)
@@ -90,7 +91,7 @@ cdef int run(Told* told, const Cursor* dataset, Syntax syntax) noexcept nogil:
     return reason
 
 
-def describe(const uint8_t[::1] file):
+def describe(const uint8_t[::1] file, bint is_mapped=False):
     """See dataset.pyi."""
     cdef Told told
     cdef Cursor dataset = over(file)
@@ -102,6 +103,7 @@ def describe(const uint8_t[::1] file):
     syntax = syntax_of(uid, len(uid))
     memset(&told.uids, 0, sizeof(Checked))
     memset(&told.plain, 0, sizeof(Inflated))
+    told.is_mapped = is_mapped
     header_begin(&told.header, False, True)
     picture_begin(&told.picture)
     try:

@@ -10,7 +10,8 @@ cdef struct Digest:
     uint32_t waiting_tag     # a sequence that has shown no item yet
     bint waiting
     int guesses              # how deep private values are being read as sequences
+    bint is_mapped           # large values are pages of a mapped file, and let go when they are read
 
-cdef bint digest_begin(Digest* digest) noexcept nogil
+cdef bint digest_begin(Digest* digest, bint is_mapped=*) noexcept nogil
 cdef void digest_event(Digest* digest, Step step, const Walker* walker) noexcept nogil
 cdef void digest_end(Digest* digest, uint8_t* out) noexcept nogil

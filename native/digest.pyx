@@ -16,7 +16,8 @@ sequence is an empty value. Each token says its own length, so that no two strea
 
 from libc.stdint cimport uint8_t, uint16_t, uint32_t
 
-from native.cursor cimport le32, part, put_le32, put_le64, unpadded
+from native.cursor cimport Cursor, cursor_over, le32, left, part, put_le32, put_le64, take, unpadded
+from native.gate cimport let_go
 from native.vr cimport is_text, vr_of, word_bytes
 from native.walker cimport (
     STEP_ELEMENT,
@@ -44,13 +45,27 @@ from native.xxh cimport (
 cdef enum:
     SWAP_BYTES = 4096
     GUESSES_MAX = 8
+    LET_GO_BYTES = 1 << 24
 
 
-cdef bint digest_begin(Digest* digest) noexcept nogil:
+cdef bint digest_begin(Digest* digest, bint is_mapped=False) noexcept nogil:
     digest.state = XXH3_createState()
+    digest.is_mapped = is_mapped
     digest.waiting = False
     digest.guesses = 0
     return digest.state != NULL and XXH3_128bits_reset(digest.state) == 0
+
+
+cdef void value(Digest* digest, const uint8_t* data, size_t length) noexcept nogil:
+    """Bytes of a value as they are, however large a mapped one is in little memory."""
+    cdef Cursor left_over = cursor_over(data, length)
+    cdef const uint8_t* block
+    while digest.is_mapped and left(&left_over) > LET_GO_BYTES:
+        block = take(&left_over, LET_GO_BYTES)
+        XXH3_128bits_update(digest.state, block, LET_GO_BYTES)
+        let_go(block, LET_GO_BYTES)
+    length = left(&left_over)
+    XXH3_128bits_update(digest.state, take(&left_over, length), length)
 
 
 cdef void token(Digest* digest, uint8_t kind, uint32_t tag, bint tagged) noexcept nogil:
@@ -138,7 +153,7 @@ cdef void element(Digest* digest, uint32_t tag, const Walker* walker) noexcept n
     if word > 1:
         swapped(digest, walker.value, length, word)
     elif length:
-        XXH3_128bits_update(digest.state, walker.value, length)
+        value(digest, walker.value, length)
 
 
 cdef void digest_event(Digest* digest, Step step, const Walker* walker) noexcept nogil:
@@ -164,7 +179,7 @@ cdef void digest_event(Digest* digest, Step step, const Walker* walker) noexcept
         token(digest, 70, 0, False)
         put_le64(size, walker.length)
         XXH3_128bits_update(digest.state, size, 8)
-        XXH3_128bits_update(digest.state, walker.value, walker.length)
+        value(digest, walker.value, walker.length)
     elif step == STEP_FRAGMENTS_END:
         token(digest, 69, 0, False)
 

@@ -13,6 +13,7 @@ cdef extern from *:
     #include <fcntl.h>
     #include <sys/mman.h>
     #include <stdlib.h>
+    #include <stdint.h>
     #define FR_CONDITIONS 7
     typedef struct { pthread_mutex_t mutex; pthread_cond_t conditions[FR_CONDITIONS]; } fr_gate;
     static inline fr_gate *fr_gate_make(void) {
@@ -57,6 +58,12 @@ cdef extern from *:
         }
         return 0;
     }
+    /* Whole pages of a mapped file that were read: they no longer count as ours, and come back when they are read. */
+    static inline void fr_let_go(const void *data, size_t length) {
+        uintptr_t begin = ((uintptr_t)data + 4095) & ~(uintptr_t)4095;
+        uintptr_t end = ((uintptr_t)data + length) & ~(uintptr_t)4095;
+        if (begin < end) madvise((void *)begin, end - begin, MADV_DONTNEED);
+    }
     static inline void *fr_map(int fd, size_t length) {
         void *p = mmap(NULL, length, PROT_READ, MAP_SHARED, fd, 0);
         return p == MAP_FAILED ? NULL : p;
@@ -86,6 +93,8 @@ cdef extern from *:
     int pwrite_all "fr_pwrite_all"(int fd, const void* data, size_t length, int64_t at) noexcept nogil
     int write_all "fr_write_all"(int fd, const void* data, size_t length) noexcept nogil
     void* map_file "fr_map"(int fd, size_t length) noexcept nogil
+    # Of mapped files alone: memory of our own would be lost.
+    void let_go "fr_let_go"(const void* data, size_t length) noexcept nogil
     int munmap(void* address, size_t length) noexcept nogil
     int fdatasync(int fd) noexcept nogil
     int fsync(int fd) noexcept nogil
