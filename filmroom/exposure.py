@@ -2,7 +2,7 @@
 
 from engine import Invalid
 from filmroom.settings import Settings
-from protocols.web import is_loopback
+from protocols.web import is_loopback, networks
 
 
 def is_local(settings: Settings) -> bool:
@@ -22,7 +22,9 @@ def needs_tokens(settings: Settings) -> bool:
 
 
 def check(settings: Settings) -> None:
-    """Raises Invalid, with what to do, when a network would see patient data that nothing protects."""
+    """Raises Invalid, with what to do, when a network would see patient data that nothing protects, or when it is not
+    clear which proxies are meant."""
+    networks(settings.serve.trusted_proxies)
     if is_local(settings) or settings.serve.insecure:
         return
     host = settings.serve.host

@@ -20,11 +20,12 @@ from engine.clock import Clock
 from engine.ports import Peer
 from filmroom import examining, exporting, granting, importing, sending, verified
 from filmroom.check import Check
-from filmroom.compose import Node, dimse_settings, node_folder, store_flag
+from filmroom.compose import Node, dimse_settings, known_as, node_folder, store_flag
 from filmroom.control import Answer, Tell
 from filmroom.loading import peer_of
 from filmroom.query_text import parse
 from protocols import dimse
+from protocols.security import client_context
 
 COMMAND = Origin(how="command")
 # How often a long operation says how far it is.
@@ -170,11 +171,13 @@ async def status(node: Node, tell: Tell) -> None:
     )
 
 
-async def aet_add(node: Node, tell: Tell, *, ae_title: str, host: str, port: int) -> None:
-    """The peer as it is known from now on."""
-    checked = peer_of({"ae_title": ae_title, "host": host, "port": port}, "aet add")
-    node.peers.add(Peer(checked.ae_title, checked.host, checked.port))
-    await tell({"ae_title": checked.ae_title.strip(), "host": host, "port": port})
+async def aet_add(node: Node, tell: Tell, *, ae_title: str, host: str, port: int, **tls: Any) -> None:
+    """The peer as it is known from now on. ``tls``: those settings of ``[[peer]]``, when it is called over TLS."""
+    peer = known_as(peer_of({"ae_title": ae_title, "host": host, "port": port, **tls}, "aet add"))
+    if peer.tls:
+        client_context(peer.tls_ca)  # a file that cannot be used is said now
+    node.peers.add(peer)
+    await tell({"ae_title": peer.ae_title, "host": host, "port": port})
 
 
 async def aet_ls(node: Node, tell: Tell) -> None:

@@ -40,7 +40,8 @@ class ServeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         Meta(description="Where clients reach us, when that is not the host they name: behind a proxy, say."),
     ] = ""
     trusted_proxies: Annotated[
-        tuple[str, ...], Meta(description="Addresses of proxies whose Forwarded and X-Forwarded headers are believed.")
+        tuple[str, ...],
+        Meta(description="Addresses or networks of proxies whose Forwarded and X-Forwarded headers are believed."),
     ] = ()
     cors_origins: Annotated[
         tuple[str, ...], Meta(description="Origins whose pages may ask, https://viewer.example say; * is every one.")

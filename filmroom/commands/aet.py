@@ -1,5 +1,7 @@
 """filmroom aet add, ls, rm, test."""
 
+from pathlib import Path
+
 from engine import Invalid
 from filmroom.access import last, perform
 from filmroom.commands.place import HERE, Place
@@ -9,7 +11,16 @@ from filmroom.exits import Exit
 _COLUMNS = {"ae_title": "AE title", "host": "host", "port": "port", "origin": "origin"}
 
 
-async def add(ae_title: str, address: str, /, *, place: Place = HERE) -> int:
+async def add(
+    ae_title: str,
+    address: str,
+    /,
+    *,
+    tls: bool = False,
+    tls_ca: Path | None = None,
+    tls_name: str = "",
+    place: Place = HERE,
+) -> int:
     """Make a peer known: it may call us, and C-MOVE may send to it.
 
     Parameters
@@ -18,10 +29,17 @@ async def add(ae_title: str, address: str, /, *, place: Place = HERE) -> int:
         Its AE title.
     address
         HOST:PORT (as in 10.0.0.5:104).
+    tls
+        Call it over TLS.
+    tls_ca
+        PEM file of whom we believe for it (default: the authorities of this machine).
+    tls_name
+        The name in its certificate, when that is not its host.
     """
     host, port = host_and_port(address)
-    done = await last(place.load(), "aet add", ae_title=ae_title, host=host, port=port)
-    say(f"{done['ae_title']} is {done['host']}:{done['port']}")
+    sealed = _sealed(tls_ca, tls_name) if tls or tls_ca or tls_name else {}
+    done = await last(place.load(), "aet add", ae_title=ae_title, host=host, port=port, **sealed)
+    say(f"{done['ae_title']} is {done['host']}:{done['port']}" + (" over TLS" if sealed else ""))
     return Exit.OK
 
 
@@ -85,6 +103,11 @@ async def test(ae_title: str, /, *, json: bool = False, place: Place = HERE) -> 
     else:
         say("no node is running here: the other way, from the peer, cannot be tried")
     return code
+
+
+def _sealed(tls_ca: Path | None, tls_name: str) -> dict[str, object]:
+    """The node may run in another folder than this command."""
+    return {"tls": True, "tls_ca": str(tls_ca.absolute()) if tls_ca else "", "tls_name": tls_name}
 
 
 def host_and_port(address: str) -> tuple[str, int]:

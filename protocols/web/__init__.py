@@ -7,6 +7,7 @@ from protocols.web.doorstep import is_loopback
 from protocols.web.health import Health
 from protocols.web.lock import Holder, Lock
 from protocols.web.ports import Echoed, Household, KnownPeer, Refused, Tell
+from protocols.web.proxies import networks
 from protocols.web.rest.changes import bounded as bounded_changes
 from protocols.web.rest.changes import told as told_change
 from protocols.web.routing import Scope
@@ -28,6 +29,7 @@ __all__ = [
     "WebSettings",
     "bounded_changes",
     "is_loopback",
+    "networks",
     "serve",
     "told_change",
 ]

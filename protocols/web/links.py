@@ -9,6 +9,7 @@ from typing import Final
 
 from protocols.web.media_types import parameters_of
 from protocols.web.messages import Request
+from protocols.web.proxies import is_trusted
 from protocols.web.settings import WebSettings
 
 ROOT: Final = "/dicomweb"
@@ -20,7 +21,7 @@ def base_url(request: Request, settings: WebSettings) -> str:
     """Scheme, host and whatever a proxy puts before our paths; without a slash at the end."""
     if settings.public_url:
         return settings.public_url.rstrip("/")
-    if request.peer in settings.trusted_proxies and (said := _forwarded(request)):
+    if is_trusted(request.peer, settings.trusted_proxies) and (said := _forwarded(request)):
         return said
     host = request.header("host")
     if not _HOST.fullmatch(host):

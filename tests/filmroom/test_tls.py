@@ -224,6 +224,18 @@ def serial(port: int) -> bytes:
     return ssl.get_server_certificate(("localhost", port)).encode()
 
 
+def test_c20_a_peer_that_is_added_is_called_over_tls(tmp_path: Path) -> None:
+    """The node itself is that peer."""
+    with dressed(tmp_path) as node:
+        place = ("--store", node.node.store)
+        address = f"localhost:{node.node.dicom_tls_port}"
+        for words, code in (((), 1), (("--tls",), 1), (("--tls", "--tls-ca", node.authority.ca), 0)):
+            assert run("aet", "add", "SELF", address, *words, *place).returncode == 0
+            tested = run("aet", "test", "SELF", *place)
+            assert tested.returncode == code, tested
+        assert run("aet", "add", "SELF", address, "--tls-ca", tmp_path / "none.pem", *place).returncode == 2
+
+
 def test_https_wants_a_token_and_curl_is_content(tmp_path: Path) -> None:
     with dressed(tmp_path) as node:
         url = f"https://localhost:{node.node.http[1]}/dicomweb/studies"

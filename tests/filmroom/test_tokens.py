@@ -89,6 +89,12 @@ def test_what_a_network_can_reach_is_locked(serve: ServeSettings, needed: bool, 
             check(settings)
 
 
+def test_proxies_are_addresses_or_networks() -> None:
+    check(Settings(serve=ServeSettings(trusted_proxies=("10.0.0.9", "fd00::/8"))))
+    with pytest.raises(Invalid, match=r"serve\.trusted_proxies: 'proxy\.example'"):
+        check(Settings(serve=ServeSettings(trusted_proxies=("proxy.example",))))
+
+
 def test_a_network_needs_insecure_to_be_served_in_the_clear(tmp_path: Path) -> None:
     refused = run("serve", tmp_path / "store", "--host", "0.0.0.0", "--http-port", "0", "--dimse-port", "0")
     assert refused.returncode == 2 and "--insecure" in refused.stderr and "Traceback" not in refused.stderr

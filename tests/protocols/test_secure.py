@@ -5,7 +5,9 @@ import logging
 import os
 import socket
 import ssl
+import threading
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
 
@@ -13,7 +15,8 @@ import pytest
 import trio
 
 from engine.ports import Peer
-from protocols.dimse import NotAssociated, echo, secure
+from protocols.dimse import NotAssociated, associate, classes, echo, secure
+from protocols.dimse.leases import Interrupts
 from protocols.dimse.listener import serve
 from protocols.dimse.settings import DimseSettings
 from protocols.security import Certificate, Certificates, SecureListener, client_context
@@ -21,6 +24,7 @@ from tests.certificates import Authority
 from tests.protocols.small_archive import SmallArchive, SmallPeers
 
 MIB = 1 << 20
+VERIFICATION = [(classes.VERIFICATION, classes.IMPLICIT_LITTLE)]
 
 
 @pytest.fixture(scope="module")
@@ -218,3 +222,18 @@ def test_a_certificate_is_read_again_and_a_broken_one_is_not(tmp_path: Path) -> 
     assert not certificates.reload() and certificates.context is first
     made.issue("server")
     assert certificates.reload() and certificates.context is not first
+
+
+def test_idle_associations_take_no_threads(authority: Authority) -> None:
+    """Only while many bytes move is there a thread."""
+
+    async def check(port: int) -> None:
+        before = threading.active_count()
+        async with AsyncExitStack() as held:
+            for _ in range(60):
+                how = associate(known(authority, port), DimseSettings(), VERIFICATION, Interrupts())
+                requestor = await held.enter_async_context(how)
+                assert await requestor.echo() == 0
+            assert threading.active_count() - before <= 1
+
+    in_time(partial(serving, check, authority), 60)

@@ -8,6 +8,7 @@ from tests.protocols.web.requests import request
 
 PLAIN = WebSettings()
 BEHIND = WebSettings(trusted_proxies=("10.0.0.9",))
+NETWORK = WebSettings(trusted_proxies=("10.77.0.0/16", "fd00::/8"))
 HERE = ("127.0.0.1", 8080)
 PROXY = "10.0.0.9"
 TABLE = [
@@ -21,6 +22,11 @@ TABLE = [
     (PLAIN, "", {"host": 'evil"/><script>'}, "http", ("::1", 8080), "http://[::1]:8080"),
     (PLAIN, PROXY, {"host": "a:1", "x-forwarded-host": "b"}, "http", HERE, "http://a:1"),  # not trusted
     (BEHIND, "10.0.0.8", {"host": "a:1", "forwarded": "host=b"}, "http", HERE, "http://a:1"),
+    (BEHIND, "::ffff:10.0.0.9", {"x-forwarded-host": "b"}, "http", HERE, "http://b"),
+    (NETWORK, "10.77.0.1", {"x-forwarded-host": "b"}, "http", HERE, "http://b"),
+    (NETWORK, "fd00::9", {"forwarded": "host=b"}, "http", HERE, "http://b"),
+    (NETWORK, "10.78.0.1", {"host": "a:1", "x-forwarded-host": "b"}, "http", HERE, "http://a:1"),
+    (NETWORK, "", {"host": "a:1", "x-forwarded-host": "b"}, "http", HERE, "http://a:1"),
     (BEHIND, PROXY, {"host": "a:1", "x-forwarded-host": "b", "x-forwarded-proto": "https"}, "http", HERE, "https://b"),
     (BEHIND, PROXY, {"x-forwarded-host": "b", "x-forwarded-port": "8443", "x-forwarded-proto": "https"}, "http", HERE,
      "https://b:8443"),

@@ -4,6 +4,7 @@ import logging
 
 import pytest
 
+from bench.data import Shape, files
 from protocols.web import Holder, Lock, WebSettings
 from protocols.web.messages import Reply, Request
 from protocols.web.routes import ROUTES
@@ -201,3 +202,37 @@ def test_b06_forwarded_is_believed_from_a_trusted_proxy_only(trusted: tuple[str,
         assert all(base.startswith(begin) for base, begin in zip(bases, wanted, strict=True)), bases
 
     serving(check, settings=WebSettings(trusted_proxies=trusted))
+
+
+@pytest.mark.parametrize(
+    ("trusted", "public", "base"),
+    [
+        ((), "", "http://localhost:{port}"),
+        (("127.0.0.0/8",), "", "https://pacs.example:8443/p"),
+        (("10.0.0.9",), "", "http://localhost:{port}"),
+        (("127.0.0.1",), "https://x.example/y/", "https://x.example/y"),
+    ],
+)
+def test_b06_links_of_answers_over_a_socket_from_a_proxy_and_not(
+    trusted: tuple[str, ...], public: str, base: str
+) -> None:
+    """The links of search and of metadata, which clients follow as they are."""
+    (file,) = [one.data for one in files(Shape(studies=1, series=1, instances=1, rows=64))]
+
+    async def check(served: Served) -> None:
+        said = {
+            "Host": "localhost",
+            "X-Forwarded-Host": "pacs.example",
+            "X-Forwarded-Port": "8443",
+            "X-Forwarded-Proto": "https",
+            "X-Forwarded-Prefix": "/p",
+            "Accept": "application/dicom+json",
+        }
+        root = base.format(port=served.port) + "/dicomweb/studies/"
+        found = (await served.client.get("/instances", headers=said)).json()
+        (uid,) = {row["0020000D"]["Value"][0] for row in found}
+        assert found[0]["00081190"]["Value"][0].startswith(root + uid)
+        metadata = (await served.client.get(f"/studies/{uid}/metadata", headers=said)).json()
+        assert metadata[0]["7FE00010"]["BulkDataURI"].startswith(root + uid)
+
+    serving(check, file, settings=WebSettings(trusted_proxies=trusted, public_url=public))
