@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-import trio
-
 from engine import Missing, Query
 from engine.ports import Peer
 from filmroom import operations, sending
@@ -25,15 +23,22 @@ class NodeHousehold:
         return [self._told(peer) for peer in self._node.peers.all()]
 
     async def add_peer(self, said: dict[str, Any]) -> web.KnownPeer:
-        """Known from now on, durably. Raises Invalid."""
+        """Known from now on, durably. Raises Invalid. In this loop: one change at a time."""
         checked = peer_of(said, "the peer")
-        peer = Peer(checked.ae_title.strip(), checked.host, checked.port, checked.character_set)
-        await trio.to_thread.run_sync(self._node.peers.add, peer)
+        peer = Peer(
+            checked.ae_title.strip(),
+            checked.host,
+            checked.port,
+            checked.character_set,
+            tls=checked.tls,
+            tls_name=checked.tls_name,
+        )
+        self._node.peers.add(peer)
         return self._told(peer)
 
     async def remove_peer(self, ae_title: str) -> None:
         """Raises Missing, Invalid for one of the configuration."""
-        await trio.to_thread.run_sync(self._node.peers.remove, ae_title)
+        self._node.peers.remove(ae_title)
 
     async def echo(self, ae_title: str) -> web.Echoed:
         """C-ECHO to a known peer. Raises Missing."""
@@ -73,4 +78,4 @@ class NodeHousehold:
 
     def _told(self, peer: Peer) -> web.KnownPeer:
         origin = "configuration" if self._node.peers.is_configured(peer.ae_title) else "added"
-        return web.KnownPeer(peer.ae_title, peer.host, peer.port, peer.character_set, origin)
+        return web.KnownPeer(peer.ae_title, peer.host, peer.port, peer.character_set, peer.tls, peer.tls_name, origin)

@@ -1,6 +1,7 @@
 """Small files in ``FOLDER/node`` that commands keep: replaced as a whole, durably."""
 
 import os
+import threading
 from pathlib import Path
 
 
@@ -10,7 +11,8 @@ def _private(path: str, flags: int) -> int:
 
 def replace_durably(file: Path, data: bytes) -> None:
     """After power loss it is the old or the new one."""
-    temporary = file.with_name(file.name + ".tmp")
+    # two threads may write one file: the last one counts, and neither takes the other's name away
+    temporary = file.with_name(f"{file.name}.{threading.get_native_id()}.tmp")
     with open(temporary, "wb", opener=_private) as out:
         out.write(data)
         out.flush()

@@ -1,7 +1,7 @@
 """What is served, generated from the table of routes: capabilities (PS3.18 8.9, Annex H) and OpenAPI 3.1."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 from xml.etree import ElementTree
 
@@ -17,6 +17,7 @@ WADL: Final = "application/vnd.sun.wadl+xml"
 WADL_NAMESPACE: Final = "http://wadl.dev.java.net/2009/02"
 GIVES: Final = (WADL, "application/xml", "application/json")
 _OFFERS: Final = tuple(accept.Offer(name) for name in GIVES)
+_PATTERNS: Final = {name: {"pattern": "^[0-9.]{1,64}$"} for name in ("study", "series", "instance")}
 _SEGMENT: Final = re.compile(r"\{(\w+)\*?\}")
 
 
@@ -77,23 +78,26 @@ def as_json(routes: Iterable[Route], base: str) -> dict[str, Any]:
     }
 
 
-def openapi_document(routes: Iterable[Route], base: str) -> dict[str, Any]:
+def openapi_document(routes: Sequence[Route], base: str) -> dict[str, Any]:
     """OpenAPI 3.1."""
+    bodies = [route.body for route in routes if route.body is not None]
+    schemas, named = msgspec.json.schema_components(bodies, ref_template="#/components/schemas/{name}")
+    of_body = {id(body): schema for body, schema in zip(bodies, schemas, strict=True)}
     paths: dict[str, Any] = {}
     for path, there in _by_path(routes).items():
-        paths[_template(path)] = {route.method.lower(): _described(route) for route in there}
+        paths[_template(path)] = {route.method.lower(): _described(route, of_body) for route in there}
     return {
         "openapi": "3.1.0",
         "info": {"title": "Filmroom", "version": "1", "summary": "DICOMweb and REST of a Filmroom archive"},
         "servers": [{"url": base}],
         "paths": paths,
-        "components": {"securitySchemes": {"token": {"type": "http", "scheme": "bearer"}}},
+        "components": {"schemas": named, "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}}},
     }
 
 
-def _described(route: Route) -> dict[str, Any]:
+def _described(route: Route, of_body: Mapping[int, Any]) -> dict[str, Any]:
     in_path = [
-        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string"} | _PATTERNS.get(name, {})}
         for name in _SEGMENT.findall(route.path)
     ]
     described: dict[str, Any] = {
@@ -107,7 +111,8 @@ def _described(route: Route) -> dict[str, Any]:
         "security": [{"token": [route.scope]}, {}],
     }
     if route.takes:
-        described["requestBody"] = {"required": True, "content": {name: {} for name in route.takes}}
+        body = {"schema": of_body[id(route.body)]} if route.body is not None else {}
+        described["requestBody"] = {"required": True, "content": dict.fromkeys(route.takes, body)}
     return described
 
 

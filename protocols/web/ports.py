@@ -96,6 +96,8 @@ class KnownPeer(msgspec.Struct, frozen=True):
     host: str
     port: int
     character_set: str
+    tls: bool
+    tls_name: str
     origin: str
 
 

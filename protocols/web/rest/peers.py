@@ -16,6 +16,8 @@ class Named(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     host: str
     port: int
     character_set: str = ""
+    tls: bool = False
+    tls_name: str = ""
 
 
 async def peers(request: Request, site: Site) -> Reply:

@@ -1,6 +1,6 @@
 """The table of routes below ``/api/v1``."""
 
-from typing import Final
+from typing import Any, Final
 
 from protocols.web.rest import changes, deleted, jobs, peers, statistics, studies, versions
 from protocols.web.rest.forms import AS_OF, BODY_BYTES_MAX, JSON, ROOT
@@ -27,7 +27,7 @@ def _end(path: str, handler: Handler, scope: Scope, summary: str) -> Route:
     return Route(method="DELETE", path=path, handler=handler, scope=scope, summary=summary, gives=(JSON,))
 
 
-def _act(path: str, handler: Handler, scope: Scope, summary: str) -> Route:
+def _act(path: str, handler: Handler, scope: Scope, summary: str, body: Any = None) -> Route:
     return Route(
         method="POST",
         path=path,
@@ -35,8 +35,9 @@ def _act(path: str, handler: Handler, scope: Scope, summary: str) -> Route:
         scope=scope,
         summary=summary,
         gives=(JSON,),
-        takes=(JSON,),
+        takes=(JSON,) if body is not None else (),
         body_bytes_max=BODY_BYTES_MAX,
+        body=body,
     )
 
 
@@ -44,9 +45,9 @@ ROUTES: Final = (
     _look(f"{ROOT}/studies", studies.studies, "Studies with counts, sizes and conflicts", *studies.PARAMETERS),
     _look(STUDY, studies.study, "A study with its series", AS_OF),
     _look(f"{STUDY}/versions", versions.versions, "Instances of a study with more than one version"),
-    _act(f"{INSTANCE}/promote", versions.promote, "write", "Make a version the current one"),
+    _act(f"{INSTANCE}/promote", versions.promote, "write", "Make a version the current one", versions.Promotion),
     *(
-        _act(f"{path}/restore", deleted.restore, "delete", f"Bring back what was deleted of {of}")
+        _act(f"{path}/restore", deleted.restore, "delete", f"Bring back what was deleted of {of}", deleted.Restoring)
         for path, of in ((STUDY, "a study"), (SERIES, "a series"), (INSTANCE, "an instance"))
     ),
     Route(
@@ -61,11 +62,11 @@ ROUTES: Final = (
     ),
     _look(f"{ROOT}/deleted", deleted.deleted, "What can be restored, and until when", *deleted.PARAMETERS),
     _look(f"{ROOT}/peers", peers.peers, "Known peers"),
-    _act(f"{ROOT}/peers", peers.add, "admin", "Make a peer known, or change it"),
+    _act(f"{ROOT}/peers", peers.add, "admin", "Make a peer known, or change it", peers.Named),
     _end(f"{ROOT}/peers/{{ae_title}}", peers.remove, "admin", "Forget a peer"),
     _act(f"{ROOT}/peers/{{ae_title}}/echo", peers.echo, "admin", "C-ECHO to a known peer"),
     _look(f"{ROOT}/jobs", jobs.jobs, "Jobs that are remembered: in memory, until the node ends"),
-    _act(f"{ROOT}/jobs", jobs.begin, "admin", "Begin a job: send to a known peer, verify, reindex"),
+    _act(f"{ROOT}/jobs", jobs.begin, "admin", "Begin a job: send to a known peer, verify, reindex", jobs.Asked),
     _look(f"{ROOT}/jobs/{{job}}", jobs.job, "A job with its findings"),
     _end(f"{ROOT}/jobs/{{job}}", jobs.cancel, "admin", "Cancel a job"),
     _look(f"{ROOT}/statistics", statistics.statistics, "What the archive holds, by modality"),

@@ -7,7 +7,7 @@ from typing import Any, Final, Literal
 import trio
 
 from engine.clock import Clock, Identifiers
-from engine.errors import FilmroomError, Missing
+from engine.errors import Conflict, FilmroomError, Missing
 from protocols.web.ports import Refused, Tell
 from protocols.web.problems import busy
 
@@ -63,9 +63,11 @@ class Working:
             await trio.sleep_forever()
 
     def begin(self, do: str, destination: str, work: Work) -> Job:
-        """Raises Problem when too much is going on."""
-        running = sum(job.state == "running" for job in self._jobs.values())
-        if self._nursery is None or running >= RUNNING_COUNT_MAX:
+        """Raises Problem when too much is going on, Conflict when what is done to the whole archive is being done."""
+        running = [job for job in self._jobs.values() if job.state == "running"]
+        if not destination and any(job.do == do for job in running):
+            raise Conflict("this is being done already")
+        if self._nursery is None or len(running) >= RUNNING_COUNT_MAX:
             raise busy("too many jobs are running")
         job = Job(self._identifiers.random_id(), do, destination, self._clock.now_us())
         self._jobs[job.name] = job

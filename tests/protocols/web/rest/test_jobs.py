@@ -24,13 +24,14 @@ class SmallHousehold:
         self.asked: list[tuple[str, Any]] = []
         self.error: Exception | None = None
         self.cancelled_count = 0
+        self.holds = False
 
     def peers(self) -> list[KnownPeer]:
-        return [KnownPeer("WS1", "10.0.0.5", 104, "", "configuration")]
+        return [KnownPeer("WS1", "10.0.0.5", 104, "", False, "", "configuration")]
 
     async def add_peer(self, said: dict[str, Any]) -> KnownPeer:
         self.asked.append(("add", said))
-        return KnownPeer(said["ae_title"], said["host"], said["port"], "", "added")
+        return KnownPeer(said["ae_title"], said["host"], said["port"], "", said["tls"], "", "added")
 
     async def remove_peer(self, ae_title: str) -> None:
         if ae_title != "WS1":
@@ -58,6 +59,8 @@ class SmallHousehold:
 
     async def reindex(self, tell: Tell) -> None:
         await tell({"records": 7, "damaged": 0})
+        if self.holds:
+            await self.go.wait()
 
     async def status(self) -> dict[str, Any]:
         return {"version": "1"}
@@ -174,6 +177,19 @@ def test_jobs_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     with_household(check)
 
 
+def test_the_whole_archive_is_gone_through_by_one_at_a_time() -> None:
+    async def check(client: Client) -> None:
+        client.household.holds = True
+        job = (await client.begin({"do": "reindex"})).json()["id"]
+        await client.begin({"do": "reindex"}, 409)
+        await client.ended((await client.begin({"do": "verify"})).json()["id"])
+        client.household.go.set()
+        await client.ended(job)
+        await client.ended((await client.begin({"do": "reindex"})).json()["id"])
+
+    with_household(check)
+
+
 @pytest.mark.parametrize(
     "said",
     [
@@ -226,6 +242,8 @@ def test_peers_are_listed_added_echoed_and_forgotten() -> None:
             "host": "10.0.0.5",
             "port": 104,
             "character_set": "",
+            "tls": False,
+            "tls_name": "",
             "origin": "configuration",
         }
         post = partial(client.http.post, f"{client.root}/peers")
