@@ -128,10 +128,19 @@ cdef void close_level(HeaderWriter* writer) noexcept nogil:
     patch_le32(&writer.out, at, <uint32_t>(writer.out.length - at - 4))
 
 
+cdef void give_up_top(HeaderWriter* writer) noexcept nogil:
+    """The top-level element that is open is more than a header holds: what is written of it goes, the rest is not
+    written, so that it takes no memory whatever its size."""
+    writer.silent = writer.depth
+    writer.depth = writer.path_depth = 0
+    writer.out.length = writer.top_start
+    leave_out(writer, writer.top_tag)
+
+
 cdef void on_sequence(HeaderWriter* writer, const Walker* walker) noexcept nogil:
     if writer.depth == 0:
         top_begins(writer, walker.tag)
-    if is_bulk(writer, walker.tag) or (writer.capped and writer.out.length > 2 * HEADER_BYTES_MAX_C):
+    if is_bulk(writer, walker.tag):
         leave_out(writer, walker.tag)
         writer.silent = 1
         return
@@ -142,6 +151,8 @@ cdef void on_sequence(HeaderWriter* writer, const Walker* walker) noexcept nogil
 
 
 cdef void header_event(HeaderWriter* writer, Step step, const Walker* walker) noexcept nogil:
+    if writer.depth and writer.capped and writer.out.length > HEADER_BYTES_MAX_C:
+        give_up_top(writer)
     if writer.silent:
         writer.silent += deeper(step)
         return

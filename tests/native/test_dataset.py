@@ -218,6 +218,40 @@ def test_large_values_and_pixels_are_left_out_and_named() -> None:
     assert dataset.get(found.header, "00080060") == b"CT"
 
 
+def test_a_sequence_that_no_header_holds_takes_no_memory_of_its_size() -> None:
+    """Walked to its end, named, and forgotten: else 64 GB of it would end the process (fact 8)."""
+    item = b"".join(dataset.element(0x00091000 + number, "LO", b"x" * 1000) for number in range(0x11, 0xFF)) * 400
+    body = dataset.element(0x00091101, "SQ", pack("<HHI", 0xFFFE, 0xE000, len(item)) + item)
+    file = dataset.canonical_head("1.2.3", "1.2.4", EXPLICIT) + UIDS + body + dataset.element(0x00400244, "DA", b"2024")
+    del item, body
+    Path("/proc/self/clear_refs").write_text("5")  # the most that was held counts from here
+    before = held_kib("VmRSS")
+    found = dataset.describe(file)
+    assert held_kib("VmHWM") - before < 16 << 10 < len(file) >> 12
+    assert found.not_indexed == ("00091101",)
+    assert dataset.get(found.header, "00400244") == b"2024"
+
+
+def held_kib(name: str) -> int:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(name))
+
+
+@pytest.mark.parametrize("count", [1, 63, 64, 65, 200])
+def test_what_stands_behind_a_sequence_of_any_size_is_in_the_header(count: int) -> None:
+    """Up to the limit of a header the sequence is there whole; beyond it, not at all."""
+    item = b"".join(dataset.element(0x00100020, "LO", b"x" * 1000) for _ in range(count))
+    inner = dataset.element(0x00081140, "SQ", pack("<HHI", 0xFFFE, 0xE000, len(item)) + item)
+    body = dataset.element(0x00081115, "SQ", pack("<HHI", 0xFFFE, 0xE000, len(inner)) + inner)
+    behind = dataset.element(0x00400244, "DA", b"20240101")
+    found = dataset.describe(dataset.canonical_head("1.2.3", "1.2.4", EXPLICIT) + body + UIDS + behind)
+    is_whole = len(body) <= dataset.HEADER_BYTES_MAX
+    assert found.not_indexed == (() if is_whole else ("00081115",))
+    assert (body in found.header) is is_whole
+    assert dataset.get(found.header, "00400244") == b"20240101"
+    assert [path for path, *_ in dataset.walk(found.header, EXPLICIT) if "." not in path][-1] == "00400244"
+
+
 @pytest.mark.skipif(DCMCONV is None, reason="dcmconv is missing: apt-get install dcmtk")
 @pytest.mark.parametrize(
     "options", [["+te"], ["+ti"], ["+tb"], ["+te", "+e"], ["+te", "-e"], ["+ti", "+g"]], ids=" ".join
