@@ -14,7 +14,7 @@ class Sender:
     """
 
     reason: str
-    unanswered: int  # jobs that the last ``store`` sent without staying for their answer
+    unanswered: int  # jobs behind the statuses that the last ``store`` gave which were sent: some answer is missing
 
     def __init__(self, *, pdu_bytes_max: int, window: int = 1, shared: bool = False) -> None: ...
     def take_rest(self) -> bytes:

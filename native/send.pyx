@@ -67,6 +67,8 @@ cdef inline int64_t now_ms() noexcept nogil:
 cdef class Sender:
     cdef readonly str reason
     cdef readonly int unanswered
+    cdef dict settled        # statuses by message ID of those among them that are known
+    cdef int sent, open_count
     cdef size_t fragment
     cdef int window
     cdef uint8_t* out
@@ -87,6 +89,7 @@ cdef class Sender:
         self.window = max(window, 1)
         self.replies = Replies(shared)
         self.reason = ""
+        self.settled = {}
         self.out_bytes = FRAME_BYTES_MAX + WINDOW_BYTES + FRAGMENT_BYTES * (PARTS_MAX + 1)
         self.out = <uint8_t*>malloc(self.out_bytes)
         self.hashed = XXH3_createState()
@@ -113,6 +116,8 @@ cdef class Sender:
                 prepare(&work[index], job, views)
             for index, seal in enumerate(seals[:count]):
                 put_seal(&work[index], seal)
+            for index in range(min(resume, count)):
+                work[index].status = self.settled.get(work[index].command.message_id, -1)
             with nogil:
                 no_delay(fd)
                 failure = self.send_all(fd, cancel_fd, work, count, resume, timeout_ms, patience_ms)
@@ -122,6 +127,12 @@ cdef class Sender:
                 if work[index].status < 0:
                     break
                 statuses.append(work[index].status)
+            self.unanswered = max(self.sent - <int>len(statuses), 0)
+            self.settled = {
+                work[index].command.message_id: work[index].status
+                for index in range(len(statuses), self.sent)
+                if work[index].status >= 0
+            }
             return statuses
         finally:
             free(work)
@@ -144,22 +155,23 @@ cdef class Sender:
     cdef Failure send_all(
         self, int fd, int cancel_fd, Job* work, int count, int resume, int timeout_ms, int patience_ms
     ) noexcept nogil:
-        """``resume``: so many of the first jobs were sent by the call before."""
+        """``resume``: so many of the first jobs were sent by the call before; peers may answer in any order."""
         cdef int index, answered
         cdef int64_t ends_ms = now_ms() + patience_ms if patience_ms else -1
         cdef Failure failure = SOUND
-        self.unanswered, self.laid = 0, -1
+        self.open_count, self.sent, self.laid = 0, 0, -1
         for index in range(count):
             if index >= resume:
-                if index and self.unanswered == 0 and (self.replies.has_foreign() or 0 <= ends_ms <= now_ms()):
+                if index and self.open_count == 0 and (self.replies.has_foreign() or 0 <= ends_ms <= now_ms()):
                     return SOUND
                 failure = self.send_one(fd, cancel_fd, work, index, timeout_ms)
                 if not failure and index + 1 < count:
                     self.lay_first(work, index + 1)  # while the peer is busy with this one
             if failure:
                 return failure
-            self.unanswered += work[index].status < 0
-            while self.unanswered >= (self.window if index + 1 < count else 1):
+            self.sent = index + 1
+            self.open_count += work[index].status < 0
+            while self.open_count >= (self.window if index + 1 < count else 1):
                 answered = 0
                 failure = self.take_answers(
                     fd, cancel_fd, work, index + 1, max(ends_ms - now_ms(), 1) if patience_ms else timeout_ms, &answered
@@ -168,7 +180,7 @@ cdef class Sender:
                     return UNANSWERED
                 if failure:
                     return failure
-                self.unanswered -= answered
+                self.open_count -= answered
         return SOUND
 
     cdef Failure send_one(self, int fd, int cancel_fd, Job* work, int index, int timeout_ms) noexcept nogil:

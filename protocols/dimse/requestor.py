@@ -136,10 +136,13 @@ class Requestor:
         statuses: list[int] = await trio.to_thread.run_sync(partial(send, seals=seals), jobs, limiter=limiter)
         deadline = trio.current_time() + self._settings.store_seconds
         while self._sender.unanswered and not self._sender.reason:
-            done = len(statuses)
-            resume = partial(send, seals=seals[done:], resume=self._sender.unanswered)
-            more: list[int] = await trio.to_thread.run_sync(resume, jobs[done:], limiter=limiter)
-            if not more and trio.current_time() > deadline:
+            done, open_count = len(statuses), self._sender.unanswered
+            resume = partial(send, seals=seals[done:], resume=open_count)
+            # nothing new goes out: once these are answered, others have their turn
+            more: list[int] = await trio.to_thread.run_sync(resume, jobs[done : done + open_count], limiter=limiter)
+            if more:
+                deadline = trio.current_time() + self._settings.store_seconds
+            elif trio.current_time() > deadline:
                 self.fail("no answer in time")
                 break
             statuses += more

@@ -171,3 +171,21 @@ def test_what_is_lost_in_the_middle_of_a_large_object_ends_the_association(ends:
     os.close(short)
     ours.shutdown(socket.SHUT_WR)
     thread.join(5)
+
+
+def test_answers_out_of_their_order_are_each_taken_once(ends: tuple[socket.socket, Peer]) -> None:
+    """In an asynchronous window they may come so (PS3.7 D.3.3.3), and the first of them last."""
+    ours, peer = ends
+    sender = wire.Sender(pdu_bytes_max=16384, window=3)
+    todo = jobs(3)
+    peer.socket.sendall(peer.answer(2, 0xB000))
+    assert sender.store(ours.fileno(), -1, todo, timeout_ms=5000, patience_ms=1) == []
+    assert (sender.unanswered, sender.reason) == (3, "")
+    assert sender.store(ours.fileno(), -1, todo, timeout_ms=5000, patience_ms=1, resume=3) == []
+    assert sender.unanswered == 3
+    peer.socket.sendall(peer.answer(3, 0xA700) + peer.answer(1))
+    assert sender.store(ours.fileno(), -1, todo, timeout_ms=5000, patience_ms=5000, resume=3) == [0, 0xB000, 0xA700]
+    assert sender.unanswered == 0
+    assert [peer.request()[0x110] for _ in todo] == [1, 2, 3]
+    ours.shutdown(socket.SHUT_WR)
+    assert peer.socket.recv(1) == b"", "nothing was sent again"
