@@ -26,7 +26,7 @@ class Tally:
         self.instance_count = instance_count
         self.sent_count = self.warning_count = self.unsound_count = 0
         self.failures: list[Failure] = []
-        self._settled: set[tuple[str, str]] = set()
+        self._settled: set[tuple[str, str, str]] = set()
 
     @property
     def remaining_count(self) -> int:
@@ -58,5 +58,6 @@ class Tally:
         return Counter(failure.reason for failure in self.failures)
 
 
-def _identity(instance: Instance) -> tuple[str, str]:
-    return instance.series_uid, instance.sop_instance_uid
+def _identity(instance: Instance) -> tuple[str, str, str]:
+    """A series, too, may be kept in two studies."""
+    return instance.study_uid, instance.series_uid, instance.sop_instance_uid
