@@ -28,6 +28,19 @@ def decoded(raw: bytes, vr: str, charset: bytes) -> str:
     return text.rstrip("\0 ")
 
 
+def searched_numbers(vr: str, raw: bytes) -> list[str]:
+    """Values of binary representations (``NUMBERS``, AT) as they are compared with what is asked for."""
+    if vr == "AT":
+        return [f"{group:04X}{element:04X}" for group, element in _whole("<HH", raw, 4)]
+    numbers = _whole(NUMBERS[vr], raw, calcsize(NUMBERS[vr]))
+    return [searched_number(number) if vr in ("FL", "FD") else str(number) for (number,) in numbers]
+
+
+def searched_number(number: float) -> str:
+    """Six digits: what is written 0.1 is asked for so, in whatever precision it is stored."""
+    return f"{number:g}"
+
+
 def _whole(form: str, raw: bytes, size: int) -> "list[tuple[float, ...]]":
     return list(iter_unpack(form, raw[: len(raw) - len(raw) % size]))
 

@@ -1,11 +1,13 @@
 """C-FIND and C-MOVE identifiers to queries of the engine (PS3.4 C.2.2, C.4.1, C.4.2). Pure: bytes in, values out."""
 
+from struct import calcsize
 from typing import Literal
 
 import msgspec
 
 from engine.model import Key, Level, Query
 from native import dataset
+from native.text import NUMBERS, searched_numbers
 from protocols import query_values
 from protocols.query_values import Refused as Refused
 
@@ -53,7 +55,7 @@ _COMPUTED = frozenset({0x00080061, 0x00080062, 0x00201206, 0x00201208, 0x0020120
 # What has no text is not searched.
 _OPAQUE = frozenset({"OB", "OD", "OF", "OL", "OV", "OW"})
 
-_NUMBERS = {"US": (2, False), "SS": (2, True), "UL": (4, False), "SL": (4, True), "UV": (8, False), "SV": (8, True)}
+_BINARY_BYTES = {"AT": 4, **{vr: calcsize(form) for vr, form in NUMBERS.items()}}
 
 
 class Identifier(msgspec.Struct, frozen=True):
@@ -275,8 +277,10 @@ class _Reader:
             return query_values.uids(element.value.decode("ascii", "replace").split("\\"), name)
         if len(element.value) > query_values.VALUE_BYTES_MAX:
             raise Refused(f"key {name} is longer than {query_values.VALUE_BYTES_MAX} bytes")
-        if element.vr in _NUMBERS:
-            return _numbers(element)
+        if size := _BINARY_BYTES.get(element.vr):
+            if len(element.value) % size:
+                raise Refused(f"key {name} has a length that its VR does not allow")
+            return tuple(searched_numbers(element.vr, element.value))
         text = self._text(element).strip(" \0")
         parts = [text] if element.vr in query_values.WHOLE_TEXT else text.split("\\")
         return query_values.texts(parts, element.vr, name)
@@ -293,12 +297,3 @@ class _Reader:
 def _is_creator(path: str) -> bool:
     """Whether it names the owner of private attributes (PS3.5 7.8.1): no key itself."""
     return bool(int(path[-5], 16) & 1) and 0x10 <= int(path[-4:], 16) <= 0xFF
-
-
-def _numbers(element: Element) -> tuple[str, ...]:
-    size, signed = _NUMBERS[element.vr]
-    raw = element.value
-    if len(raw) % size:
-        raise Refused(f"key {element.path[:8]} has a length that its VR does not allow")
-    numbers = (int.from_bytes(raw[at : at + size], "little", signed=signed) for at in range(0, len(raw), size))
-    return tuple(str(number) for number in numbers)

@@ -10,6 +10,7 @@ import msgspec
 from engine.model import Key, Level, Query
 from native.dictionary import tag_of
 from native.parts import representation
+from native.text import searched_number
 from protocols import query_values
 from protocols.query import KEYS_MAX, matched_below, never_matched
 from protocols.query_values import Refused
@@ -130,7 +131,15 @@ def _values(text: str, vr: str, name: str) -> tuple[str, ...]:
         return query_values.uids(parts, name)
     if len(text) > query_values.VALUE_BYTES_MAX:
         raise Refused(f"the parameter {name} is longer than {query_values.VALUE_BYTES_MAX} characters")
-    return query_values.texts(parts, vr, name)
+    return query_values.texts(map(_as_searched, parts) if vr in ("FL", "FD") else parts, vr, name)
+
+
+def _as_searched(number: str) -> str:
+    """``90.0`` and ``9e1`` are one number; what is none matches nothing, as it stands."""
+    try:
+        return searched_number(float(number)) if number.strip() else ""
+    except ValueError:
+        return number
 
 
 def _path(name: str) -> str | None:

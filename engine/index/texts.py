@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator
-from struct import Struct
 from typing import Final
 
 from engine.index.attributes import CHARACTER_SET
@@ -10,7 +9,7 @@ from engine.index.moments import Kind, joined_number, number_of, zone_minutes
 from engine.index.names import PRIVATE_NAME, name_terms
 from native import parts
 from native.explicit import elements, items
-from native.text import decode
+from native.text import NUMBERS, decode, searched_numbers
 
 VALUE_CHARACTERS_MAX: Final = 1024  # longer values are not searchable: a term of the index stays small
 READ_COUNT_MAX: Final = 8192  # most elements are equal in all instances of a series: read once; some 600 bytes each
@@ -27,10 +26,7 @@ _SINGLE_VRS: Final = frozenset((b"LT", b"ST", b"UT", b"UR"))
 _TEXT_VRS: Final = frozenset((b"LO", b"LT", b"PN", b"SH", b"ST", b"UC", b"UT"))
 _PLAIN_VRS: Final = frozenset((b"AE", b"AS", b"CS", b"DA", b"DS", b"DT", b"IS", b"TM", b"UI", b"UR"))
 _KINDS: Final[dict[bytes, Kind]] = {b"DA": "DA", b"TM": "TM", b"DT": "DT"}
-_NUMBERS: Final = {
-    b"US": Struct("<H"), b"SS": Struct("<h"), b"UL": Struct("<I"), b"SL": Struct("<i"),
-    b"FL": Struct("<f"), b"FD": Struct("<d"), b"UV": Struct("<Q"), b"SV": Struct("<q"),
-}  # fmt: skip
+_BINARY_VRS: Final = frozenset((b"AT", *(vr.encode() for vr in NUMBERS)))
 
 
 class Part:
@@ -218,11 +214,8 @@ def _texts(
 def _values(vr: bytes, raw: bytes, character_set: str) -> list[str]:
     if not raw:
         return []
-    if packed := _NUMBERS.get(vr):
-        usable = raw[: len(raw) - len(raw) % packed.size]
-        return [f"{number:g}" if isinstance(number, float) else str(number) for (number,) in packed.iter_unpack(usable)]
-    if vr == b"AT":
-        return [f"{group:04X}{number:04X}" for group, number in Struct("<HH").iter_unpack(raw[: len(raw) & ~3])]
+    if vr in _BINARY_VRS:
+        return searched_numbers(vr.decode(), raw)
     if vr not in _TEXT_VRS and vr not in _PLAIN_VRS:
         return []
     text = raw.decode("ascii") if _is_plain(raw) else decode(raw, character_set.encode() if vr in _TEXT_VRS else b"")

@@ -22,6 +22,7 @@ def instance(number: int) -> bytes:
     made.StudyDate, made.StudyTime, made.TimezoneOffsetFromUTC = f"2024010{number + 1}", "233000", "-0500"
     made.Modality, made.InstanceNumber = "CT", str(number)
     made.AcquisitionDateTime = f"2024010{number + 1}120000.5"
+    made.AcquisitionDuration, made.FrameIncrementPointer = number + 1.0, 0x00181060 + number
     block = made.private_block(0x0009, "ACME 1.0", create=True)
     block.add_new(0x01, "LO", f"detector {number}")
     items = []
@@ -57,6 +58,14 @@ def private(identifier: Dataset) -> None:
     identifier.private_block(0x0009, "ACME 1.0", create=True).add_new(0x01, "LO", "detector 1")
 
 
+def of_two_seconds(identifier: Dataset) -> None:
+    identifier.AcquisitionDuration = 2.0  # 00 00 00 00 00 00 00 40
+
+
+def by_pointer(identifier: Dataset) -> None:
+    identifier.FrameIncrementPointer = 0x00181061
+
+
 def other_creator(identifier: Dataset) -> None:
     identifier.private_block(0x0009, "OTHER", create=True).add_new(0x01, "LO", "detector 1")
 
@@ -81,6 +90,8 @@ def keyed(**values: str) -> Callable[[Dataset], None]:
 QUESTIONS = (
     ("STUDY", private, b"", ["1.2.1"]),
     ("STUDY", other_creator, b"", []),
+    ("STUDY", of_two_seconds, b"", ["1.2.1"]),
+    ("STUDY", by_pointer, b"", ["1.2.1"]),
     ("STUDY", in_one_item("S1", "CT"), b"", ["1.2.1"]),
     ("STUDY", in_one_item("S1", "MR"), b"", ["1.2.0"]),
     ("STUDY", in_one_item("S?", "MR"), b"", ["1.2.0", "1.2.1", "1.2.2"]),

@@ -8,6 +8,7 @@ import pytest
 from engine.model import Key, Level
 from native import dataset
 from protocols.query import KEYS_MAX, QueryOptions, Refused, find_identifier, move_identifier
+from protocols.query_parameters import search_of
 
 EXPLICIT = "1.2.840.10008.1.2.1"
 IMPLICIT = "1.2.840.10008.1.2"
@@ -62,6 +63,32 @@ def test_implicit_identifiers_read_the_same() -> None:
     assert asked.query.keys == (Key("00100020", ("P1",)),)
     assert asked.tags == (0x00100020, 0x0020000D)
     assert asked.level_name == "STUDY"
+
+
+@pytest.mark.parametrize(
+    ("tag", "vr", "raw", "text"),
+    [
+        (0x00189073, "FD", struct.pack("<d", 2.0), "2"),  # all its bytes are ASCII
+        (0x00189073, "FD", struct.pack("<d", 0.5), "0.5"),
+        (0x00089459, "FL", struct.pack("<f", 2.0), "2"),
+        (0x00089459, "FL", struct.pack("<f", 0.1), "0.1"),
+        (0x00280009, "AT", struct.pack("<HH", 0x0018, 0x1063), "00181063"),
+        (0x00280009, "AT", struct.pack("<HH", 0x0054, 0x00F0), "005400F0"),
+        (0x00189219, "SS", struct.pack("<h", -3), "-3"),
+    ],
+)
+def test_binary_values_are_asked_for_as_they_are_indexed(tag: int, vr: str, raw: bytes, text: str) -> None:
+    study, series = (0x0020000D, "UI", b"1.2\0"), (0x0020000E, "UI", b"1.3\0")
+    assert Key(f"{tag:08X}", (text,)) in keys(study, series, (tag, vr, raw), level=b"IMAGE")
+    if raw[2:]:
+        with pytest.raises(Refused):
+            keys(study, series, (tag, vr, raw[2:]), level=b"IMAGE")
+
+
+@pytest.mark.parametrize(("asked", "text"), [("2", "2"), ("2.0", "2"), ("2e0", "2"), ("0.10", "0.1"), ("two", "two")])
+def test_a_search_over_the_web_asks_for_the_same_numbers(asked: str, text: str) -> None:
+    (key,) = search_of(Level.INSTANCE, {}, [("AcquisitionDuration", asked)], 10).query.keys
+    assert key == Key("00189073", (text,))
 
 
 def test_numbers_become_decimal_text() -> None:
