@@ -70,9 +70,10 @@ def _jpeg(data: bytes) -> Codestream:
     is_ybr: bool | None = None
     is_ls = False
     at = 2
-    for _ in range(MARKERS_MAX):
-        while data[at] == 0xFF and data[at + 1] == 0xFF:
+    for _ in range(MARKERS_MAX):  # bytes that fill up before a marker count too
+        if data[at] == 0xFF and data[at + 1] == 0xFF:
             at += 1
+            continue
         marker, body = data[at + 1], at + 4
         if data[at] != 0xFF or (marker == 0xDA and found is None):
             break

@@ -24,7 +24,10 @@ def is_sound(fetched: Fetched) -> bool:
     else:
         done = 0
         while done < source.length:
-            piece = os.pread(source.fd, min(source.length - done, READ_BYTES), source.offset + done)
+            try:
+                piece = os.pread(source.fd, min(source.length - done, READ_BYTES), source.offset + done)
+            except OSError:  # a bad sector, as good as a wrong byte
+                return False
             if not piece:
                 return False
             hashed.update(piece)

@@ -103,8 +103,9 @@ def _write(shared: int, frame: bytes) -> None:
 
 async def start(settings: TranscodeSettings) -> Worker:
     """Spawn a worker (never forked: the child starts from a fresh interpreter)."""
-    shared = os.memfd_create("filmroom-frame", os.MFD_CLOEXEC)
+    shared = -1
     try:
+        shared = os.memfd_create("filmroom-frame", os.MFD_CLOEXEC)
         process = await trio.lowlevel.open_process(
             [sys.executable, "-I", "-c", _START, str(ROOMS), str(shared), str(settings.idle_seconds)],
             stdin=subprocess.PIPE,
@@ -115,7 +116,8 @@ async def start(settings: TranscodeSettings) -> Worker:
             cwd="/",
         )
     except OSError as error:
-        os.close(shared)
+        if shared >= 0:
+            os.close(shared)
         raise Untranscodable("no worker process can be started") from error
     return Worker(process, shared)
 

@@ -1,5 +1,6 @@
 """Frames that lie, decoders that die, and what is not installed: one object fails with a reason, all else goes on."""
 
+import errno
 import os
 import random
 import signal
@@ -10,9 +11,10 @@ import pytest
 import trio
 
 from native.canonical import read_meta
-from protocols.codecs import picture
+from protocols.codecs import codestream, picture
 from protocols.codecs.picture import Picture
 from protocols.codecs.syntaxes import EXPLICIT_LITTLE, J2K_LOSSLESS, JPEG_BASELINE, JPEG_LS, RLE, Codecs
+from protocols.codecs.unreadable import Unreadable
 from protocols.transcode import Transcoder, TranscodeSettings, Untranscodable
 from protocols.transcode.pool import Pool, Worker
 from tests.native.real_files import FOLDER
@@ -139,6 +141,18 @@ def test_h38_bombs_are_refused_before_they_are_decoded() -> None:
     assert "far larger than its pixels" in reason(data_set([J2K_FRAME + bytes(2 << 20)]))
 
 
+@pytest.mark.parametrize("count", [3, 1001, 1 << 20])
+def test_bytes_that_fill_up_before_a_marker_have_an_end(count: int) -> None:
+    """A picture may be made of nothing else; a mebibyte of them took 70 ms of the interpreter."""
+    frame = frame_of("SC_rgb_jpeg_dcmtk.dcm")
+    filled = frame[:2] + b"\xff" * count + frame[2:]
+    if count < codestream.MARKERS_MAX:
+        assert codestream.look(JPEG_BASELINE, filled) == codestream.look(JPEG_BASELINE, frame)
+    else:
+        with pytest.raises(Unreadable):
+            codestream.look(JPEG_BASELINE, filled)
+
+
 def test_h39_rle_headers_that_lie() -> None:
     for head in (b"\x0f\0\0\0" + b"\xff" * 60, b"\x02\0\0\0" + b"\xff" * 60, b"\x02\0\0\0\x40\0\0\0" + b"\xff" * 56):
         assert "segments of an RLE frame" in reason(data_set([head + RLE_FRAME[64:]]), RLE)
@@ -228,6 +242,20 @@ def test_processor_time_and_memory_of_a_frame_have_an_end() -> None:
         assert await pool.decode(J2K_LOSSLESS, PICTURE, J2K_FRAME)
 
     with_pool(TranscodeSettings(memory_factor=0, memory_bytes_min=32 << 20), hungry)
+
+
+def test_without_descriptors_one_object_fails_and_the_next_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> int:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    async def run(pool: Pool) -> None:
+        with monkeypatch.context() as short:
+            short.setattr(os, "memfd_create", refuse)
+            with pytest.raises(Untranscodable, match="no worker process"):
+                await pool.decode(J2K_LOSSLESS, PICTURE, J2K_FRAME)
+        assert await pool.decode(J2K_LOSSLESS, PICTURE, J2K_FRAME)
+
+    with_pool(TranscodeSettings(), run)
 
 
 def test_an_idle_worker_goes_home_and_the_next_job_starts_another(monkeypatch: pytest.MonkeyPatch) -> None:
