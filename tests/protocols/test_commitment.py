@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable
 from functools import partial
 from io import BytesIO
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,9 +13,11 @@ import trio
 
 from engine.model import CommitmentRequest, Reference
 from engine.ports import Peer
+from native import dataset
 from protocols.dimse import classes
 from protocols.dimse.commands import Command, Field
 from protocols.dimse.event_report import report_of
+from protocols.dimse.exchange import Exchange, Gone
 from protocols.dimse.services import commitment
 from protocols.dimse.status import Status
 from tests.protocols.serving import CT, EXPLICIT, STUDY, Served, paper_archive, serving
@@ -305,6 +308,43 @@ def test_C19_a_request_that_cannot_be_kept_is_refused() -> None:
         assert modality.ask(served.port, ALL) == Status.RESOURCE_LIMITATION
 
     committing(work, Modality(), archive)
+
+
+def test_C19_a_request_is_reported_also_when_its_answer_was_not_taken() -> None:
+    """It is on disk: with the association gone at once, its report goes over a new one, and not at the next start."""
+    archive = paper_archive(3)
+    taken: list[str] = []
+
+    class Hearer:
+        def take(self, request: CommitmentRequest, *_: object) -> None:
+            taken.append(request.transaction_uid)
+
+    class Line:
+        async def send(self, data: bytes) -> None:
+            raise Gone("connection failed")
+
+    elements = ((0x00081195, "UI", b"1.2"), (0x00081199, "SQ", items(b"".join(
+        dataset.element(tag, "UI", uid.encode()) for tag, uid in ((0x00081150, CT), (0x00081155, "1.3"))
+    ))))  # fmt: skip
+    identifier = b"".join(dataset.element(*one) for one in elements)
+    exchange = Exchange(
+        Line(),
+        action(),
+        1,
+        EXPLICIT,
+        identifier,
+        calling_ae_title="M",
+        pdu_bytes_max=16384,
+        send_bytes=1,  # type: ignore[arg-type]
+    )
+    site = SimpleNamespace(archive=archive, reporter=Hearer())
+    with pytest.raises(Gone):
+        trio.run(commitment.answer, exchange, site, None)
+    assert taken == ["1.2"]
+
+
+def items(item: bytes) -> bytes:
+    return b"\xfe\xff\x00\xe0" + len(item).to_bytes(4, "little") + item
 
 
 def action(**change: Any) -> Command:

@@ -55,8 +55,7 @@ async def answer(exchange: Exchange, site: Site, asker: Asker) -> None:
         exchange.respond(Status.PROCESSING_FAILURE, comment="the request could not be kept")
     else:
         exchange.respond(Status.SUCCESS)
-        await exchange.flush()
-        site.reporter.take(request, asker, exchange.context_id)
+        site.reporter.take(request, asker, exchange.context_id)  # it is on disk, whatever becomes of the answer
     await exchange.flush()
 
 
