@@ -1,5 +1,7 @@
 """What an import reads: all that was named, and nothing else (H65, H67)."""
 
+import os
+import subprocess
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -58,6 +60,19 @@ def test_a_folder_that_may_not_be_read_is_a_problem_and_the_others_are_read(
 
 def test_what_is_not_there_is_a_problem(tmp_path: Path) -> None:
     assert names(list(sources([tmp_path / "gone"]))) == ["gone !"]
+
+
+def test_a_folder_that_cannot_be_read_is_a_problem_and_not_the_end(tmp_path: Path) -> None:
+    (tmp_path / "z").write_bytes(b"")
+    deep, name = os.open(tmp_path, os.O_PATH), "d" * 250
+    for _ in range(20):  # longer than a path may be
+        os.mkdir(name, dir_fd=deep)
+        inner = os.open(name, os.O_PATH, dir_fd=deep)
+        os.close(deep)
+        deep = inner
+    os.close(deep)
+    assert names(list(sources([tmp_path]))) == [f"{name} !", "z"]
+    subprocess.run(["rm", "-r", tmp_path / name], check=True)  # pytest cannot
 
 
 def test_zips_give_their_members_and_bombs_are_refused(tmp_path: Path) -> None:
