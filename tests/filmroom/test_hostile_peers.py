@@ -231,6 +231,10 @@ def test_H09_300_mutated_associations(node: Node) -> None:
             peer.shutdown(socket.SHUT_WR)
             while receive(peer):
                 pass
+    with Wire(node.dicom, STORE) as wire:
+        sound = Named(201)
+        assert wire.store(STORE, sound.sop, sound.dataset()).status == 0, "the next sound one is taken"
+        wire.release()
 
 
 @pytest.mark.parametrize(

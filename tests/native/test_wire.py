@@ -259,6 +259,10 @@ def test_h09_mutated_streams_never_crash(intake: Intake) -> None:
                 receiver.take_message()
             elif event != wire.EVENT_NEED:
                 break
+    intake.kept()
+    receiver = intake.receiver()
+    assert receiver.feed(whole) == wire.EVENT_NEED and receiver.stored_count == 2, "a sound stream is taken"
+    assert len(intake.kept()) == 2
 
 
 def test_sender_says_why_the_association_is_gone() -> None:

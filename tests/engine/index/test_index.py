@@ -269,6 +269,8 @@ def test_h10_h58_bombs_are_refused_or_answered(index: Index, value: str) -> None
             find(index.view(), query("study", (path, value)))
         except Invalid:
             continue
+    (found,) = find(index.view(), query("study", ("0020000D", "1.2.1"))).matches
+    assert found.study_uid == "1.2.1", "the next question is answered"
 
 
 def test_a_study_that_became_older_makes_room_for_the_next(tmp_path: Path) -> None:
