@@ -187,3 +187,15 @@ def test_what_is_kept_is_the_data_set_as_it_came() -> None:
             assert kept.file[kept.file.index(b"\x08\0\x05\0CS") :] == ONE[ONE.index(b"\x08\0\x05\0CS") :]
 
     serving(check)
+
+
+def test_a_tiff_preamble_is_given_back_and_an_executable_one_is_not() -> None:
+    tiff, other = b"II*\0" + bytes(124), b"MZ" + bytes(126)
+
+    async def check(served: Served) -> None:
+        was_stored(await store(served, tiff + ONE[128:], other + TWO[128:]), 1, 2)
+        for number, preamble in ((1, tiff), (2, bytes(128))):
+            (kept,) = [one async for one in served.archive.fetch(SOPInstanceUID=f"{ROOT}.1.1.{number}")]
+            assert kept.file[:128] == preamble
+
+    serving(check)
