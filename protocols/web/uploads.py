@@ -7,6 +7,8 @@ from typing import Final, TypeVar, TypeVarTuple
 import msgspec
 import trio
 
+from protocols.web.problems import busy
+
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
@@ -18,6 +20,8 @@ FEW_COUNT: Final = 16
 PRESSED_BYTES: Final = 128 * KIB
 # Those that wait for the disk together share its syncs; more threads gain nothing.
 THREADS_COUNT_MAX: Final = 16
+# A full or hanging intake holds a thread for 20 s: who is not next then, is told to come again.
+WAIT_SECONDS_MAX: Final = 30.0
 
 
 class Bounds(msgspec.Struct, frozen=True):
@@ -30,8 +34,10 @@ class Bounds(msgspec.Struct, frozen=True):
 class Uploads:
     """One for the process."""
 
-    def __init__(self) -> None:
+    def __init__(self, wait_seconds_max: float = WAIT_SECONDS_MAX) -> None:
+        self._wait_seconds_max = wait_seconds_max
         self._limiter = trio.CapacityLimiter(THREADS_COUNT_MAX)
+        self._let_in = trio.CapacityLimiter(THREADS_COUNT_MAX)  # never waited for
         self._count = 0
 
     @contextmanager
@@ -45,5 +51,13 @@ class Uploads:
             self._count -= 1
 
     async def run(self, work: Callable[[*Ts], T], *arguments: *Ts) -> T:
-        """In a thread; not given up half-way when the client goes."""
-        return await trio.to_thread.run_sync(work, *arguments, limiter=self._limiter)
+        """In a thread; not given up half-way when the client goes. Raises Problem (503) when none is free in time."""
+        ticket = object()
+        with trio.move_on_after(self._wait_seconds_max) as waiting:
+            await self._limiter.acquire_on_behalf_of(ticket)
+        if waiting.cancelled_caught:
+            raise busy("too much is being stored at once")
+        try:
+            return await trio.to_thread.run_sync(work, *arguments, limiter=self._let_in)
+        finally:
+            self._limiter.release_on_behalf_of(ticket)

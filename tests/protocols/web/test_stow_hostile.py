@@ -1,6 +1,7 @@
 """STOW-RS bodies that no sound client sends, over a real socket; and clients that go (H24, H27, H49-H52, C47)."""
 
 import gc
+import threading
 from collections.abc import AsyncIterator
 
 import pytest
@@ -10,6 +11,8 @@ import trio.testing
 import engine
 from bench.data import Shape
 from bench.data import files as made_files
+from protocols.web.problems import Problem
+from protocols.web.uploads import THREADS_COUNT_MAX, Uploads
 from tests.protocols.web.multiparts import BOUNDARY, body_of, content_type, instances_of, items, store, value
 from tests.protocols.web.serving import Served, serving, serving_in
 from tests.protocols.web.studies import ROOT, file_of, instance, uids
@@ -184,3 +187,26 @@ def test_c47_ten_thousand_instances_in_one_request() -> None:
         assert len(uids((await served.client.get("/instances?limit=10000")).json(), "00080018")) == count
 
     serving(check, seconds=120)
+
+
+def test_who_waits_too_long_for_a_thread_is_told_to_come_again() -> None:
+    async def work() -> None:
+        uploads, begun, go_on = Uploads(wait_seconds_max=0.1), threading.Semaphore(0), threading.Event()
+
+        def hold() -> None:
+            begun.release()
+            assert go_on.wait(20)
+
+        with trio.fail_after(20):
+            async with trio.open_nursery() as nursery:
+                for _ in range(THREADS_COUNT_MAX):
+                    nursery.start_soon(uploads.run, hold)
+                for _ in range(THREADS_COUNT_MAX):
+                    await trio.to_thread.run_sync(begun.acquire)
+                with pytest.raises(Problem) as caught:
+                    await uploads.run(int)
+                assert caught.value.status == 503 and dict(caught.value.headers)["Retry-After"]
+                go_on.set()
+            assert await uploads.run(int) == 0
+
+    trio.run(work)
