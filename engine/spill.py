@@ -44,7 +44,7 @@ class Spill:
         self._intake.sync(last_lsn)
         records = self._kept(jobs)
         if self._acknowledge:
-            self._store.sync_pending()
+            self._intake.sync_objects()
         journalled = self._journal.lsns_journalled
         fresh = [
             record

@@ -61,6 +61,7 @@ class Intake:
         self._clock = clock
         self._sync_objects = sync_objects
         self._lock = threading.RLock()
+        self._disk = threading.Lock()
         self._segments = Segments(node, limits, settings.intake_bytes_max // limits.segment_bytes)
         stored = node.read(CHECKPOINT)
         self._checkpoint = Checkpoint() if stored is None else decode_checkpoint(stored)
@@ -212,7 +213,7 @@ class Intake:
         """
         with self._lock:
             lsn = self._spilled_lsn
-        self._sync_objects()
+        self.sync_objects()
         with self._lock:
             retired = [
                 number for number, last in self.log.retired() if last <= lsn and not self._segments.is_pinned(number)
@@ -238,6 +239,19 @@ class Intake:
         if lsn > self._promised_lsn:
             self._promised_lsn = lsn
             self._node.overwrite(PROMISED, encode_promised(lsn))
+
+    def sync_objects(self) -> None:
+        """Make every object that was written durable. Raises Fenced.
+
+        Nothing is made meanwhile: when the file system fails to sync, what another thread has just written may be lost
+        without its own sync saying so.
+        """
+        with self._disk:
+            try:
+                self._sync_objects()
+            except Fenced as error:
+                self.log.fail(str(error))
+                raise
 
     def set_aside(self, entry: Entry) -> None:
         """Keep the bytes of a record that cannot be described where a human finds them (``node/aside``)."""
@@ -351,15 +365,21 @@ class Intake:
                 self._closing.wait(LOOK_MS / 1000)
                 continue
             try:
-                made = self._segments.make()
-                with self._lock:
-                    self._give_segments([self._segments.adopt(*made)])
+                self._make_segment()
             except Unavailable as error:
                 log.warning("no new segment", extra={"reason": str(error)})
                 self._closing.wait(1)
             except Fenced as error:
                 self.log.fail(str(error))
                 return
+
+    def _make_segment(self) -> None:
+        with self._disk:
+            if self.log.failure():
+                return
+            made = self._segments.make()
+            with self._lock:
+                self._give_segments([self._segments.adopt(*made)])
 
     def _segments_wanted(self) -> int:
         return self._limits.segments_ahead_count if self._roomy and self.log.statistics()["appends"] else 1

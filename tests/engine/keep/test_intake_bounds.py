@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from engine.clock import Clock
-from engine.errors import Unavailable
+from engine.errors import Fenced, Unavailable
 from engine.keep.intake import Intake
 from engine.keep.node_directory import DiskNode
 from engine.limits import MIB, Limits
@@ -195,3 +195,33 @@ def test_what_is_not_spilled_keeps_its_segments(disk: SmallDisk) -> None:
     again = open_intake(disk)
     assert len(again.recovered) == 30
     again.close()
+
+
+def test_no_segment_is_made_while_objects_are_synced_nor_after_that_failed(tmp_path: Path) -> None:
+    """A sync of the whole file system that fails may take with it what another thread has just written."""
+    disk, syncing, failing = CountingDisk(tmp_path), threading.Event(), threading.Event()
+    disk.free = DISK_BYTES * 100
+
+    def sync() -> None:
+        syncing.set()
+        failing.wait(30)
+        raise Fenced("the disk failed")
+
+    ahead = msgspec.structs.replace(LIMITS, segments_ahead_count=3)
+    intake = Intake(disk, small_settings(4), Clock(), sync_objects=sync, limits=ahead)
+    assert disk.await_made(1)
+
+    def checkpoint() -> None:
+        with pytest.raises(Fenced):
+            intake.checkpoint()
+
+    spill = threading.Thread(target=checkpoint)
+    spill.start()
+    assert syncing.wait(30)
+    intake.wait(intake.store(ORIGIN, [b"small"]))  # now more segments are wanted
+    assert not disk.made.acquire(timeout=1.0)
+    failing.set()
+    spill.join()
+    assert intake.log.failure() == "the disk failed"
+    intake.close()
+    assert not disk.made.acquire(blocking=False)
