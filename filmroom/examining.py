@@ -12,6 +12,7 @@ from filmroom import archive_checks, machine_checks
 from filmroom.check import Check
 from filmroom.compose import Node, node_folder, store_flag
 from filmroom.settings import Settings
+from filmroom.tls_checks import tls
 
 
 async def examine(node: Node) -> AsyncGenerator[Check, None]:
@@ -23,6 +24,8 @@ async def examine(node: Node) -> AsyncGenerator[Check, None]:
     else:
         for check in await trio.to_thread.run_sync(list, machine_checks.ports(node.settings.serve)):
             yield check
+    for check in await trio.to_thread.run_sync(list, tls(node.settings, Clock().now_us())):
+        yield check
     flag = store_flag(node.settings.store.url)
     folder = node_folder(node.settings.store.url)
     if folder is not None:
@@ -48,6 +51,7 @@ def without_archive(settings: Settings) -> Iterator[Check]:
     """Of the machine alone; nothing is written anywhere."""
     yield from machine_checks.machine()
     yield from machine_checks.ports(settings.serve)
+    yield from tls(settings, Clock().now_us())
     folder = node_folder(settings.store.url)
     if folder is not None:
         there = next(parent for parent in folder.absolute().parents if parent.is_dir())

@@ -14,6 +14,7 @@ from typing import Any
 import trio
 
 import engine
+from engine.clock import Clock
 from filmroom import control, exposure, webhooks
 from filmroom.caretaking import collect_forever
 from filmroom.compose import Node, certificates, dimse_settings, node_folder, open_node, store_flag
@@ -22,6 +23,7 @@ from filmroom.household import NodeHousehold
 from filmroom.listening import address_of, listen
 from filmroom.operations import answer
 from filmroom.settings import Settings
+from filmroom.tls_checks import validity
 from protocols import dimse, web
 from protocols.security import Certificates, SecureListener
 
@@ -138,6 +140,7 @@ async def _serve(node: Node, ready: Act, shown: Certificates | None) -> None:
         nursery.start_soon(_until, shutdown, partial(collect_forever, node.archive))
         nursery.start_soon(_until, shutdown, partial(webhooks.carry_all, hooks))
         if shown is not None:
+            _warn_of_end(shown)
             await nursery.start(_renew_on_hangup, shown)
         nursery.start_soon(ready, node)
         await shutdown.wait()
@@ -173,6 +176,13 @@ async def _renew_on_hangup(shown: Certificates, task_status: trio.TaskStatus[Non
         task_status.started()
         async for _ in received:
             await trio.to_thread.run_sync(shown.reload)
+            _warn_of_end(shown)
+
+
+def _warn_of_end(shown: Certificates) -> None:
+    check = validity(shown, Clock().now_us())
+    if check.state != "ok":
+        log.warning(check.found, extra={"fix": check.fix})
 
 
 async def _end_when_failed(node: Node) -> None:

@@ -49,17 +49,17 @@ class Certificates:
 
     def __init__(self, files: Certificate) -> None:
         """Raises Invalid when the files cannot be used."""
-        self._files = files
+        self.files = files
         self.context = server_context(files)
 
     def reload(self) -> bool:
         """Read the files again; when they cannot be used the old ones stay, and the log says why."""
         try:
-            self.context = server_context(self._files)
+            self.context = server_context(self.files)
         except Invalid as error:
             log.error(f"certificate not renewed, the old one stays: {error}")
             return False
-        log.info("certificate renewed", extra={"file": self._files.certificate})
+        log.info("certificate renewed", extra={"file": self.files.certificate})
         return True
 
 

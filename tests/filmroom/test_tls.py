@@ -13,6 +13,9 @@ import pytest
 from pydicom import dcmread
 from pynetdicom import AE
 
+from engine.clock import Clock
+from filmroom.settings import Settings, TlsSettings
+from filmroom.tls_checks import tls
 from tests.certificates import Authority
 from tests.filmroom.running import Node, run, start, wait_until
 
@@ -260,3 +263,35 @@ def test_what_is_no_certificate_is_said_before_anything_is_made(tmp_path: Path) 
         done = run("serve", tmp_path / "store", *words, "--http-port", "0", "--dimse-port", "0")
         assert done.returncode == 2 and sentence in done.stderr and "Traceback" not in done.stderr, done.stderr
     assert not (tmp_path / "store").exists()
+
+
+def test_the_end_of_a_certificate_is_said_before_it_comes(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    certificate, key = authority.issue("server")
+    settings = Settings(tls=TlsSettings(certificate=str(certificate), key=str(key)))
+    now_us = Clock().now_us()
+    (good,) = tls(settings, now_us)
+    assert good.state == "ok" and int(good.found.split()[-2]) > 1000
+    (soon,) = tls(settings, now_us + int(good.found.split()[-2]) * 86_400_000_000)
+    assert soon.state == "warn" and "good for 0 days" in soon.found
+    authority.issue("server", expired=True)
+    (over,) = tls(settings, now_us)
+    assert over.state == "bad" and "expired" in over.found
+    key.write_text("broken")
+    assert [check.state for check in tls(settings, now_us)] == ["bad"]
+    assert list(tls(Settings(), now_us)) == []
+
+
+def test_sigterm_in_the_middle_of_a_transfer_over_tls_ends_in_order(tmp_path: Path, images: Path) -> None:
+    with dressed(tmp_path) as node:
+        said = ["/usr/bin/storescu", *node.tls, "-aec", "FILMROOM", "localhost", str(node.node.dicom_tls_port)]
+        with subprocess.Popen(
+            [*said, *[str(path) for path in images.glob("*.dcm")] * 400], stderr=subprocess.DEVNULL
+        ) as sender:
+            try:
+                wait_until(lambda: len(node.get("/dicomweb/instances").json()) == len(sent_bytes(images)))
+                assert node.node.stop() == 0
+            finally:
+                sender.kill()
+    done = run("verify", "--store", tmp_path / "store")
+    assert done.returncode == 0, done.stdout + done.stderr
