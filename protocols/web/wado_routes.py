@@ -1,6 +1,6 @@
 """The routes of retrieval (WADO-RS, PS3.18 10.4), for the table of routes."""
 
-from protocols.web import frames, objects
+from protocols.web import bulkdata, frames, objects
 from protocols.web.routing import Handler, Parameter, Route
 
 
@@ -11,6 +11,7 @@ def routes(study: str, series: str, instance: str) -> tuple[Route, ...]:
         _get(series, objects.retrieve, "Objects of a series", objects.GIVES),
         _get(instance, objects.retrieve, "An object", objects.GIVES),
         _get(f"{instance}/frames/{{frames}}", frames.retrieve, "Frames, in the order of the list", frames.GIVES),
+        _get(f"{instance}/bulkdata/{{path*}}", bulkdata.retrieve, "The value of an attribute", bulkdata.GIVES),
         _get(f"{instance}/pixeldata", frames.pixel_data, "All frames of an instance", frames.GIVES),
     )
 
