@@ -25,7 +25,7 @@ def decode(uid: str, picture: Picture, frame: bytes) -> bytes:
 
 def encode(uid: str, picture: Picture, frame: bytes) -> bytes:
     """A codestream that was decoded again and gave the same samples. Raises Unreadable."""
-    samples = _native(picture, frame)
+    samples = native(picture, frame)
     encoded = _ENCODERS[uid](picture, samples)
     if decode(uid, picture, encoded) != samples.tobytes():
         raise Unreadable("a frame could not be kept without loss")
@@ -58,7 +58,7 @@ def _fitted(samples: Array, picture: Picture, stream: Codestream) -> bytes:
     return fitted.tobytes()
 
 
-def _native(picture: Picture, frame: bytes) -> Array:
+def native(picture: Picture, frame: bytes) -> Array:
     """The samples of a native frame, interleaved, signed if the data set says so."""
     flat = numpy.frombuffer(frame, f"<{'i' if picture.is_signed else 'u'}{picture.sample_bytes}")
     if picture.samples == 1:

@@ -9,6 +9,7 @@ from typing import Literal
 
 import msgspec
 
+from protocols.codecs.look import Look
 from protocols.codecs.picture import Picture
 
 LENGTH = Struct("<I")
@@ -16,14 +17,15 @@ MESSAGE_BYTES_MAX = 65536
 
 
 class Job(msgspec.Struct, frozen=True):
-    """One frame to fold or unfold, and what that may cost."""
+    """One frame to fold, unfold or render, and what that may cost."""
 
-    kind: Literal["decode", "encode"]
+    kind: Literal["decode", "encode", "render"]
     transfer_syntax_uid: str
     picture: Picture
     frame_bytes: int
     memory_bytes_max: int
     cpu_seconds_max: int
+    look: Look | None = None
 
 
 class Done(msgspec.Struct, frozen=True):

@@ -45,6 +45,11 @@ class Codecs(msgspec.Struct, frozen=True):
     encodes: frozenset[str] = frozenset({RLE})
     reason: str = EXTRA_MISSING
 
+    @property
+    def renders(self) -> bool:
+        """Whether images can be made."""
+        return self.decodes >= BY_EXTRA
+
 
 ALL_CODECS = Codecs(BUILT_IN | BY_EXTRA, frozenset({RLE}) | MADE_BY_EXTRA, "")
 

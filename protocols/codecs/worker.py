@@ -19,7 +19,7 @@ def main(shared: int, idle_seconds: float) -> None:
     """Answer jobs from standard input on standard output."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     jobs = msgspec.msgpack.Decoder(Job)
-    from protocols.codecs import decoding  # not before the first limit
+    from protocols.codecs import decoding, rendering  # not before the first limit
 
     baseline = _memory_bytes()
     functions = {"decode": decoding.decode, "encode": decoding.encode}
@@ -33,7 +33,11 @@ def main(shared: int, idle_seconds: float) -> None:
         job = jobs.decode(body)
         _limit(baseline, job)
         try:
-            result = functions[job.kind](job.transfer_syntax_uid, job.picture, os.pread(shared, job.frame_bytes, 0))
+            frame = os.pread(shared, job.frame_bytes, 0)
+            if job.look is not None:
+                result = rendering.render(job.picture, job.look, frame)
+            else:
+                result = functions[job.kind](job.transfer_syntax_uid, job.picture, frame)
             _write(shared, result)
             done = Done(len(result))
         except Unreadable as error:

@@ -1,5 +1,6 @@
 """The front door of transcoding: which transfer syntax to send, and the object in it."""
 
+from protocols.codecs.look import Look, Table, Viewport, Window
 from protocols.codecs.syntaxes import Codecs, installed_codecs
 from protocols.transcode.choice import Way, choose, ways, why_not
 from protocols.transcode.pixels import by_marker
@@ -10,12 +11,16 @@ from protocols.transcode.transcoder import Sendable, Transcoder
 
 __all__ = [
     "Codecs",
+    "Look",
     "Sendable",
     "Source",
+    "Table",
     "TranscodeSettings",
     "Transcoder",
     "Untranscodable",
+    "Viewport",
     "Way",
+    "Window",
     "by_marker",
     "choose",
     "installed_codecs",

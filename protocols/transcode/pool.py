@@ -10,6 +10,7 @@ import msgspec
 import trio
 
 from protocols.codecs.jobs import LENGTH, MESSAGE_BYTES_MAX, Done, Job, framed
+from protocols.codecs.look import Look
 from protocols.codecs.picture import Picture
 from protocols.transcode.refusal import Untranscodable
 from protocols.transcode.settings import TranscodeSettings
@@ -147,11 +148,24 @@ class Pool:
         """One native frame, folded. Raises Untranscodable."""
         return await self._work(self._job("encode", transfer_syntax_uid, picture, frame), frame)
 
-    def _job(self, kind: Literal["decode", "encode"], transfer_syntax_uid: str, picture: Picture, frame: bytes) -> Job:
+    async def render(self, picture: Picture, frame: bytes, look: Look) -> bytes:
+        """One native frame as an image. Raises Untranscodable."""
+        return await self._work(self._job("render", "", picture, frame, look), frame)
+
+    def _job(
+        self,
+        kind: Literal["decode", "encode", "render"],
+        transfer_syntax_uid: str,
+        picture: Picture,
+        frame: bytes,
+        look: Look | None = None,
+    ) -> Job:
         settings = self._settings
-        memory = settings.memory_bytes_min + settings.memory_factor * picture.frame_bytes + 4 * len(frame)
+        drawn = 0 if look is None or look.viewport is None else look.viewport.rows * look.viewport.columns
+        memory = settings.memory_bytes_min + settings.memory_factor * picture.frame_bytes + 4 * len(frame) + 128 * drawn
+        memory += 32 * picture.frame_bytes if look is not None else 0
         seconds = max(1, round(settings.frame_seconds_max))
-        return Job(kind, transfer_syntax_uid, picture, len(frame), memory, seconds)
+        return Job(kind, transfer_syntax_uid, picture, len(frame), memory, seconds, look)
 
     async def _work(self, job: Job, frame: bytes) -> bytes:
         async with self._limiter:

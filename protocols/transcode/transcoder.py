@@ -9,7 +9,8 @@ import trio
 
 from engine.errors import Missing
 from engine.model import FileRange
-from protocols.codecs.syntaxes import DEFLATED, Codecs, installed_codecs
+from protocols.codecs.look import Look
+from protocols.codecs.syntaxes import DEFLATED, EXPLICIT_LITTLE, Codecs, installed_codecs
 from protocols.transcode.choice import Way, ways, why_not
 from protocols.transcode.frame_cache import FrameCache
 from protocols.transcode.holding import Holding
@@ -102,6 +103,20 @@ class Transcoder:
         for number in numbers:
             make = partial(self._turner.frame, plan, opened, plan.frames[number - 1])
             yield await self._cache.get((content, target_uid, number), make)
+
+    async def image(
+        self, source: FileRange | bytes, dataset_offset: int, stored_uid: str, number: int, look: Look, content: str
+    ) -> bytes:
+        """A frame as an image. Raises Untranscodable, Missing."""
+        if not self.codecs.renders:
+            raise Untranscodable(self.codecs.reason)
+        opened = await trio.to_thread.run_sync(Source, source, dataset_offset, stored_uid, limiter=self._threads)
+        plan = await trio.to_thread.run_sync(planned, opened, EXPLICIT_LITTLE, self.settings, limiter=self._threads)
+        if plan is None or not 0 < number <= len(plan.frames):
+            raise Missing("there is no such frame")
+        make = partial(self._turner.frame, plan, opened, plan.frames[number - 1])
+        frame = await self._cache.get((content, EXPLICIT_LITTLE, number), make)
+        return await self._pool.render(plan.native_picture, frame, look)
 
     async def _pixels(self, work: Work) -> AsyncGenerator[bytes, None]:
         assert work.plan is not None and work.source is not None

@@ -32,7 +32,7 @@ _END_OF_IMAGE: Final = b"\xff\xd9\x00"
 
 async def retrieve(request: Request, site: Site) -> Reply:
     """The frames that the path lists, in that order."""
-    numbers = _numbers(request.parameters["frames"])
+    numbers = numbers_of(request.parameters["frames"])
     return await _retrieve(request, site, numbers)
 
 
@@ -69,7 +69,7 @@ async def _retrieve(request: Request, site: Site, numbers: Sequence[int] | None)
             raise Problem(404, "there is no such frame") from None
 
 
-def _numbers(text: str) -> list[int]:
+def numbers_of(text: str) -> list[int]:
     """``3,1,2``. Raises Problem."""
     numbers = [int(one) if one.strip().isdecimal() and len(one) < 12 else 0 for one in text.split(",")]
     if len(numbers) > FRAMES_COUNT_MAX:

@@ -20,6 +20,7 @@ Spans = Sequence[tuple[int, int]]
 # Objects up to here are checked against their key when they are opened: some milliseconds, once.
 CHECKED_BYTES_MAX: Final = 8 << 20
 NUMBER_OF_FRAMES: Final = 0x00280008
+PIXEL_REPRESENTATION: Final = 0x00280103
 
 
 class Frames:
@@ -35,6 +36,7 @@ class Frames:
             raise Missing("there is no pixel data")
         self.fragments: Spans = (found.fragments or [])[1:]
         self.is_of_bytes = found.native is not None and found.native[2] == "OB"
+        self.is_signed = found.values.get(PIXEL_REPRESENTATION, b"")[:1] == b"\x01"
         self._table = found.frames
         self._told: list[list[tuple[int, int]]] = []
         self.count = frame_count(self._table) if self._table else 0
