@@ -27,6 +27,10 @@ def leaf_of(error: BaseException) -> BaseException:
 
 def sentence_of(error: BaseException) -> str:
     """The error for people: what and where, without numbers."""
+    from engine import Corrupt
+
+    if isinstance(error, Corrupt):  # nothing of it is guessed or skipped: what is left is only as good as all of it
+        return f"{error}: bring it back from a copy of the archive (docs/reliability.md: damaged bytes)"
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     return str(error)

@@ -20,7 +20,8 @@ ZEROS_BYTES = 1 << 20
 NEW = ".new"  # what is not yet in place
 RESERVE = "reserve"
 FOLDERS = ("spool", "intake", "aside", "commitment", "index")
-PASSING = (errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+FULL = (errno.ENOSPC, errno.EDQUOT)
+PASSING = (*FULL, errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 
 
 class NodeDirectory(Protocol):
@@ -318,7 +319,8 @@ def _write_synced(path: Path, data: bytes) -> None:
 
 def _refused(what: str, error: OSError) -> Unavailable | Fenced:
     """What is full may have room again; after any other error nothing is asked twice."""
-    sentence = f"{what} could not be written: {error.strerror}"
+    fix = ": make room" if error.errno in FULL else ""
+    sentence = f"{what} could not be written: {error.strerror}{fix}"
     return Unavailable(sentence) if error.errno in PASSING else Fenced(sentence)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 import filmroom
-from engine import FilmroomError
+from engine import Corrupt, FilmroomError
 from filmroom.access import perform
 from filmroom.check import Check
 from filmroom.commands.place import HERE, Place
@@ -62,6 +62,8 @@ def _unopened(error: Exception) -> Check:
         return Check("archive", "warn", *str(error).split(": ", 1))
     if isinstance(error, PermissionError) and not error.errno:  # a sentence of ours, with what to do
         return Check("archive", "bad", *str(error).split(": ", 1))
+    if isinstance(error, Corrupt):
+        return Check("archive", "bad", str(error), "bring it back from a copy of the archive")
     return Check("archive", "bad", str(error), "look at the log of the node that holds it, or run filmroom verify")
 
 

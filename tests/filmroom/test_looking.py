@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -103,8 +104,12 @@ def test_a_damaged_journal_is_said_by_reindex_too(tmp_path: Path, images: Path) 
     os.truncate(entries[0], entries[0].stat().st_size - 1)
     done = run("reindex", "--store", store)
     assert (done.returncode, done.stdout) == (1, "")
+    assert "bring it back from a copy" in done.stderr
     assert "a journal entry is cut short" in done.stderr and entries[0].name in done.stderr
     assert len(run("find", "--store", store).stdout.splitlines()) == 2
+    shutil.rmtree(store / "node" / "index")
+    checks = json.loads(run("doctor", "--json", "--store", store).stdout)
+    assert ("bad", "bring it back from a copy of the archive") in [(check["state"], check["fix"]) for check in checks]
 
 
 @pytest.mark.parametrize("word", ["StudyDate=2004", "StudyDate=2004-01-01", "StudyTime=25", "StudyDate=20041301"])
