@@ -169,22 +169,25 @@ def times_ms(web: Web, requests: Sequence[bytes], length: int) -> list[float]:
     return times
 
 
-def requests_a_second(web: Web, requests: Sequence[bytes], connections: int, seconds: float, length: int) -> Requests:
+def requests_a_second(
+    web: Web, requests: Sequence[bytes], connections: int, seconds: float, lengths: Sequence[int]
+) -> Requests:
     """The requests in turn over so many connections, each with one at a time, for so long.
 
-    RuntimeError at another answer than 200 and that length. One thread waits for all connections.
+    RuntimeError at another answer than 200 and the length of this request's. One thread waits for all connections.
     """
     open_ones = [Connection(web) for _ in range(connections)]
-    waiting: dict[int, Connection] = {}
+    waiting: dict[int, tuple[Connection, int]] = {}
     poller = select.epoll()
     sent = count = 0
     begun, cpu = time.perf_counter(), time.process_time()
 
     def send(connection: Connection) -> None:
         nonlocal sent
-        connection.send(requests[sent % len(requests)])
+        request, length = requests[sent % len(requests)], lengths[sent % len(lengths)]
+        connection.send(request)
         sent += 1
-        waiting[connection.socket.fileno()] = connection
+        waiting[connection.socket.fileno()] = connection, length
 
     for connection in open_ones:
         send(connection)
@@ -195,7 +198,7 @@ def requests_a_second(web: Web, requests: Sequence[bytes], connections: int, sec
         if not events:
             raise RuntimeError("no rate: the server does not answer")
         for fileno, _ in events:
-            connection = waiting[fileno]
+            connection, length = waiting[fileno]
             if not connection.receive():
                 continue
             _check(connection.answer, length)

@@ -35,23 +35,25 @@ def rates(
     paths: Sequence[str],
     connections: int,
     least: float,
-    check: Check,
+    checks: Sequence[Check],
     accept: str = JSON,
 ) -> None:
     """Requests a second of both, the paths in turn, and what each costs its server and the client."""
     seconds = SECONDS * min(bench.scale, 1.0)
-    found = both(bench, sides, lambda side: rate(side, paths, connections, check, accept, seconds))
+    found = both(bench, sides, lambda side: rate(side, paths, connections, checks, accept, seconds))
     note = f"client {found['client_us'].ours:.0f} us a request"
     bench.report.compared(name, "/s", found["rate"], sides[1].name, least=least, note=note)
     bench.report.compared("  server CPU a request", "us", found["server_us"], sides[1].name)
 
 
-def rate(side: Server, paths: Sequence[str], connections: int, check: Check, accept: str, seconds: float) -> Figures:
-    """The first path's answer is checked; all others must have its length."""
+def rate(
+    side: Server, paths: Sequence[str], connections: int, checks: Sequence[Check], accept: str, seconds: float
+) -> Figures:
+    """Each path's answer is checked before; those that are counted must have its length."""
     requests = [http.get(web_of(side), path, accept) for path in paths]
-    length = checked(side, requests[0], check)
+    lengths = [checked(side, request, check) for request, check in zip(requests, checks, strict=True)]
     before = side.process.cpu_seconds()
-    done = http.requests_a_second(web_of(side), requests, connections, seconds, length)
+    done = http.requests_a_second(web_of(side), requests, connections, seconds, lengths)
     server_us = (side.process.cpu_seconds() - before) / done.count * 1e6
     return {"rate": done.rate, "client_us": done.client_us, "server_us": server_us}
 

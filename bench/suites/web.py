@@ -29,6 +29,7 @@ def run(bench: Bench) -> None:
         other = running.enter_context(orthanc(folder / "orthanc", web=True))
         searching(bench, (ours, other))
         describing(bench, (ours, other))
+        retrieving(bench, (ours, other))
 
 
 def searching(bench: Bench, sides: Sides) -> None:
@@ -41,7 +42,7 @@ def searching(bench: Bench, sides: Sides) -> None:
         bench.report.heading(f"QIDO-RS at {studies} studies")
         path = f"/studies?PatientID={patient_id(whole, 0)}"
         for connections in CONNECTIONS:
-            rates(bench, f"study by PatientID, {connections} connections", sides, [path], connections, 4, rows(1))
+            rates(bench, f"study by PatientID, {connections} connections", sides, [path], connections, 4, [rows(1)])
         times(bench, "104 instances of a series", sides, f"/studies/{study}/series/{series}/instances", 104)
         times(bench, "520 instances of a study", sides, f"/studies/{study}/instances", 520)
 
@@ -72,8 +73,8 @@ def retrieving(bench: Bench, sides: Sides) -> None:
     bench.report.heading(f"Frames of {frame_bytes} bytes (WADO-RS)")
     paths = [f"/studies/{study}/series/{one.series_uid}/instances/{one.sop_instance_uid}/frames/1" for one in files]
     for connections in CONNECTIONS:
-        check = frame(files[0], frame_bytes)
-        rates(bench, f"{connections} connections", sides, paths, connections, 2, check, FRAMES)
+        checks = [frame(one, frame_bytes) for one in files]
+        rates(bench, f"frames, {connections} connections", sides, paths, connections, 2, checks, FRAMES)
 
 
 def downloaded(side: Server, study: str, files: Sequence[File]) -> Figures:

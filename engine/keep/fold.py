@@ -117,20 +117,21 @@ def instance(state: InstanceState, study_uid: str, series_uid: str, sop_instance
     version = state.current
     if version is None:
         return None
+    kept, first = version.object, version.first
     return Instance(
         study_uid=study_uid,
         series_uid=series_uid,
         sop_instance_uid=sop_instance_uid,
-        sop_class_uid=version.object.sop_class_uid,
-        transfer_syntax_uid=version.object.transfer_syntax_uid,
-        key=version.object.key,
-        size_bytes=version.object.size_bytes,
-        stamp=version.first.stamp,
-        writer=version.first.writer,
-        lsn=version.first.lsn,
-        blake3_root=version.object.blake3_root,
-        not_indexed=version.object.not_indexed,
-        preamble=version.first.preamble,
+        sop_class_uid=kept.sop_class_uid,
+        transfer_syntax_uid=kept.transfer_syntax_uid,
+        key=kept.key,
+        size_bytes=kept.size_bytes,
+        stamp=first.stamp,
+        writer=first.writer,
+        lsn=first.lsn,
+        blake3_root=kept.blake3_root,
+        not_indexed=kept.not_indexed,
+        preamble=first.preamble,
         version_count=len(state.living),
     )
 

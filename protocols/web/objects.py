@@ -5,6 +5,7 @@ closed like a sound answer: a small object is checked before its part begins, of
 until it is, and the connection is cut.
 """
 
+from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing
 from typing import Final
@@ -91,9 +92,10 @@ class _Sending:
 
     def _parts_length(self) -> int:
         counting = Writer(self._writer.boundary)
-        heads = sum(
-            len(counting.head(_content_type(one.transfer_syntax_uid), one.size_bytes)) for one in self._instances
-        )
+        first, *others = self._instances
+        heads = len(counting.head(_content_type(first.transfer_syntax_uid), first.size_bytes))
+        kinds = Counter((one.transfer_syntax_uid, 10 ** (len(str(one.size_bytes)) - 1)) for one in others)
+        heads += sum(count * len(counting.head(_content_type(uid), size)) for (uid, size), count in kinds.items())
         return heads + sum(one.size_bytes for one in self._instances) + len(counting.end())
 
     def _target(self, instance: Instance) -> str:

@@ -54,7 +54,7 @@ def test_rates_and_times_count_what_was_answered() -> None:
     web = serve([PLAIN, CHUNKED, PLAIN])
     requests = [http.get(web, "/studies")]
     assert len(http.times_ms(web, requests * 3, 5)) == 3
-    done = http.requests_a_second(serve([PLAIN]), requests, 1, 0.0, 5)
+    done = http.requests_a_second(serve([PLAIN]), requests, 1, 0.0, [5])
     assert done.count == 1 and done.rate > 0
 
 
@@ -66,4 +66,4 @@ def test_rates_and_times_count_what_was_answered() -> None:
 def test_no_rate_when_an_answer_is_wrong(answers: list[bytes]) -> None:
     web = serve(answers)
     with pytest.raises(RuntimeError, match="no figure"):
-        http.requests_a_second(web, [http.get(web, "/studies")], 1, 0.0, 5)
+        http.requests_a_second(web, [http.get(web, "/studies")], 1, 0.0, [5])
