@@ -12,7 +12,7 @@ from engine import removal
 from engine.bell import Bell
 from engine.commitment import Commitments
 from engine.errors import Corrupt, Missing, Unavailable
-from engine.fetch import Fetch, Window, read_checked
+from engine.fetch import Fetch, Window, read_checked, used
 from engine.find import find
 from engine.holdings import Holdings, holdings_of
 from engine.house import House
@@ -143,9 +143,10 @@ class Archive:
             raise Missing("there is no such instance")
         return found
 
-    async def open_object(self, instance: Instance) -> Window:
-        """A window of one object, which the caller closes; not long after, when it ``is_pinned``."""
-        return await self._blocking(self._fetch.open, [instance])
+    async def opened(self, instance: Instance, use: Callable[[Window], T]) -> T:
+        """What ``use`` makes, in the thread that opened it, of a window of one object. It may keep the window, to close
+        it later; not much later, when it ``is_pinned``. When it raises, the window is closed."""
+        return await self._blocking(used, self._fetch, instance, use)
 
     async def fetch(self, *, as_of: object = None, **keys: object) -> AsyncIterator[Instance]:
         """Instances below the matching keys, each with its ``file``, read ahead of the reader.

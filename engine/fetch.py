@@ -1,8 +1,9 @@
 """Out: object bytes ahead of their reader, in windows bounded by bytes and count."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
+from typing import TypeVar
 
 import msgspec
 import xxhash
@@ -15,6 +16,8 @@ from engine.keep.paths import object_key
 from engine.limits import LIMITS
 from engine.model import FileRange, Instance
 from native.dataset import canonical_head
+
+T = TypeVar("T")
 
 
 class Fetched(msgspec.Struct, frozen=True):
@@ -94,6 +97,16 @@ class Fetch:
             return None
         window._held.callback(os.close, source.fd)
         return source
+
+
+def used(fetch: Fetch, instance: Instance, use: Callable[[Window], T]) -> T:
+    """Open one object and make something of it, which may keep the window."""
+    window = fetch.open([instance])
+    try:
+        return use(window)
+    except BaseException:
+        window.close()
+        raise
 
 
 def dataset_offset(instance: Instance) -> int:

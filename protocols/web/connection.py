@@ -34,6 +34,7 @@ log = logging.getLogger("filmroom.web")
 
 RECEIVED_BYTES_MAX: Final = 256 << 10
 SENT_BYTES_MAX: Final = 256 << 10  # what a reader must take in ``send_idle_seconds_max``
+JOINED_BYTES_MAX: Final = 32 << 10  # a larger first piece is not copied to go with its head
 REQUESTS_MAX: Final = 1 << 30  # of one connection: as many as it likes
 
 
@@ -232,7 +233,10 @@ class _Protocol(H11Protocol):
         if isinstance(event, h11.Response):
             self._held = data
             return
-        held, self._held = self._held, b""
+        held = self.take_head()
+        if held and len(data) > JOINED_BYTES_MAX:
+            await self.send(RawData(held))
+            held = b""
         if held or data:
             await self.send(RawData(held + data if held else data))
 

@@ -101,7 +101,8 @@ class _Answer:
         headers = (("Content-Type", self._writer.content_type(self._offer.media_type)),)
         if len(numbers) == 1:
             data = await self._one(numbers[0])
-            return Reply(200, headers, self._part(data) + self._writer.end())
+            whole = (self._writer.head(self._part_type, len(data)), data, self._writer.end())
+            return Reply(200, headers, b"".join(whole))
         size = sum(length for number in numbers[:64] for _, length in self._frames.at(number)[2])
         if self._is_stored and len(numbers) <= 64 and size <= AT_ONCE_BYTES_MAX:
             parts = [self._part(data) for data in await trio.to_thread.run_sync(self._read_all, numbers)]

@@ -20,7 +20,7 @@ from protocols.web import named, syntax_types, zipped
 from protocols.web.accept import Offer
 from protocols.web.messages import Chunk, Reply, Request, Stretch
 from protocols.web.multipart import Writer
-from protocols.web.ports import Fetched
+from protocols.web.ports import Fetched, Window
 from protocols.web.problems import Problem
 from protocols.web.reading import ahead, begun, check, checked, gathered, parts_of, pieces_of
 from protocols.web.site import Site
@@ -110,13 +110,7 @@ class _Sending:
     # -- as stored ---------------------------------------------------------------------------------------------------
 
     async def _small(self, instance: Instance) -> bytes:
-        window = await self._site.archive.open_object(instance)
-        try:
-            if window.lost:
-                raise Corrupt("an object is gone")
-            return await trio.to_thread.run_sync(lambda: b"".join(checked(window.objects[0])))
-        finally:
-            window.close()
+        return await self._site.archive.opened(instance, _whole)
 
     async def _stored(self, pieces: "Pieces") -> AsyncGenerator[Chunk | Stretch, None]:
         """The first piece by itself: what is wrong with it is known before anything is sent."""
@@ -193,6 +187,14 @@ class _Sending:
 
 Pieces = Callable[[Sequence[Fetched]], Iterator[bytes]]
 Turned = Callable[[Fetched], AsyncGenerator[bytes, None]]
+
+
+def _whole(window: Window) -> bytes:
+    if window.lost:
+        raise Corrupt("an object is gone")
+    whole = b"".join(checked(window.objects[0]))
+    window.close()
+    return whole
 
 
 def _alone(objects: Sequence[Fetched]) -> Iterator[bytes]:

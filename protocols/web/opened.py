@@ -3,7 +3,7 @@
 import os
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Final
 
 import trio
@@ -123,6 +123,13 @@ class Opened:
         self._window.close()
 
 
+def _looked_at(opened: Opened) -> Opened:
+    """The same when it knows where its frames are, or that it has none: what it holds does not grow any more."""
+    with suppress(Missing, Corrupt):
+        opened.frames()
+    return opened
+
+
 class OpenObjects:
     """The objects asked for lately; the least recently used go when they are too many or take too much memory."""
 
@@ -131,6 +138,7 @@ class OpenObjects:
         self._count_max = count_max
         self._bytes_max = bytes_max
         self._kept: OrderedDict[str, Opened] = OrderedDict()
+        self._held_bytes = 0
         self._coming: dict[str, trio.Event] = {}
 
     @asynccontextmanager
@@ -143,7 +151,8 @@ class OpenObjects:
         finally:
             opened.users -= 1
             if not opened.users and (opened.fetched.is_pinned or not opened.is_kept):
-                self._kept.pop(instance.key, None)
+                if self._kept.pop(instance.key, None) is not None:
+                    self._held_bytes -= opened.held_bytes
                 opened.close()
             self._trim()
 
@@ -159,27 +168,21 @@ class OpenObjects:
     async def _open(self, instance: Instance) -> Opened:
         done = self._coming[instance.key] = trio.Event()
         try:
-            window = await self._archive.open_object(instance)
-            try:
-                opened = await trio.to_thread.run_sync(Opened, instance, window)
-            except BaseException:
-                window.close()
-                raise
+            opened = await self._archive.opened(instance, lambda window: _looked_at(Opened(instance, window)))
             self._kept[instance.key] = opened
+            self._held_bytes += opened.held_bytes
             return opened
         finally:
             del self._coming[instance.key]
             done.set()
 
     def _trim(self) -> None:
-        while self._kept and (len(self._kept) > self._count_max or self._held_bytes() > self._bytes_max):
+        while self._kept and (len(self._kept) > self._count_max or self._held_bytes > self._bytes_max):
             _, opened = self._kept.popitem(last=False)
+            self._held_bytes -= opened.held_bytes
             opened.is_kept = False
             if not opened.users:
                 opened.close()
-
-    def _held_bytes(self) -> int:
-        return sum(opened.held_bytes for opened in self._kept.values())
 
     def close(self) -> None:
         """Give all back that nobody uses."""
