@@ -44,6 +44,8 @@ class SeriesMembers:
 
     def live_kinds(self) -> dict[Kind, int]:
         """The kinds that members have now, and how many have each."""
+        if len(self.kinds) == 1 and self.members:
+            return dict.fromkeys(self.kinds, len(self.members))
         counts = Counter(number & KIND_MASK for number in self.members.values())
         return {kind: counts[number] for kind, number in self.kinds.items() if number in counts}
 

@@ -195,6 +195,9 @@ def instance_row(
 
 def _sums(kept: state.InstanceState) -> Sums:
     """Of one instance; whether it lives elsewhere too is not known here."""
+    if not kept.acts and len(kept.versions) == 1 and len(kept.versions[0].stores) == 1:  # nearly all are like this
+        version = kept.versions[0]
+        return Sums(version.object.size_bytes, 0, 0, version.first.stamp)
     stores = (store.stamp for version in kept.versions for store in version.stores)
     changed_us = max((*stores, *(act.stamp for act in kept.acts)), default=0)
     size_bytes = kept.current.object.size_bytes if kept.current else 0

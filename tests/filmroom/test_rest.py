@@ -64,7 +64,7 @@ def test_a_peer_is_added_and_sent_to(tmp_path: Path) -> None:
             assert failed["state"] == "failed"
             assert "nothing was sent" in failed["reason"]
             assert node.stop() == 0
-            assert "Doe" not in node.log()
+            assert "Doe" not in node.log()  # H64
         with start(tmp_path / "store") as node, rest_of(node) as client:
             assert [one["ae_title"] for one in client.get("/peers").json()["peers"]] == ["WS1"]
             assert client.get("/jobs").json() == {"jobs": []}

@@ -50,7 +50,7 @@ def test_changes_come_in_order_and_go_on_behind_any_of_them() -> None:
             cursor = found["cursor"]
         assert walked == whole["changes"]
         assert (await page(served, f"after={cursor}")) == {"changes": [], "cursor": cursor}
-        assert "Doe" not in json.dumps(whole)
+        assert "Doe" not in json.dumps(whole)  # H64
         assert "PID" not in json.dumps(whole)
 
     serving(check, *ARCHIVE)
