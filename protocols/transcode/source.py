@@ -22,16 +22,24 @@ class Source:
 
     def __init__(self, source: FileRange | bytes, dataset_offset: int, transfer_syntax_uid: str) -> None:
         self.file: FileRange | None = None
+        self._held: memoryview | None = None
         if isinstance(source, FileRange):
-            self.view = _mapped(source)[dataset_offset:]
             self.file = FileRange(source.fd, source.offset + dataset_offset, source.length - dataset_offset)
         else:
-            self.view = memoryview(source)[dataset_offset:]
+            self._held = memoryview(source)[dataset_offset:]
         self.transfer_syntax_uid = transfer_syntax_uid
         if transfer_syntax_uid == DEFLATED:
-            self.view = memoryview(inflated(self.view))
+            self._held = memoryview(inflated(self.view))
             self.file = None
             self.transfer_syntax_uid = EXPLICIT_LITTLE
+
+    @property
+    def view(self) -> memoryview:
+        """The whole data set. A mapping is made anew each time, and lives (with a descriptor) as long as its view."""
+        if self._held is not None:
+            return self._held
+        assert self.file is not None
+        return _mapped(self.file)
 
     def read(self, offset: int, length: int) -> bytes:
         """Bytes of the data set; raises Untranscodable when the file ends before them."""

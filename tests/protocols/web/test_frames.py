@@ -302,8 +302,8 @@ def test_what_is_kept_open_is_bounded(tmp_path: Path) -> None:
         for one in (*made, *made):
             answer = await served.client.get(f"{path_of(one)}/frames/1")
             assert parts(answer)[0][1] == one.PixelData
-            assert open_objects() <= before + 6
-        assert open_objects() == before + 6  # a descriptor, and that of the mapping
+            assert open_objects() <= before + 3
+        assert open_objects() == before + 3
 
     async def work(folder: Path) -> None:
         async with engine.open(str(folder)) as archive:
