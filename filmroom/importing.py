@@ -85,7 +85,7 @@ async def _store(archive: engine.Archive, source: Source, counts: Counts) -> str
     """Keep one file and count it; the reason when it could not be kept."""
     for attempt in range(ATTEMPTS_MAX):
         try:
-            stored = await archive.store(chunks(source) if source.member else source.path, engine.Origin(how="import"))
+            stored = await archive.store(chunks(source) if source.within else source.path, engine.Origin(how="import"))
         except engine.Unavailable as error:  # full or busy: it says so, and loses nothing; wait as it asks
             if attempt + 1 == ATTEMPTS_MAX:
                 return str(error)

@@ -1,9 +1,12 @@
 """Where imported files come from: folders, zips, a DICOMDIR, single files. Nothing outside them is ever read."""
 
+import threading
 import zipfile
 import zlib
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 import msgspec
 import trio
@@ -16,13 +19,40 @@ RATIO_MAX = 200
 MEMBERS_MAX = 1_000_000
 
 
+class Zip:
+    """A zip whose entries several threads read. Opened once, as its directory takes the longer the more there are;
+    closed with the last source of it."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises BadZipFile, OSError, ValueError."""
+        self._file = zipfile.ZipFile(path)
+        self._lock = threading.Lock()  # zipfile counts its readers, and not for threads
+
+    def entries(self) -> list[zipfile.ZipInfo]:
+        """Every file in it."""
+        return [entry for entry in self._file.infolist() if not entry.is_dir()]
+
+    @contextmanager
+    def open(self, entry: zipfile.ZipInfo) -> Iterator[IO[bytes]]:
+        """One of them, unfolded."""
+        with self._lock:
+            member = self._file.open(entry)
+        try:
+            yield member
+        finally:
+            with self._lock:
+                member.close()
+
+
 class Source(msgspec.Struct, frozen=True):
-    """One file to import. ``member`` names an entry of the zip ``path``; ``named``: the user named this very file."""
+    """One file to import. ``member`` names an entry of the zip ``path``, which ``within`` gives; ``named``: the user
+    named this very file."""
 
     path: Path
     member: str = ""
     named: bool = False
     problem: str = ""
+    within: tuple[Zip, zipfile.ZipInfo] | None = None
 
     def __str__(self) -> str:
         return f"{self.path}!{self.member}" if self.member else str(self.path)
@@ -66,8 +96,8 @@ def _file(path: Path, *, named: bool) -> Iterator[Source]:
         yield Source(path, named=named)
         return
     try:
-        with zipfile.ZipFile(path) as archive:
-            members = [entry for entry in archive.infolist() if not entry.is_dir()]
+        archive = Zip(path)
+        members = archive.entries()
     except (zipfile.BadZipFile, OSError, ValueError) as error:
         yield Source(path, named=True, problem=f"damaged zip: {error}")
         return
@@ -78,7 +108,8 @@ def _file(path: Path, *, named: bool) -> Iterator[Source]:
         if entry.filename.rpartition("/")[2].upper() == "DICOMDIR":
             continue
         bomb = entry.file_size > CHUNK_BYTES and entry.file_size > RATIO_MAX * max(entry.compress_size, 1)
-        yield Source(path, entry.filename, problem="it unfolds to far more than its size" if bomb else "")
+        problem = "it unfolds to far more than its size" if bomb else ""
+        yield Source(path, entry.filename, problem=problem, within=(archive, entry))
 
 
 def _directory_records(path: Path) -> Iterator[Source]:
@@ -119,8 +150,9 @@ def is_dicom(path: Path) -> bool:
 def holds_no_image(source: Source) -> bool:
     """Whether it is no DICOM file, or one that only lists others: a media directory (PS3.10 8.6). Unreadable: False."""
     try:
-        if source.member:
-            with zipfile.ZipFile(source.path) as archive, archive.open(source.member) as member:
+        if source.within is not None:
+            archive, entry = source.within
+            with archive.open(entry) as member:
                 head = member.read(HEAD_BYTES)
         else:
             with source.path.open("rb") as file:
@@ -132,10 +164,8 @@ def holds_no_image(source: Source) -> bool:
 
 async def chunks(source: Source) -> AsyncIterator[bytes]:
     """The bytes of a zip's member, unfolded piece by piece; never more than its entry declares."""
-    archive = await trio.to_thread.run_sync(zipfile.ZipFile, source.path)
-    try:
-        with archive.open(source.member) as member:
-            while piece := await trio.to_thread.run_sync(member.read, CHUNK_BYTES):
-                yield piece
-    finally:
-        archive.close()
+    assert source.within is not None, "of no zip"
+    archive, entry = source.within
+    with archive.open(entry) as member:
+        while piece := await trio.to_thread.run_sync(member.read, CHUNK_BYTES):
+            yield piece
