@@ -6,7 +6,7 @@ from libc.string cimport memset
 
 from native.cursor cimport Cursor, bytes_of, put_be16, put_be32, put_le16, put_le32
 from native.identity cimport syntax_of
-from native.output cimport Output, output_free, patch_le32, room, write, written_le32
+from native.output cimport Output, output_free, patch_le32, room, write, write_value, written_le32
 from native.view cimport over
 from native.vr cimport VR_OB, VR_OW, VR_SQ, VR_SS, VR_UN, VR_US, VR_XS, is_long, word_bytes
 from native.walker cimport (
@@ -119,26 +119,6 @@ cdef void emit_head(Writer* writer, uint32_t tag, uint16_t vr, uint32_t length) 
         emit(writer, head, 8)
 
 
-cdef void emit_turned(Writer* writer, const uint8_t* value, size_t length, int word) noexcept nogil:
-    """The value with the bytes of each whole word turned round."""
-    cdef uint8_t* here
-    cdef size_t i = 0
-    cdef int k
-    writer.position += length
-    if writer.counting or not length:
-        return
-    here = room(&writer.out, length)
-    if here == NULL:
-        return
-    while length - i >= <size_t>word:
-        for k in range(word):
-            here[i + k] = value[i + word - 1 - k]
-        i += word
-    while i < length:
-        here[i] = value[i]
-        i += 1
-
-
 cdef void emit_span(Writer* writer, size_t offset, size_t length, int word) noexcept nogil:
     writer.position += length
     if not writer.counting:
@@ -149,10 +129,10 @@ cdef void emit_span(Writer* writer, size_t offset, size_t length, int word) noex
 cdef void emit_value(Writer* writer, const Walker* walker, int word) noexcept nogil:
     if walker.length >= SPAN_MIN:
         emit_span(writer, walker.cursor.at - walker.length, walker.length, word)
-    elif word == 1:
-        emit(writer, walker.value, walker.length)
     else:
-        emit_turned(writer, walker.value, walker.length, word)
+        writer.position += walker.length
+        if not writer.counting:
+            write_value(&writer.out, walker.value, walker.length, word)
 
 
 cdef void emit_hole(Writer* writer) noexcept nogil:
