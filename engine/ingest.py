@@ -193,17 +193,29 @@ class Ingest:
         return settles and self._queued_count < LIMITS.spill_backlog_count_max
 
     def _described(self, entry: Entry, recovered: bool) -> Record | None:
-        if recovered:
-            self._intake.check(entry)
+        payload = self._payload(entry, recovered)
         try:
             if entry.kind == KIND_NOTE:
-                return describe_note(entry, self._intake.payload(entry), self._intake.context(entry), self._writer)
-            return describe(entry, self._intake.payload(entry), self._intake.context(entry), self._writer)
+                return describe_note(entry, payload, self._intake.context(entry), self._writer)
+            return describe(entry, payload, self._intake.context(entry), self._writer)
         except Malformed as error:
             # The same walk let it in; should they ever differ, the bytes are kept where a human finds them.
             log.critical("entry set aside", extra={"lsn": entry.lsn, "reason": str(error)})
             self._intake.set_aside(entry)
             return None
+
+    def _payload(self, entry: Entry, recovered: bool) -> memoryview:
+        """Waits while descriptors or memory are short: what is acknowledged is whole, and can be read later."""
+        while True:
+            try:
+                if recovered:
+                    self._intake.check(entry)
+                return self._intake.payload(entry)
+            except Unavailable as error:
+                log.warning("fold waits", extra={"reason": str(error)})
+                with self._changed:
+                    if self._changed.wait_for(self._ended, LIMITS.spill_retry_seconds):
+                        raise
 
     # -- the spill ---------------------------------------------------------------------------------------------------
 

@@ -72,8 +72,7 @@ class Intake:
         self._spools = Spools(node, self._segments)
         self._refusing = False
         self._roomy = False
-        spooled = [entry for entry in found.entries if entry.kind == KIND_SPOOLED]
-        self._spools.keep_only({self._spools.of(entry).named.name for entry in spooled})
+        self._spools.recover([entry for entry in found.entries if entry.kind == KIND_SPOOLED])
         last = max(found.last_seen, lsn_floor)
         self._note_void(found.entries[-1].lsn if found.entries else self._checkpoint.lsn, last + 1)
         self._spilled_lsn = self._checkpoint.lsn
@@ -149,10 +148,11 @@ class Intake:
         return entries
 
     def payload(self, entry: Entry) -> memoryview:
-        """The canonical file of a record. Raises Corrupt when its spool file is not what the record names."""
+        """The canonical file of a record. Raises Corrupt when its spool file is not what the record names, Unavailable
+        while there is no descriptor or memory for it."""
         with self._lock:
             if entry.kind == KIND_SPOOLED:
-                return memoryview(self._spools.of(entry).mapped)
+                return memoryview(self._spools.mapped(entry))
             self._bytes_mapped += entry.payload_length
             if self._bytes_mapped >= MAPPED_BYTES_MAX:
                 self._segments.let_go()
@@ -160,10 +160,11 @@ class Intake:
             return self._segments.view(entry)
 
     def check(self, entry: Entry) -> None:
-        """A spool file that an earlier process left is what its record names. Raises Corrupt."""
+        """A spool file that an earlier process left is what its record names. Raises as ``payload``."""
         if entry.kind == KIND_SPOOLED:
-            spool = self._spools.of(entry)
-            if xxh3_128_digest(spool.mapped) != spool.named.key:
+            with self._lock:
+                named, mapped = self._spools.named(entry), self._spools.mapped(entry)
+            if xxh3_128_digest(mapped) != named.key:
                 raise Corrupt(f"the spool file of record {entry.lsn} is not what was written")
 
     def context(self, entry: Entry) -> bytes:
@@ -309,7 +310,6 @@ class Intake:
         if self._preparer.is_alive():
             raise Unavailable("the disk of the intake does not answer")
         with self._lock:
-            self._spools.close()
             if self.log.written_lsn() <= self._checkpoint.lsn:
                 self._segments.trim(self._limits.segments_at_rest_count)
             self._segments.close()
@@ -389,4 +389,4 @@ class Intake:
         if entry.kind != KIND_SPOOLED:
             return entry.payload_length
         with self._lock:
-            return entry.payload_length + self._spools.of(entry).named.length
+            return entry.payload_length + self._spools.named(entry).length
