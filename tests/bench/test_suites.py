@@ -59,7 +59,7 @@ def test_memory_is_watched_while_importing_and_moving(tmp_path: Path, monkeypatc
 
 
 def test_names_and_missed_targets_show() -> None:
-    named = {"scan", "idle", "store", "receiving", "move", "find", "index", "resources", "recovery", "web"}
+    named = {"scan", "idle", "store", "receiving", "move", "find", "index", "resources", "recovery", "web", "stow"}
     assert set(SUITES) == named
     line = Line(measure="a", unit="ms", ours=2.0, wanted="<= 1", meets=False)
     assert "MISSED" in shown(line) and "met" not in shown(line)
