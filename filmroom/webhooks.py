@@ -22,6 +22,7 @@ from blake3 import blake3
 
 import engine
 from engine.clock import Clock
+from filmroom.exits import sentence_of
 from filmroom.settings import WebhookSettings
 from filmroom.small_files import replace_durably
 from protocols.web import bounded_changes, told_change
@@ -144,7 +145,7 @@ async def begin_all(archive: engine.Archive, hooks: Sequence[WebhookSettings], f
         await trio.to_thread.run_sync(lambda: folder.mkdir(exist_ok=True))
     begun = [Hook(archive, settings, folder) for settings in hooks]
     for hook in begun:
-        with suppress(engine.Unavailable):  # the index is still catching up: it begins when it carries
+        with suppress(engine.Unavailable, OSError):  # the index catches up, the disk is full: it begins when it carries
             await hook.begin()
     return begun
 
@@ -164,10 +165,10 @@ async def carry_all(hooks: Sequence[Hook]) -> None:
 
 
 async def _guarded(hook: Hook, client: "httpx.AsyncClient") -> None:
-    """The journal's troubles end no node: they are said, and the hook tries again."""
+    """Troubles of the journal or of the disk end no node: they are said, and the hook tries again."""
     while True:
         try:
             await hook.carry(client)
-        except engine.FilmroomError as error:
-            log.error("webhook waits", extra={"url": hook.url, "reason": str(error)})
+        except (engine.FilmroomError, OSError) as error:
+            log.error("webhook waits", extra={"url": hook.url, "reason": sentence_of(error)})
         await trio.sleep(WAIT_SECONDS_MAX)

@@ -1,5 +1,6 @@
 """Webhooks over real sockets: in order, signed, again and again until taken, from where they were after a restart."""
 
+import errno
 import hashlib
 import hmac
 import json
@@ -13,9 +14,14 @@ from threading import Thread
 from typing import Any
 
 import pytest
+import trio
+import trio.testing
 
+import engine
 from engine import Invalid
+from filmroom import webhooks
 from filmroom.loading import load
+from filmroom.settings import WebhookSettings
 from tests.filmroom.running import run, start, wait_until
 from tests.protocols.web.studies import ROOT, file_of, instance
 
@@ -162,3 +168,35 @@ def test_a_wrong_hook_is_refused_without_its_secret(tmp_path: Path, text: str, s
     assert said in str(raised.value)
     assert SECRET not in str(raised.value)
     assert "seventeen" not in str(raised.value)
+
+
+def test_a_full_disk_ends_no_hook_and_no_node(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The cursor cannot be kept: what is posted may come twice, and goes on when there is room."""
+    monkeypatch.setattr(webhooks, "WAIT_SECONDS_MAX", 0.01)
+    kept: list[bytes] = []
+    refusals = [OSError(errno.ENOSPC, "No space left on device"), OSError(errno.EMFILE, "Too many open files")]
+
+    def scarce(file: Path, data: bytes) -> None:
+        if refusals:
+            raise refusals.pop(0)
+        kept.append(data)
+
+    monkeypatch.setattr(webhooks, "replace_durably", scarce)
+
+    async def main() -> None:
+        async with engine.open("memory://") as archive:
+            hook = webhooks.Hook(archive, WebhookSettings(url="http://127.0.0.1:1/", secret=SECRET), tmp_path)
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(webhooks.carry_all, [hook])
+                with trio.fail_after(20):
+                    while not kept:
+                        await trio.testing.wait_all_tasks_blocked(0.01)
+                nursery.cancel_scope.cancel()
+
+    trio.run(main)
+    assert [record.reason for record in caplog.records if record.message == "webhook waits"] == [  # type: ignore[attr-defined]
+        "No space left on device",
+        "Too many open files",
+    ]
