@@ -151,7 +151,8 @@ class OpenObjects:
         finally:
             opened.users -= 1
             if not opened.users and (opened.fetched.is_pinned or not opened.is_kept):
-                if self._kept.pop(instance.key, None) is not None:
+                if opened.is_kept:
+                    del self._kept[instance.key]  # else another one of this key may stand there
                     self._held_bytes -= opened.held_bytes
                 opened.close()
             self._trim()
