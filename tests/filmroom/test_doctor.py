@@ -21,7 +21,6 @@ from tests.filmroom.datasets import CT, EXPLICIT, Named
 from tests.filmroom.running import COMMAND, ENVIRONMENT, run, start
 from tests.filmroom.test_damaged import flip
 
-NOW_US = 1_790_000_000_000_000
 GIB = 1 << 30
 
 

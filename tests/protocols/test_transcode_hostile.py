@@ -189,9 +189,6 @@ def with_pool(settings: TranscodeSettings, run: Callable[[Pool], Any]) -> None:
     trio.run(main)
 
 
-NATIVE = bytes(64 * 64 * 2)
-
-
 def test_a_decoder_that_dies_or_hangs_is_replaced() -> None:
     async def run(pool: Pool) -> None:
         good = await pool.decode(J2K_LOSSLESS, PICTURE, J2K_FRAME)
