@@ -1,6 +1,7 @@
 """Requests and replies as handlers see them. Nothing here knows a server or a framework."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from typing import Protocol
 
 import msgspec
 import trio
@@ -11,16 +12,46 @@ Chunk = bytes | bytearray | memoryview
 Headers = tuple[tuple[str, str], ...]
 
 
+class Lent(Protocol):
+    """The socket of a body, lent to who reads it in a thread. It does not block, and nobody else reads it or looks
+    whether the client is still there until ``give_back``.
+
+    ``received``: what came behind the head already, of this body and perhaps of the next request. ``length``: what the
+    body has in all; -1: it comes in chunks, with their framing.
+    """
+
+    fileno: int
+    received: bytes
+    length: int
+
+    def give_back(self, rest: bytes, is_whole: bool) -> None:
+        """``rest``: what was read beyond the body. Of a body that was not read whole nothing is read on: the connection
+        ends behind the answer."""
+
+
 class Body:
     """The body of a request, piece by piece, within ``bytes_max``; who sends nothing for too long is given up (H49)."""
 
-    def __init__(self, receive: Callable[[], Awaitable[bytes]], idle_seconds: float = 30.0) -> None:
+    def __init__(
+        self,
+        receive: Callable[[], Awaitable[bytes]],
+        idle_seconds: float = 30.0,
+        lend: Callable[[], Awaitable[Lent | None]] | None = None,
+    ) -> None:
         """``receive`` gives the next piece, empty at the end; raises Disconnected."""
         self.bytes_max = 0
         self.is_read = False  # to its end
         self._receive = receive
         self._idle_seconds = idle_seconds
+        self._lend = lend
         self._count = 0
+
+    async def lend(self) -> Lent | None:
+        """The socket, to read the body from it oneself; None where there is no bare one, or some of the body was read:
+        then it comes in pieces. Who took it bounds what is read, and how long he waits, by himself."""
+        if self._lend is None or self._count or self.is_read:
+            return None
+        return await self._lend()
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self
