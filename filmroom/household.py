@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
+
 from engine import Missing, Query
 from engine.ports import Peer
 from filmroom import operations, sending
 from filmroom.compose import Node
 from filmroom.exits import Unreachable
-from filmroom.loading import peer_of
 from protocols import web
 
 
@@ -24,15 +25,7 @@ class NodeHousehold:
 
     async def add_peer(self, said: dict[str, Any]) -> web.KnownPeer:
         """Known from now on, durably. Raises Invalid. In this loop: one change at a time."""
-        checked = peer_of(said, "the peer")
-        peer = Peer(
-            checked.ae_title.strip(),
-            checked.host,
-            checked.port,
-            checked.character_set,
-            tls=checked.tls,
-            tls_name=checked.tls_name,
-        )
+        peer = operations.sound_peer(said, "the peer")
         self._node.peers.add(peer)
         return self._told(peer)
 
@@ -78,4 +71,4 @@ class NodeHousehold:
 
     def _told(self, peer: Peer) -> web.KnownPeer:
         origin = "configuration" if self._node.peers.is_configured(peer.ae_title) else "added"
-        return web.KnownPeer(peer.ae_title, peer.host, peer.port, peer.character_set, peer.tls, peer.tls_name, origin)
+        return web.KnownPeer(**msgspec.structs.asdict(peer), origin=origin)

@@ -171,20 +171,26 @@ async def status(node: Node, tell: Tell) -> None:
     )
 
 
-async def aet_add(node: Node, tell: Tell, *, ae_title: str, host: str, port: int, **tls: Any) -> None:
-    """The peer as it is known from now on. ``tls``: those settings of ``[[peer]]``, when it is called over TLS."""
-    peer = known_as(peer_of({"ae_title": ae_title, "host": host, "port": port, **tls}, "aet add"))
-    if peer.tls:
-        client_context(peer.tls_ca)  # a file that cannot be used is said now
+async def aet_add(node: Node, tell: Tell, **said: Any) -> None:
+    """The peer as it is known from now on. ``said``: what ``[[peer]]`` may say."""
+    peer = sound_peer(said, "aet add")
     node.peers.add(peer)
-    await tell({"ae_title": peer.ae_title, "host": host, "port": port})
+    await tell({"ae_title": peer.ae_title, "host": peer.host, "port": peer.port})
+
+
+def sound_peer(said: dict[str, Any], where: str) -> Peer:
+    """Raises Invalid, also for a file of authorities that cannot be used."""
+    peer = known_as(peer_of(said, where))
+    if peer.tls:
+        client_context(peer.tls_ca)
+    return peer
 
 
 async def aet_ls(node: Node, tell: Tell) -> None:
     """Every known peer."""
     for peer in node.peers.all():
         origin = "configuration" if node.peers.is_configured(peer.ae_title) else "added"
-        await tell({"ae_title": peer.ae_title, "host": peer.host, "port": peer.port, "origin": origin})
+        await tell({**msgspec.structs.asdict(peer), "origin": origin})
 
 
 async def aet_rm(node: Node, tell: Tell, *, ae_title: str) -> None:

@@ -8,7 +8,14 @@ from filmroom.commands.place import HERE, Place
 from filmroom.commands.screen import say, say_json, table
 from filmroom.exits import Exit
 
-_COLUMNS = {"ae_title": "AE title", "host": "host", "port": "port", "origin": "origin"}
+_COLUMNS = {
+    "ae_title": "AE title",
+    "host": "host",
+    "port": "port",
+    "tls": "TLS",
+    "character_set": "character set",
+    "origin": "origin",
+}
 
 
 async def add(
@@ -16,6 +23,7 @@ async def add(
     address: str,
     /,
     *,
+    character_set: str | None = None,
     tls: bool = False,
     tls_ca: Path | None = None,
     tls_name: str = "",
@@ -29,6 +37,8 @@ async def add(
         Its AE title.
     address
         HOST:PORT (as in 10.0.0.5:104).
+    character_set
+        Specific Character Set of our answers to it, and of its questions that name none (ISO_IR 100).
     tls
         Call it over TLS.
     tls_ca
@@ -38,7 +48,8 @@ async def add(
     """
     host, port = host_and_port(address)
     sealed = _sealed(tls_ca, tls_name) if tls or tls_ca or tls_name else {}
-    done = await last(place.load(), "aet add", ae_title=ae_title, host=host, port=port, **sealed)
+    spoken = {"character_set": character_set} if character_set else {}
+    done = await last(place.load(), "aet add", ae_title=ae_title, host=host, port=port, **spoken, **sealed)
     say(f"{done['ae_title']} is {done['host']}:{done['port']}" + (" over TLS" if sealed else ""))
     return Exit.OK
 
@@ -56,7 +67,7 @@ async def ls(*, json: bool = False, place: Place = HERE) -> int:
     if json:
         say_json(peers)
     else:
-        table(_COLUMNS, peers)
+        table(_COLUMNS, [peer | {"tls": "yes" if peer["tls"] else ""} for peer in peers])
     return Exit.OK
 
 

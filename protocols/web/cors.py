@@ -21,18 +21,15 @@ def allowed_origin(request: Request, origins: tuple[str, ...]) -> str:
 
 
 def headers_for(request: Request, origins: tuple[str, ...]) -> Headers:
-    """Headers of every answer."""
+    """Headers of every answer. An element of a page (O11) names no Origin: whether it may show what is here is said to
+    all."""
     if not origins:
-        return ()
+        return (("Cross-Origin-Resource-Policy", "same-origin"),)
+    shown = (("Cross-Origin-Resource-Policy", "cross-origin"), ("Vary", "Origin"))
     allowed = allowed_origin(request, origins)
     if not allowed:
-        return (("Vary", "Origin"),)
-    return (
-        ("Access-Control-Allow-Origin", allowed),
-        ("Access-Control-Expose-Headers", RESPONSE_HEADERS),
-        ("Cross-Origin-Resource-Policy", "cross-origin"),
-        ("Vary", "Origin"),
-    )
+        return shown
+    return (("Access-Control-Allow-Origin", allowed), ("Access-Control-Expose-Headers", RESPONSE_HEADERS), *shown)
 
 
 def is_preflight(request: Request) -> bool:

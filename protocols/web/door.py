@@ -58,8 +58,7 @@ class Door:
         path = "" if place is None else next(iter(place.routes.values())).path
         method = request.method if place is not None and request.method in place.routes else "other"
         self.site.answered.note(method, path, reply.status, trio.current_time() - begun)
-        origins = self.site.settings.cors_origins
-        extra = HARDENED if not origins else HARDENED + cors.headers_for(request, origins)
+        extra = HARDENED + cors.headers_for(request, self.site.settings.cors_origins)
         return msgspec.structs.replace(reply, headers=_completed(reply.headers, extra))
 
     async def _answer(self, request: Request, place: Place | None) -> Reply:

@@ -97,6 +97,7 @@ class KnownPeer(msgspec.Struct, frozen=True):
     port: int
     character_set: str
     tls: bool
+    tls_ca: str
     tls_name: str
     origin: str
 

@@ -16,7 +16,7 @@ from protocols.web import accept, frames, named, stretches, syntax_types
 from protocols.web.accept import Offer
 from protocols.web.bulkdata import ENCAPSULATED_DOCUMENT, value_of
 from protocols.web.looks import Said
-from protocols.web.messages import Headers, Reply, Request
+from protocols.web.messages import Reply, Request
 from protocols.web.multipart import Writer
 from protocols.web.opened import Opened
 from protocols.web.problems import Problem
@@ -169,10 +169,7 @@ async def _as_it_is(request: Request, site: Site, instance: Instance) -> Reply |
             spans = list((await trio.to_thread.run_sync(opened.frames)).fragments)
             offer = Offer(syntax_types.type_of(instance.transfer_syntax_uid))
         reply = await stretches.reply(request, site, opened, offer, spans)
-    extra: Headers = (("Content-Disposition", "inline"),)
-    if site.settings.cors_origins:  # an element of another origin's page shows it (O11)
-        extra += (("Cross-Origin-Resource-Policy", "cross-origin"),)
-    return msgspec.structs.replace(reply, headers=(*reply.headers, *extra))
+    return msgspec.structs.replace(reply, headers=(*reply.headers, ("Content-Disposition", "inline")))
 
 
 def _document(opened: Opened) -> tuple[int, int]:

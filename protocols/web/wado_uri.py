@@ -9,23 +9,29 @@ from typing import Final
 import msgspec
 
 from engine.model import Key, Level, Query
-from protocols.web import objects, syntax_types
-from protocols.web.media_types import media_types_of
+from protocols.web import accept, objects, rendered, syntax_types
+from protocols.web.accept import Offer
 from protocols.web.messages import Reply, Request
 from protocols.web.problems import Problem
+from protocols.web.rendering import SIZE_MAX
 from protocols.web.routing import Parameter
 from protocols.web.site import Site
 
-GIVES: Final = (syntax_types.DICOM,)
+GIVES: Final = (syntax_types.DICOM, *rendered.GIVES)
 PARAMETERS: Final = (
     Parameter("requestType", "WADO"),
     Parameter("studyUID", "the study; may be left out"),
     Parameter("seriesUID", "the series; may be left out"),
     Parameter("objectUID", "the SOP instance"),
-    Parameter("contentType", f"{syntax_types.DICOM}, or nothing"),
-    Parameter("transferSyntax", "a UID; *: as it is stored"),
+    Parameter("contentType", f"{', '.join(GIVES)}; nothing: {syntax_types.DICOM}"),
+    Parameter("transferSyntax", "of the object, a UID; *: as it is stored"),
+    Parameter("rows", "of an image, at most"),
+    Parameter("columns", "of an image, at most"),
+    Parameter("windowCenter", "of an image, with windowWidth"),
+    Parameter("windowWidth", "of an image, with windowCenter"),
+    Parameter("imageQuality", "of JPEG, 1 to 100"),
+    Parameter("frameNumber", "which frame the image shows"),
 )
-CONTENT_TYPES_MAX: Final = 16
 _KEYS: Final = (("studyUID", "0020000D"), ("seriesUID", "0020000E"), ("objectUID", "00080018"))
 _UID: Final = re.compile(r"[0-9.]{1,64}")
 # What changes the object must not be passed over: who asks for less than the whole gets it, or nothing.
@@ -33,19 +39,41 @@ _REFUSED: Final = ("anonymize", "annotation", "presentationUID", "presentationSe
 
 
 async def retrieve(request: Request, site: Site) -> Reply:
-    """The object, as one part."""
+    """The object, or an image of it to look at."""
     if _one(request, "requestType") != "WADO":
         raise Problem(400, "requestType must be WADO")
     for name in _REFUSED:
         if request.values(name):
             raise Problem(400, f"{name} is not supported")
-    _check_content_type(_one(request, "contentType"))
+    content = _one(request, "contentType")
+    offer = accept.choose([Offer(name) for name in GIVES], [content or syntax_types.DICOM])
+    if offer is None:
+        raise Problem(406, f"contentType is one of {', '.join(GIVES)}")
     named = await _named(request, site)
+    if offer.media_type != syntax_types.DICOM:
+        return await rendered.retrieve(_of_image(request, named, offer.media_type), site)
     syntax = _one(request, "transferSyntax")
     if syntax and syntax != "*" and not _UID.fullmatch(syntax):
         raise Problem(400, "transferSyntax is no UID")
     wanted = f"{syntax_types.DICOM}; transfer-syntax={syntax}" if syntax else syntax_types.DICOM
     return await objects.retrieve(msgspec.structs.replace(request, parameters=named, query=(("accept", wanted),)), site)
+
+
+def _of_image(request: Request, named: dict[str, str], media_type: str) -> Request:
+    """The same in the words of WADO-RS (PS3.18 9.5, 8.3.5). Raises Problem."""
+    rows, columns = _one(request, "rows"), _one(request, "columns")
+    window = (_one(request, "windowCenter"), _one(request, "windowWidth"))
+    if any(window) and not all(window):
+        raise Problem(400, "windowCenter and windowWidth belong together")
+    query = [("accept", media_type), ("quality", _one(request, "imageQuality"))]
+    query.append(("window", ",".join(filter(None, window))))
+    if rows or columns:
+        query.append(("viewport", f"{columns or SIZE_MAX},{rows or SIZE_MAX}"))
+    frame = _one(request, "frameNumber")
+    if "," in frame:
+        raise Problem(400, "frameNumber is one number")
+    parameters = named | ({"frames": frame} if frame else {})
+    return msgspec.structs.replace(request, parameters=parameters, query=tuple(query))
 
 
 async def _named(request: Request, site: Site) -> dict[str, str]:
@@ -63,12 +91,6 @@ async def _named(request: Request, site: Site) -> dict[str, str]:
     if not found:
         raise Problem(404, "there is no such thing here")
     return {"study": found[0].study_uid, "series": found[0].series_uid, "instance": found[0].sop_instance_uid}
-
-
-def _check_content_type(said: str) -> None:
-    names = [one.name for one in media_types_of(said, CONTENT_TYPES_MAX)]
-    if said and not {syntax_types.DICOM, "application/*", "*/*"}.intersection(names):
-        raise Problem(406, f"objects are given as {syntax_types.DICOM}")
 
 
 def _one(request: Request, name: str) -> str:

@@ -90,9 +90,21 @@ def test_bad_files_are_named_with_reasons(tmp_path: Path, images: Path) -> None:
 def test_peers_are_known_and_forgotten(node: Node) -> None:
     at = ("--store", node.store)
     assert run("aet", "add", "WS1", "127.0.0.1:1", *at).returncode == 0
-    assert json.loads(run("aet", "ls", "--json", *at).stdout) == [
-        {"ae_title": "WS1", "host": "127.0.0.1", "port": 1, "origin": "added"}
-    ]
+    (told,) = json.loads(run("aet", "ls", "--json", *at).stdout)
+    assert told == {
+        "ae_title": "WS1",
+        "host": "127.0.0.1",
+        "port": 1,
+        "origin": "added",
+        "character_set": "",
+        "tls": False,
+        "tls_ca": "",
+        "tls_name": "",
+    }
+    assert run("aet", "add", "WS1", "127.0.0.1:1", "--character-set", "ISO_IR 100", *at).returncode == 0
+    assert json.loads(run("aet", "ls", "--json", *at).stdout)[0]["character_set"] == "ISO_IR 100"
+    refused = run("aet", "add", "WS1", "127.0.0.1:1", "--character-set", "latin1", *at)
+    assert refused.returncode == 2 and "character_set" in refused.stderr
     assert run("aet", "test", "WS1", *at).returncode == 1
     assert run("aet", "add", "SELF", f"127.0.0.1:{node.dicom[1]}", *at).returncode == 0
     assert run("aet", "test", "SELF", *at).returncode == 0

@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 
+from tests.certificates import Authority
 from tests.filmroom.neighbours import free_port
 from tests.filmroom.running import Node, run, start, wait_until
 from tests.protocols.web.studies import ROOT, file_of, instance
@@ -47,6 +48,10 @@ def test_a_peer_is_added_and_sent_to(tmp_path: Path) -> None:
             peer = {"ae_title": "WS1", "host": "127.0.0.1", "port": port}
             assert client.post("/peers", json=peer | {"port": 0}).status_code == 400
             assert client.post("/peers", json=peer).json()["origin"] == "added"
+            sealed = peer | {"ae_title": "WS2", "tls": True, "tls_ca": str(Authority(tmp_path).ca)}
+            assert client.post("/peers", json=sealed).json()["tls_ca"] == sealed["tls_ca"]
+            assert client.post("/peers", json=sealed | {"tls_ca": str(files[0])}).status_code == 400
+            assert client.delete("/peers/WS2").status_code == 204
             wait_until(lambda: client.post("/peers/WS1/echo").json() == {"answered": True, "reason": ""})
             answer = client.post("/jobs", json=send)
             assert answer.status_code == 202

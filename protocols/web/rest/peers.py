@@ -10,13 +10,14 @@ from protocols.web.site import Site
 
 
 class Named(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A peer to know."""
+    """A peer to know. ``tls_ca``: a PEM file on the node."""
 
     ae_title: str
     host: str
     port: int
     character_set: str = ""
     tls: bool = False
+    tls_ca: str = ""
     tls_name: str = ""
 
 

@@ -1,11 +1,13 @@
-"""WADO-URI over a real socket (C42, O13)."""
+"""WADO-URI over a real socket (C42, O13): objects, and images of them."""
 
 from io import BytesIO
 
 import pydicom
 import pytest
+from PIL import Image
 from pydicom.uid import ExplicitVRBigEndian, ImplicitVRLittleEndian, JPEGBaseline8Bit
 
+from tests.protocols.web.answers import with_pixels
 from tests.protocols.web.serving import Served, serving
 from tests.protocols.web.studies import ROOT, file_of, instance
 
@@ -88,7 +90,14 @@ def test_c42_the_object_uid_is_enough_and_others_choose_among_several() -> None:
         (f"requestType=WADO&studyUID=9.9&objectUID={UID}", 404),
         (f"requestType=WADO&{NAMED}&anonymize=yes", 400),
         (f"requestType=WADO&{NAMED}&transferSyntax=../..", 400),
-        (f"requestType=WADO&{NAMED}&contentType=video/mp4", 406),
+        (f"requestType=WADO&{NAMED}&contentType=image/gif", 406),
+        (f"requestType=WADO&{NAMED}&contentType=image/jpeg", 404),  # it has no pixels
+        (f"requestType=WADO&{NAMED}&contentType=image/jpeg&rows=0", 400),
+        (f"requestType=WADO&{NAMED}&contentType=image/jpeg&rows=a", 400),
+        (f"requestType=WADO&{NAMED}&contentType=image/jpeg&windowCenter=5", 400),
+        (f"requestType=WADO&{NAMED}&contentType=image/jpeg&imageQuality=101", 400),
+        (f"requestType=WADO&{NAMED}&contentType=image/jpeg&frameNumber=1,2", 400),
+        (f"requestType=WADO&{NAMED}&contentType=image/jpeg&frameNumber=0", 400),
         (f"requestType=WADO&{NAMED}&contentType=nonsense", 406),
     ],
 )
@@ -99,3 +108,29 @@ def test_c42_what_is_no_request_is_refused(query: str, status: int) -> None:
         assert answer.json()["detail"] and "nonsense" not in answer.text
 
     serving(check, *FILES)
+
+
+def test_c42_images_of_the_size_the_window_and_the_frame_asked() -> None:
+    ramp = bytes(range(0, 200, 2)) + bytes(range(200, 100, -1))
+    made = with_pixels(instance(4), ramp, rows=10, columns=10, bits=8, NumberOfFrames=2)
+
+    async def check(served: Served) -> None:
+        async def image(query: str, kind: str = "png") -> Image.Image:
+            url = f"http://127.0.0.1:{served.port}/wado?requestType=WADO&objectUID={made.SOPInstanceUID}"
+            asked = {"Accept": "multipart/related; type=application/octet-stream"}
+            answer = await served.client.get(f"{url}&contentType=image%2F{kind}{query}", headers=asked)
+            assert answer.status_code == 200, answer.text
+            assert answer.headers["content-type"] == f"image/{kind}"
+            return Image.open(BytesIO(answer.content))
+
+        assert (await image("", "jpeg")).size == (10, 10)
+        assert (await image("&rows=5&columns=20", "jpeg")).size == (5, 5)
+        assert (await image("&rows=30")).size == (30, 30)
+        assert (await image("&columns=7&imageQuality=5", "jpeg")).size == (7, 7)
+        assert list((await image("&frameNumber=2&windowCenter=150&windowWidth=1")).tobytes()) == [
+            255 if value > 149 else 0 for value in range(200, 100, -1)
+        ]
+        first = list((await image("&frameNumber=1&windowCenter=100&windowWidth=200")).tobytes())
+        assert first == sorted(first) and first[0] == 0
+
+    serving(check, file_of(made))

@@ -27,11 +27,11 @@ class SmallHousehold:
         self.holds = False
 
     def peers(self) -> list[KnownPeer]:
-        return [KnownPeer("WS1", "10.0.0.5", 104, "", False, "", "configuration")]
+        return [KnownPeer("WS1", "10.0.0.5", 104, "", False, "", "", "configuration")]
 
     async def add_peer(self, said: dict[str, Any]) -> KnownPeer:
         self.asked.append(("add", said))
-        return KnownPeer(said["ae_title"], said["host"], said["port"], "", said["tls"], "", "added")
+        return KnownPeer(said["ae_title"], said["host"], said["port"], "", said["tls"], said["tls_ca"], "", "added")
 
     async def remove_peer(self, ae_title: str) -> None:
         if ae_title != "WS1":
@@ -243,6 +243,7 @@ def test_peers_are_listed_added_echoed_and_forgotten() -> None:
             "port": 104,
             "character_set": "",
             "tls": False,
+            "tls_ca": "",
             "tls_name": "",
             "origin": "configuration",
         }
@@ -251,6 +252,8 @@ def test_peers_are_listed_added_echoed_and_forgotten() -> None:
         assert (await post(json={"ae_title": "A", "host": "a", "port": "1"})).status_code == 400
         assert (await post(json={"ae_title": "A", "host": "a"})).status_code == 400
         assert len(client.household.asked) == 1
+        sealed = {"ae_title": "A", "host": "a", "port": 1, "tls": True, "tls_ca": "/ca.pem"}
+        assert (await post(json=sealed)).json()["tls_ca"] == "/ca.pem"
         echoed = await client.http.post(f"{client.root}/peers/WS1/echo")
         assert (echoed.status_code, echoed.json()) == (200, {"answered": False, "reason": "refused"})
         assert (await client.http.delete(f"{client.root}/peers/WS1")).status_code == 204
