@@ -148,6 +148,15 @@ class Archive:
         it later; not much later, when it ``is_pinned``. When it raises, the window is closed."""
         return await self._blocking(used, self._fetch, instance, use)
 
+    def at_once(
+        self, instance: Instance, span: tuple[int, int], around: tuple[bytes, bytes] = (b"", b"")
+    ) -> bytes | None:
+        """A range (offset, length) of a small object between two pieces, checked against its key, if that takes neither
+        a disk nor a thread; None: it does, or something is wrong: ``opened`` says what."""
+        if self._house.is_closed or instance.size_bytes > LIMITS.chunk_bytes:
+            return None
+        return self._fetch.at_once(instance, span, around)
+
     async def fetch(self, *, as_of: object = None, **keys: object) -> AsyncIterator[Instance]:
         """Instances below the matching keys, each with its ``file``, read ahead of the reader.
 

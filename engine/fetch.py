@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import msgspec
 import xxhash
@@ -18,6 +18,7 @@ from engine.model import FileRange, Instance
 from native.dataset import canonical_head
 
 T = TypeVar("T")
+ADDRESS_DIGITS: Final = 32  # of an object's name
 
 
 class Fetched(msgspec.Struct, frozen=True):
@@ -81,6 +82,11 @@ class Fetch:
                 window.objects.append(fetched)
         return window
 
+    def at_once(self, instance: Instance, span: tuple[int, int], around: tuple[bytes, bytes]) -> bytes | None:
+        """See ``Archive.at_once``."""
+        key = object_key(self._tenant, instance.key)
+        return self._store.glance(key, instance.key[:ADDRESS_DIGITS], instance.size_bytes, span, around)
+
     def _pinned(self, instance: Instance, window: Window) -> FileRange | None:
         pinned = self._intake.pin(instance.lsn) if instance.writer == self._writer else None
         if pinned is not None:
@@ -127,7 +133,7 @@ def checked_pieces(fetched: Fetched) -> Iterator[bytes]:
         seen.update(piece)
         yield preamble + piece[len(preamble) :]
         preamble = b""
-    if seen.hexdigest() != instance.key[:32]:
+    if seen.hexdigest() != instance.key[:ADDRESS_DIGITS]:
         raise Corrupt(f"object {instance.key} is not what was written")
 
 

@@ -145,6 +145,7 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True):
     """One kept version of a SOP instance, as the index answers it; what ``fetch`` needs to give its bytes back.
 
     ``not_indexed``: paths of attributes that its stored header leaves out (pixels, long values): the object has them.
+    ``frames``: where each frame stands in the file (``native.dataset.frame_table``), when that is said in few bytes.
     ``file``: the whole Part-10 file, set by ``fetch`` alone.
     """
 
@@ -162,6 +163,7 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True):
     preamble: bytes = b""
     version_count: int = 1
     not_indexed: tuple[str, ...] = ()
+    frames: bytes = b""
     file: bytes = b""
 
 

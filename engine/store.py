@@ -10,6 +10,7 @@ import msgspec
 from engine.errors import Invalid, Unavailable
 from engine.house import House
 from engine.keep.copying import Buffer
+from engine.keep.fold import few
 from engine.limits import LIMITS
 from engine.model import Instance, Origin, Stored, StoreRecord, Uids
 from native import dataset
@@ -104,6 +105,7 @@ def instance_of(record: StoreRecord) -> Instance:
         lsn=record.lsn,
         blake3_root=record.blake3_root,
         preamble=record.origin.preamble,
+        frames=few(record.frames),
     )
 
 

@@ -28,7 +28,7 @@ from engine.index.soundness import check_files
 from engine.index.texts import character_set_of
 from engine.model import Level
 
-FORM: Final = "filmroom index 7"
+FORM: Final = "filmroom index 8"
 WRITER_BYTES: Final = 32 << 20
 FIRST_HITS_COUNT: Final = 256  # a series, mostly: what matches more is searched a second time, whole
 HEADERS_AT_HAND_COUNT_MAX: Final = 2048  # answers above this size hold no headers: they are read again, page by page

@@ -29,13 +29,15 @@ out: the same bytes, sent again after a delete, are kept under ``{hash}~1``, ``{
 """
 
 from collections.abc import Iterable
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
 from engine.keep.paths import ObjectName, parse_object_name
 from engine.keep.state import EMPTY, Act, Identity, InstanceState, KeptObject, Store, Version
 from engine.model import ActRecord, Instance, StoreRecord
+
+FRAMES_BYTES_MAX: Final = 64  # native frames however many, or one to three fragments
 
 Outcome = Literal["new", "same", "version"]
 
@@ -131,9 +133,15 @@ def instance(state: InstanceState, study_uid: str, series_uid: str, sop_instance
         lsn=first.lsn,
         blake3_root=kept.blake3_root,
         not_indexed=kept.not_indexed,
+        frames=kept.frames,
         preamble=first.preamble,
         version_count=len(state.living),
     )
+
+
+def few(frames: bytes) -> bytes:
+    """A frame table that is small enough to be held with every state; a larger one has a row of its own."""
+    return frames if len(frames) <= FRAMES_BYTES_MAX else b""
 
 
 _Claim = tuple[int, bytes, str, bytes]  # stamp, content digest, key, preamble
@@ -184,6 +192,7 @@ def _object_of(record: StoreRecord) -> KeptObject:
         record.sop_class_uid,
         record.blake3_root,
         record.not_indexed,
+        few(record.frames),
     )
 
 
@@ -198,5 +207,5 @@ def _pointed_at(kept: KeptObject, record: StoreRecord) -> StoreRecord:
         sop_class_uid=kept.sop_class_uid,
         blake3_root=kept.blake3_root,
         blake3_chunks=b"",
-        frames=b"",
+        frames=kept.frames,
     )

@@ -30,6 +30,7 @@ from engine.keep.pending import Pending
 from engine.limits import LIMITS, Limits
 from engine.model import FileRange
 from engine.settings import Checkpoint
+from native.glance import glance
 from native.place import SHORT_SOURCE, place
 
 INCOMING: Final = ".incoming"
@@ -134,6 +135,12 @@ class FolderStore:
             if fd >= 0:
                 os.close(fd)
             raise _read_error(key, error) from error
+
+    def glance(
+        self, key: str, address: str, size_bytes: int, span: tuple[int, int], around: tuple[bytes, bytes]
+    ) -> bytes | None:
+        """A range of an object between two pieces, when all of it is cached and has this address; else None."""
+        return glance(os.fsencode(self._path(key)), bytes.fromhex(address), size_bytes, *span, *around)
 
     def size(self, key: str) -> int:
         """Bytes of an object. Raises ``Missing``."""

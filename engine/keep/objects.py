@@ -64,6 +64,13 @@ class ObjectStore(Protocol):
         """The object as an open file, which the caller closes; None where there are no files. Raises ``Missing``."""
         ...
 
+    def glance(
+        self, key: str, address: str, size_bytes: int, span: tuple[int, int], around: tuple[bytes, bytes]
+    ) -> bytes | None:
+        """A range (offset, length) of a small object between two pieces, when that takes no disk and all of its
+        ``size_bytes`` have this address (XXH3-128, hex); None: ask in another way, which may wait, and says why."""
+        ...
+
     def size(self, key: str) -> int:
         """Raises ``Missing``."""
         ...
@@ -132,6 +139,17 @@ class MemoryStore:
     def open_range(self, key: str) -> FileRange | None:
         self.size(key)
         return None
+
+    def glance(
+        self, key: str, address: str, size_bytes: int, span: tuple[int, int], around: tuple[bytes, bytes]
+    ) -> bytes | None:
+        try:
+            whole = self.get(key)
+        except Missing:
+            return None
+        if len(whole) != size_bytes or content_address([whole]) != address:
+            return None
+        return around[0] + whole[span[0] : span[0] + span[1]] + around[1]
 
     def size(self, key: str) -> int:
         try:

@@ -23,6 +23,7 @@ class KeptObject(msgspec.Struct, frozen=True, array_like=True, order=True):
     sop_class_uid: str
     blake3_root: bytes
     not_indexed: tuple[str, ...] = ()
+    frames: bytes = b""
 
 
 class Store(msgspec.Struct, frozen=True, array_like=True, order=True):

@@ -34,7 +34,7 @@ async def retrieve(request: Request, site: Site) -> Reply:
     """The value that the path names."""
     tags, items = path_of(request.parameters["path"])
     instance = await named.instance(request, site)
-    if tags == [_PIXEL_DATA] and not _is_native(instance.transfer_syntax_uid):
+    if tags == [_PIXEL_DATA] and not syntax_types.is_native(instance.transfer_syntax_uid):
         return await frames.pixel_data(request, site)
     offer = accept.choose(_OFFERS, request.accepts())
     if offer is None:
@@ -66,12 +66,3 @@ def path_of(text: str) -> tuple[list[int], list[int]]:
     if not is_sound or not all(one.isdecimal() and 0 < len(one) < 9 for one in items):
         raise Problem(400, "bulk data are named by TAG or SEQUENCE/ITEM/TAG")
     return [int(tag, 16) for tag in tags], [int(item) for item in items]
-
-
-def _is_native(transfer_syntax_uid: str) -> bool:
-    return transfer_syntax_uid in (
-        syntax_types.IMPLICIT,
-        syntax_types.EXPLICIT,
-        syntax_types.DEFLATED,
-        syntax_types.BIG,
-    )

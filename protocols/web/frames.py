@@ -7,10 +7,12 @@ from typing import Final
 import trio
 
 from engine.errors import Missing
+from engine.model import Instance
+from native.dataset import frame_at, frame_count
 from protocols.transcode import Untranscodable
 from protocols.web import named, syntax_types
 from protocols.web.accept import Offer
-from protocols.web.messages import Reply, Request
+from protocols.web.messages import Headers, Reply, Request
 from protocols.web.multipart import Writer
 from protocols.web.opened import Frames, Opened, Spans
 from protocols.web.problems import Problem
@@ -43,6 +45,8 @@ async def pixel_data(request: Request, site: Site) -> Reply:
 
 async def _retrieve(request: Request, site: Site, numbers: Sequence[int] | None) -> Reply:
     instance = await named.instance(request, site)
+    if numbers is not None and len(numbers) == 1 and (reply := _at_once(request, site, instance, numbers[0])):
+        return reply
     stored_uid = instance.transfer_syntax_uid
     async with site.objects.use(instance) as opened:
         frames = opened.frames_at_once()
@@ -79,6 +83,43 @@ def numbers_of(text: str) -> list[int]:
     return numbers
 
 
+def _at_once(request: Request, site: Site, instance: Instance, number: int) -> Reply | None:
+    """One frame as it is stored, of a small object that is in memory; None: it is none such."""
+    stored_uid = instance.transfer_syntax_uid
+    if not instance.frames or stored_uid == syntax_types.BIG or number > frame_count(instance.frames):
+        return None
+    bits, _, spans = frame_at(instance.frames, number - 1)
+    offer = syntax_types.frame_syntax_of(stored_uid, request.accepts(), site.transcoder.codecs, 1)
+    if bits or len(spans) != 1 or offer is None or offer.transfer_syntax_uid != syntax_types.frame_syntax(stored_uid):
+        return None
+    if not offer.is_multipart or syntax_types.ends_by_marker(stored_uid):
+        data = site.archive.at_once(instance, spans[0])
+        return None if data is None else _of_one(request, site, offer, _trimmed(stored_uid, data))
+    writer = Writer(site.boundary())
+    around = (writer.head(_part_type(offer), spans[0][1]), writer.end())
+    whole = site.archive.at_once(instance, spans[0], around)
+    return None if whole is None else Reply(200, _headers(writer, offer), whole)
+
+
+def _of_one(request: Request, site: Site, offer: Offer, data: bytes) -> Reply:
+    """One frame, alone (a range of it, perhaps) or as the only part."""
+    if not offer.is_multipart:
+        chosen = range_of(request, len(data))
+        headers = (("Content-Type", _part_type(offer)), *chosen.headers)
+        return Reply(chosen.status, headers, data if chosen.status == 200 else data[chosen.begin : chosen.end])
+    writer = Writer(site.boundary())
+    whole = (writer.head(_part_type(offer), len(data)), data, writer.end())
+    return Reply(200, _headers(writer, offer), b"".join(whole))
+
+
+def _headers(writer: Writer, offer: Offer) -> Headers:
+    return (("Content-Type", writer.content_type(offer.media_type)),)
+
+
+def _part_type(offer: Offer) -> str:
+    return f"{offer.media_type}; transfer-syntax={offer.transfer_syntax_uid}"
+
+
 class _Answer:
     """One answer on its way."""
 
@@ -91,18 +132,15 @@ class _Answer:
         self._frames = frames
         self._offer = offer
         self._is_stored = is_stored
+        self._stored_uid = opened.instance.transfer_syntax_uid
         self._writer = Writer(site.boundary())
-        self._part_type = f"{offer.media_type}; transfer-syntax={offer.transfer_syntax_uid}"
+        self._part_type = _part_type(offer)
 
     async def reply(self, numbers: Sequence[int]) -> Reply:
         """Raises Untranscodable, Missing."""
-        if not self._offer.is_multipart:
-            return _alone(self._request, self._part_type, await self._one(numbers[0]))
-        headers = (("Content-Type", self._writer.content_type(self._offer.media_type)),)
         if len(numbers) == 1:
-            data = await self._one(numbers[0])
-            whole = (self._writer.head(self._part_type, len(data)), data, self._writer.end())
-            return Reply(200, headers, b"".join(whole))
+            return _of_one(self._request, self._site, self._offer, await self._one(numbers[0]))
+        headers = _headers(self._writer, self._offer)
         size = sum(length for number in numbers[:64] for _, length in self._frames.at(number)[2])
         if self._is_stored and len(numbers) <= 64 and size <= AT_ONCE_BYTES_MAX:
             parts = [self._part(data) for data in await trio.to_thread.run_sync(self._read_all, numbers)]
@@ -118,7 +156,7 @@ class _Answer:
             if not bits and sum(length for _, length in spans) <= INLINE_BYTES_MAX:
                 data = self._opened.read_at_once(spans)
                 if data is not None:
-                    return _trimmed(data) if self._frames.fragments else data
+                    return _trimmed(self._stored_uid, data)
             return await trio.to_thread.run_sync(_read, self._opened, bits, first, spans)
         async with aclosing(self._turned([number])) as turned:
             return await anext(turned)
@@ -151,17 +189,11 @@ class _Answer:
         yield self._writer.end()
 
 
-def _alone(request: Request, content_type: str, data: bytes) -> Reply:
-    chosen = range_of(request, len(data))
-    headers = (("Content-Type", content_type), *chosen.headers)
-    return Reply(chosen.status, headers, data if chosen.status == 200 else data[chosen.begin : chosen.end])
-
-
 def _read(opened: Opened, bits: int, first: int, spans: Spans) -> bytes:
     data = opened.read(spans)
     if bits:
         return _shifted(data, bits, first)
-    return _trimmed(data) if opened.frames().fragments else data
+    return _trimmed(opened.instance.transfer_syntax_uid, data)
 
 
 def _shifted(data: bytes, bits: int, first: int) -> bytes:
@@ -170,6 +202,6 @@ def _shifted(data: bytes, bits: int, first: int) -> bytes:
     return number.to_bytes((bits + 7) // 8, "little")
 
 
-def _trimmed(data: bytes) -> bytes:
+def _trimmed(stored_uid: str, data: bytes) -> bytes:
     """A codestream of odd length was padded to fill its fragment (PS3.5 A.4)."""
-    return data[:-1] if data.endswith(_END_OF_IMAGE) else data
+    return data[:-1] if data.endswith(_END_OF_IMAGE) and syntax_types.ends_by_marker(stored_uid) else data

@@ -86,8 +86,8 @@ class _Sending:
         if not all(map(self._is_stored, self._instances)):
             return Reply(200, headers, await begun(self._turned(self._part)))
         if len(self._instances) == 1 and self._instances[0].size_bytes <= AT_ONCE_BYTES_MAX:
-            data = await self._small(self._instances[0])
-            return Reply(200, headers, self._head_of(self._instances[0]) + data + self._writer.end())
+            around = (self._head_of(self._instances[0]), self._writer.end())
+            return Reply(200, headers, await self._small(self._instances[0], around))
         return Reply(200, (*headers, _length(self._parts_length())), await begun(self._stored(self._parts)))
 
     def _parts_length(self) -> int:
@@ -109,8 +109,10 @@ class _Sending:
 
     # -- as stored ---------------------------------------------------------------------------------------------------
 
-    async def _small(self, instance: Instance) -> bytes:
-        return await self._site.archive.opened(instance, _whole)
+    async def _small(self, instance: Instance, around: tuple[bytes, bytes] = (b"", b"")) -> bytes:
+        archive, is_bare = self._site.archive, not instance.preamble
+        whole = archive.at_once(instance, (0, instance.size_bytes), around) if is_bare else None
+        return whole or around[0] + await archive.opened(instance, _whole) + around[1]
 
     async def _stored(self, pieces: "Pieces") -> AsyncGenerator[Chunk | Stretch, None]:
         """The first piece by itself: what is wrong with it is known before anything is sent."""

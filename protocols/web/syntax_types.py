@@ -35,9 +35,22 @@ _PLAIN: Final = frozenset({IMPLICIT, EXPLICIT, DEFLATED})
 VIDEO: Final = frozenset(uid for uid, name in _TYPES.items() if name.startswith("video/"))
 
 
+_OF_MARKERS: Final = frozenset({"image/jpeg", "image/jls", "image/jp2", "image/jpx", "image/jphc"})
+
+
 def type_of(transfer_syntax_uid: str) -> str:
     """The media type of frames in a transfer syntax."""
     return _TYPES.get(transfer_syntax_uid, OCTETS)
+
+
+def is_native(transfer_syntax_uid: str) -> bool:
+    """Whether pixels stand in the data set as they are."""
+    return transfer_syntax_uid in _PLAIN or transfer_syntax_uid == BIG
+
+
+def ends_by_marker(transfer_syntax_uid: str) -> bool:
+    """Whether a codestream says itself where it ends."""
+    return type_of(transfer_syntax_uid) in _OF_MARKERS
 
 
 def frame_syntax(stored_uid: str) -> str:

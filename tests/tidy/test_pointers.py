@@ -27,6 +27,7 @@ OWN_ROOM = {
     "socket_io.pxd": "goes on where a send ended",
     "inflate.pyx": "zlib fills its buffer",
     "place.pyx": "its own copying buffer",
+    "glance.pyx": "fills a bytes object, and memory beside it, made to measure",
 }
 # File to the reason of its casts: an address from C that becomes a cursor, or goes back to C.
 CASTS = {

@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 
 import pytest
+import xxhash
 
 from engine.errors import Conflict, Corrupt, Invalid, Missing
 from engine.keep.objects import ObjectStore
@@ -27,6 +28,15 @@ class Contract(ABC):
         assert store.get("t/a/x") == b"onetwothree"
         assert store.size("t/a/x") == 11
         assert store.exists("t/a/x")
+
+    def test_a_glance_gives_a_range_of_what_is_sound(self, store: ObjectStore) -> None:
+        content = bytes(range(100))
+        store.create("t/a", [content], durable=True)
+        address = xxhash.xxh3_128_hexdigest(content)
+        assert store.glance("t/a", address, 100, (10, 20), (b"<", b">")) == b"<" + content[10:30] + b">"
+        assert store.glance("t/a", address, 99, (10, 20), (b"<", b">")) is None
+        assert store.glance("t/a", address[::-1], 100, (10, 20), (b"<", b">")) is None
+        assert store.glance("t/b", address, 100, (10, 20), (b"<", b">")) is None
 
     def test_an_empty_object_is_an_object(self, store: ObjectStore) -> None:
         store.create("t/empty", [], durable=True)

@@ -53,6 +53,11 @@ class FaultyStore:
         self._read()
         return self.inner.open_range(key)
 
+    def glance(
+        self, key: str, address: str, size_bytes: int, span: tuple[int, int], around: tuple[bytes, bytes]
+    ) -> bytes | None:
+        return self.inner.glance(key, address, size_bytes, span, around)
+
     def size(self, key: str) -> int:
         self._read()
         return self.inner.size(key)

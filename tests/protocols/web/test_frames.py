@@ -300,7 +300,7 @@ def test_what_is_kept_open_is_bounded(tmp_path: Path) -> None:
     async def check(served: Served) -> None:
         before = open_objects()
         for one in (*made, *made):
-            answer = await served.client.get(f"{path_of(one)}/frames/1")
+            answer = await served.client.get(f"{path_of(one)}/frames/1,1")
             assert parts(answer)[0][1] == one.PixelData
             assert open_objects() <= before + 3
         assert open_objects() == before + 3
