@@ -5,6 +5,7 @@ equal ones by UID. A page token names the answer and the next offset (``engine.i
 from one view whatever arrives meanwhile, and a token whose answer is gone is refused, never answered from another view.
 """
 
+from operator import attrgetter
 from typing import Final
 
 from engine.errors import Invalid
@@ -13,7 +14,7 @@ from engine.index.computed import Computed
 from engine.index.names import fold_name
 from engine.index.schema import Row
 from engine.index.texts import text_of
-from engine.model import Found, Level, Match, Query, Sums
+from engine.model import Found, Level, Match, Query
 
 ANSWER_ROWS_COUNT_MAX: Final = 200_000  # rows that are put in order for one answer: some 160 MB for its first page
 _ORDERED_ALREADY: Final = {
@@ -70,7 +71,7 @@ def _gathered(view: View, query: Query) -> tuple[list[Row], int]:
 
 
 def _ordered(rows: list[Row], query: Query) -> list[Row]:
-    rows.sort(key=lambda row: (row.facts.study_uid, row.facts.series_uid, row.facts.sop_instance_uid))
+    rows.sort(key=attrgetter("key"))
     if query.level == Level.PATIENT:
         rows.sort(key=_patient_of)
     elif not query.sort or query.sort == _ORDERED_ALREADY[query.level]:
@@ -106,16 +107,18 @@ def _patient_of(row: Row) -> tuple[str, str]:
 
 
 def _matches(view: View, query: Query, rows: list[Row]) -> tuple[Match, ...]:
-    computed = Computed(view, query)
+    computed, level = Computed(view, query), query.level
+    if level == Level.PATIENT:
+        return tuple(Match(level=level, header=computed.header(row)) for row in rows)
     return tuple(
         Match(
-            level=query.level,
-            study_uid=row.facts.study_uid if query.level != Level.PATIENT else "",
+            level=level,
+            study_uid=row.facts.study_uid,
             series_uid=row.facts.series_uid,
             sop_instance_uid=row.facts.sop_instance_uid,
             header=computed.header(row),
-            instance=row.instance(),
-            sums=row.facts.sums if query.level != Level.PATIENT else Sums(),
+            kept=row if level == Level.INSTANCE else None,
+            sums=row.facts.sums,
         )
         for row in rows
     )

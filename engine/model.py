@@ -238,7 +238,7 @@ class Match(msgspec.Struct, frozen=True, kw_only=True):
     """One row of an answer.
 
     ``header``: attributes of this level and above, Explicit VR Little Endian with defined lengths, tags ascending;
-    computed keys (0020,1206 and the like) are already among them. ``instance`` is set at instance level. ``sums`` is
+    computed keys (0020,1206 and the like) are already among them. ``kept`` is set at instance level. ``sums`` is
     nothing at patient level.
     """
 
@@ -247,8 +247,13 @@ class Match(msgspec.Struct, frozen=True, kw_only=True):
     series_uid: str = ""
     sop_instance_uid: str = ""
     header: bytes = b""
-    instance: Instance | None = None
+    kept: Kept | None = None
     sums: Sums = Sums()
+
+    @property
+    def instance(self) -> Instance | None:
+        """The current version, at instance level: read from what is kept whenever it is asked for."""
+        return self.kept.instance() if self.kept is not None else None
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):

@@ -58,7 +58,8 @@ class Index:
     _flushing_snapshot: Snapshot | None
     _hot: HotStudies
     _view: View | None
-    _superseded: set[str]
+    _superseded: set[str]  # keys of settled rows, or of those that are being settled, in whose place is a fresh one
+    _leaving: set[str]  # the same of what is being settled
     _positions: dict[str, Mark]
     _fresh_since: float | None
 
@@ -139,7 +140,7 @@ class Index:
                 layers = [self._active.snapshot()]
                 if self._flushing_snapshot is not None:
                     layers.append(self._flushing_snapshot)
-                self._view = View(self._settled, layers, self._pages)
+                self._view = View(self._settled, layers, frozenset(self._superseded | self._leaving), self._pages)
             return self._view
 
     def view_at_once(self) -> View | None:
@@ -169,6 +170,7 @@ class Index:
                     return
                 flushing, positions = self._active, dict(self._positions)
                 superseded, self._superseded = self._superseded, set()
+                self._leaving = superseded
                 self._flushing, self._flushing_snapshot = flushing, flushing.snapshot()
                 self._active, self._view = Memtable(), None
                 self._hot.are_settling(flushing)
@@ -182,6 +184,7 @@ class Index:
             with self._lock:
                 self._settled = settled
                 self._flushing = self._flushing_snapshot = self._view = None
+                self._leaving = set()
                 self.cursor = positions
 
     def rest(self) -> None:
@@ -234,7 +237,7 @@ class Index:
                 self._start_empty()
 
     def _start_empty(self) -> None:
-        self._active, self._hot, self._superseded = Memtable(), HotStudies(self._gathered), set()
+        self._active, self._hot, self._superseded, self._leaving = Memtable(), HotStudies(self._gathered), set(), set()
         self._flushing = self._flushing_snapshot = self._view = self._fresh_since = None
         self._positions, self.cursor = {}, {}
 
@@ -245,7 +248,7 @@ class Index:
             self._settled = successor._settled
             self._active, self._hot = successor._active, HotStudies(self._gathered)
             self._flushing = self._flushing_snapshot = self._view = None
-            self._superseded = successor._superseded
+            self._superseded, self._leaving = successor._superseded, set()
             # All that this index had folded is in the successor: journalled before its replay, or folded into both.
             self._positions = {**successor._positions, **self._positions}
             self._fresh_since = self._clock.monotonic()
@@ -261,6 +264,7 @@ class Index:
                 flushing.put(row)
             self._active, self._flushing, self._flushing_snapshot, self._view = flushing, None, None, None
             self._superseded |= superseded
+            self._leaving = set()
             self._note_fresh()
 
     def _note_fresh(self) -> None:
@@ -272,7 +276,7 @@ class Index:
         uids = {uid for record in records for uid in _sops_of(record)}
         known: dict[str, dict[str, Row]] = {}
         if uids:
-            for row in self._settled.select("", Terms("sop", tuple(uids))):
+            for row in self._settled.all_of("", Terms("sop", tuple(uids))):
                 known.setdefault(row.facts.sop_instance_uid, {})[row.key] = row
         return known
 
@@ -336,7 +340,7 @@ class Index:
     def _version_header(self, place: tuple[str, str, str], digest: bytes) -> bytes:
         key = version_key(key_of(*place), digest)
         row = self._fresh(VERSION, place[0], key)
-        row = row or next(iter(self._settled.select(VERSION, Terms("key", (key,)))), None)
+        row = row or next(iter(self._settled.all_of(VERSION, Terms("key", (key,)))), None)
         return row.header if row else b""
 
     def _mark_places(self, sop: str, settled: Mapping[str, Row]) -> Mapping[str, Row]:
@@ -362,7 +366,7 @@ class Index:
 
     def _gathered(self, study_uid: str) -> StudyMembers:
         """A study's members from all its rows."""
-        settled = self._settled.select("", Terms("study", (study_uid,)))
+        settled = self._settled.all_of("", Terms("study", (study_uid,)))
         flushing = self._flushing.instances(study_uid) if self._flushing else []
         rows = {row.key: row for row in (*settled, *flushing, *self._active.instances(study_uid))}
         has_rows = {row.facts.series_uid for row in flushing} | {row.facts.series_uid for row in settled if row.lives}

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Mapping
 
-from engine.index.matching import AllOf, Predicate, Terms, matcher
+from engine.index.holders import Holders, Wanted
+from engine.index.matching import Predicate
 from engine.index.schema import GONE, VERSION, Row
 from engine.model import Level
 
@@ -23,8 +24,9 @@ def slot_of(row: Row) -> str:
 class Snapshot:
     """What a memtable held at one moment."""
 
-    def __init__(self, slots: Mapping[str, Studies], held_bytes: int) -> None:
+    def __init__(self, slots: Mapping[str, Studies], holders: Holders, held_bytes: int) -> None:
         self._slots = slots
+        self._holders = holders
         self.held_bytes = held_bytes
 
     def get(self, level: str, study_uid: str, key: str) -> Row | None:
@@ -37,27 +39,19 @@ class Snapshot:
         group = self._slots[slot_of(row)].get(row.facts.study_uid)
         return group is not None and row.key in group
 
-    def keys(self, level: str) -> set[str]:
-        """All keys that hide rows of a level below."""
-        return {key for study in self._slots[_SLOT_OF[level]].values() for key in study}
-
     def select(self, level: str, predicate: Predicate) -> list[Row]:
-        """The rows that match; study and series UIDs among the terms are looked up, not searched."""
-        studies = self._slots[_SLOT_OF[level]]
+        """The rows that match; UIDs and patients among the terms are looked up, not searched."""
+        slot = _SLOT_OF[level]
+        studies = self._slots[slot]
         if not studies:
             return []
-        wanted, series = _named(predicate, "study"), _named(predicate, "series")
-        groups = (
-            studies.values() if wanted is None else (studies[uid] for uid in dict.fromkeys(wanted) if uid in studies)
-        )
-        test = matcher(predicate)
-        within = None if series is None else frozenset(series)
-        return [
-            row
-            for group in groups
-            for row in group.values()
-            if row.facts.level == level and (within is None or row.facts.series_uid in within) and test(row)
-        ]
+        wanted = Wanted(predicate)
+        uids = self._holders.studies(slot, wanted)
+        groups = studies.values() if uids is None else [studies[uid] for uid in uids if uid in studies]
+        rows = [row for group in groups for row in group.values() if row.facts.level == level]
+        if wanted.series is not None:
+            rows = [row for row in rows if row.facts.series_uid in wanted.series]
+        return rows if wanted.test is None else list(filter(wanted.test, rows))
 
 
 class Memtable:
@@ -65,7 +59,9 @@ class Memtable:
 
     def __init__(self) -> None:
         self._slots: dict[str, dict[str, dict[str, Row]]] = {slot: {} for slot in SLOTS}
-        self._frozen: dict[tuple[str, str], dict[str, Row]] = {}
+        self._frozen: dict[str, Studies] = {slot: {} for slot in SLOTS}
+        self._touched: dict[str, set[str]] = {slot: set() for slot in SLOTS}
+        self._holders = Holders()
         self._sops: dict[str, dict[str, Row]] = {}
         self.count = 0
         self.held_bytes = 0
@@ -81,7 +77,8 @@ class Memtable:
             self.held_bytes -= before.held_bytes
         group[row.key] = row
         self.held_bytes += row.held_bytes
-        self._frozen.pop((slot, row.facts.study_uid), None)
+        self._touched[slot].add(row.facts.study_uid)
+        self._holders.note(slot, row)
         if slot == Level.INSTANCE:
             self._sops.setdefault(row.facts.sop_instance_uid, {})[row.key] = row
 
@@ -111,19 +108,8 @@ class Memtable:
 
     def snapshot(self) -> Snapshot:
         """The rows as they are now; only studies touched since the last snapshot are copied."""
-        frozen: dict[str, dict[str, dict[str, Row]]] = {}
-        for slot, studies in self._slots.items():
-            for uid, group in studies.items():
-                if (slot, uid) not in self._frozen:
-                    self._frozen[slot, uid] = dict(group)
-            frozen[slot] = {uid: self._frozen[slot, uid] for uid in studies}
-        return Snapshot(frozen, self.held_bytes)
-
-
-def _named(predicate: Predicate, column: str) -> tuple[str, ...] | None:
-    """The values among which a row's must be; None when it may be any."""
-    if isinstance(predicate, Terms):
-        return predicate.values if predicate.field == column else None
-    if isinstance(predicate, AllOf):
-        return next((found for part in predicate.parts if (found := _named(part, column)) is not None), None)
-    return None
+        for slot, touched in self._touched.items():
+            if touched:
+                self._frozen[slot] = {**self._frozen[slot], **{uid: dict(self._slots[slot][uid]) for uid in touched}}
+                touched.clear()
+        return Snapshot(dict(self._frozen), self._holders, self.held_bytes)

@@ -131,6 +131,15 @@ class Row:
         header = dataset.merge((self.header, self.source)) if self.source else self.header
         return searchable(header, character_set_of(header))
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Row) and self.facts == other.facts and self.header == other.header
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+    def __repr__(self) -> str:
+        return f"Row({self.key})"
+
     @property
     def lives(self) -> bool:
         """Whether it is an instance that was not deleted."""
@@ -157,6 +166,12 @@ def searchable(header: bytes, character_set: str) -> Searched:
 def key_of(study_uid: str, series_uid: str = "", sop_instance_uid: str = "") -> str:
     """The name of a row."""
     return f"{study_uid}/{series_uid}/{sop_instance_uid}"
+
+
+def level_of(key: str) -> str:
+    """The level of the row with this name, living or gone, or of the version whose header it keeps."""
+    _, series_uid, rest = key.split("/", 2)
+    return VERSION if "#" in rest else Level.INSTANCE if rest else Level.SERIES if series_uid else Level.STUDY
 
 
 def shown_digest(kept: state.InstanceState) -> bytes:

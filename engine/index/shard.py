@@ -14,14 +14,10 @@ from tantivy import Document, Occur
 from tantivy import Query as Asked
 
 from engine.errors import Corrupt
+from engine.index.at_hand import AtHand
 from engine.index.blocks import Block, blocks_of
 from engine.index.lowering import BLOCK_LEVEL, Lowering, prefix_of, term
-from engine.index.matching import (
-    AllOf,
-    Between,
-    Predicate,
-    matcher,
-)
+from engine.index.matching import AllOf, Between, Predicate, matcher
 from engine.index.moments import coarse, number_of
 from engine.index.schema import ABSENT, COLUMNS, GONE, KINDS, VERSION, Facts, Row, Searched, searchable
 from engine.index.soundness import check_files
@@ -43,17 +39,22 @@ _CURSOR_LEVEL: Final = "cursor"
 class Settled:
     """One immutable state of the settled index."""
 
-    def __init__(self, schema: Any, searcher: Any) -> None:
+    def __init__(self, schema: Any, searcher: Any, at_hand: AtHand) -> None:
         self._schema = schema
         self._searcher = searcher
+        self._at_hand = at_hand
 
     def count(self, level: str, predicate: Predicate) -> int:
         """How many rows match."""
         return guarded(lambda: self._count(level, predicate))
 
-    def select(self, level: str, predicate: Predicate) -> list[Row]:
-        """The rows that match, in no order. Level empty: instances, living and gone."""
-        return guarded(lambda: self._select(level, predicate))
+    def select(self, level: str, predicate: Predicate, most: int | None = None) -> list[Row] | None:
+        """The rows that match, in no order; None when more than ``most`` would have to be looked at."""
+        return guarded(lambda: self._select(level, predicate, most))
+
+    def all_of(self, level: str, predicate: Predicate) -> list[Row]:
+        """The rows that match, however many. Level empty: instances, living and gone."""
+        return self.select(level, predicate) or []
 
     def every(self, level: str) -> Iterator[Row]:
         """All rows of a level in no order, some of them at a time: there may be more than memory holds."""
@@ -66,10 +67,6 @@ class Settled:
     def _stretch(self, asked: Any, offset: int) -> list[Row]:
         hits = self._searcher.search(asked, EVERY_COUNT, count=False, offset=offset).hits
         return [self._row(address, False) for _, address in hits]
-
-    def reach(self, level: str, predicate: Predicate) -> int:
-        """At most how many rows match: the work of a ``select``."""
-        return guarded(lambda: int(self._searcher.search(self._asked(level, predicate)[0], 1).count))
 
     def newest(self, level: str, predicate: Predicate, limit: int) -> tuple[list[Row], int]:
         """The rows with the highest order, and all that share the lowest order among these; and how many match."""
@@ -101,12 +98,14 @@ class Settled:
 
     def _count(self, level: str, predicate: Predicate) -> int:
         asked, exact = self._asked(level, predicate)
-        return int(self._searcher.search(asked, 1).count) if exact else len(self._select(level, predicate))
+        return int(self._searcher.search(asked, 1).count) if exact else len(self._select(level, predicate) or ())
 
-    def _select(self, level: str, predicate: Predicate) -> list[Row]:
+    def _select(self, level: str, predicate: Predicate, most: int | None = None) -> list[Row] | None:
         asked, exact = self._asked(level, predicate)
         found = self._searcher.search(asked, FIRST_HITS_COUNT)
         hits, total = found.hits, int(found.count)
+        if most is not None and total > most:
+            return None
         if total > len(hits):
             hits = self._searcher.search(asked, total, count=False).hits
         at_hand = total <= HEADERS_AT_HAND_COUNT_MAX
@@ -116,17 +115,27 @@ class Settled:
     def _newest(self, level: str, predicate: Predicate, limit: int) -> tuple[list[Row], int]:
         asked, exact = self._asked(level, predicate)
         if not exact:
-            rows = self._select(level, predicate)
+            rows = self._select(level, predicate) or []
             return rows, len(rows)
         found = self._searcher.search(asked, limit, order_by_field="order")
         rows = [self._row(address, True) for _, address in found.hits]
         if len(rows) == limit and found.count > limit:
             edge = rows[-1].facts.order
             above = [row for row in rows if row.facts.order != edge]
-            rows = above + self._select(level, AllOf((predicate, Between("order", edge, edge))))
+            rows = above + (self._select(level, AllOf((predicate, Between("order", edge, edge)))) or [])
         return rows, int(found.count)
 
     def _row(self, address: Any, with_header: bool) -> Row:
+        if not with_header:
+            return self._read(address, False)
+        place = (address.segment_ord, address.doc)
+        row = self._at_hand.get(place)
+        if row is None:
+            row = self._read(address, True)
+            self._at_hand.put(place, row)
+        return row
+
+    def _read(self, address: Any, with_header: bool) -> Row:
         document = self._searcher.doc(address)
         facts = _FACTS.decode(document.get_first("facts"))
         if with_header:
@@ -161,6 +170,7 @@ class Shard:
             (directory / "form").write_text(FORM, "utf-8")
         self._index.config_reader("manual")
         self._writer: Any = None
+        self._at_hand = AtHand()
         self._last_block = guarded(lambda: self.settled().last_block())
         self.settled().check_counts()
 
@@ -169,7 +179,9 @@ class Shard:
 
         def run() -> Settled:
             self._index.reload()
-            return Settled(self._schema, self._index.searcher())
+            self._at_hand.close()
+            self._at_hand = AtHand()
+            return Settled(self._schema, self._index.searcher(), self._at_hand)
 
         return guarded(run)
 

@@ -11,7 +11,7 @@ from engine.index.compile import computed_above, level_of_computed, predicate_of
 from engine.index.matching import AllOf, AnyOf, Between, Predicate, Terms
 from engine.index.memtable import Snapshot
 from engine.index.pages import Pages
-from engine.index.schema import GONE, Row, key_of
+from engine.index.schema import GONE, Row, key_of, level_of
 from engine.index.shard import Settled
 from engine.model import Instance, Level, Query
 
@@ -23,23 +23,26 @@ UNIQUE_KEYS: Final = ("0020000D", "0020000E", "00080018")
 class View:
     """Settled, flushing and fresh rows as they were at one moment. Immutable; any thread may read it."""
 
-    def __init__(self, settled: Settled, layers: Sequence[Snapshot], pages: "Pages[View]") -> None:
-        """``layers`` from new to old: a row in one hides its namesakes in those behind it and in the settled index.
-        ``pages``: where answers are kept for their next pages."""
+    def __init__(
+        self, settled: Settled, layers: Sequence[Snapshot], superseded: frozenset[str], pages: "Pages[View]"
+    ) -> None:
+        """``layers`` from new to old: a row in one hides its namesakes in those behind it and in the settled index,
+        where ``superseded`` are all that are hidden so. ``pages``: where answers are kept for their next pages."""
         self.pages = pages
         self.fresh_bytes = sum(layer.held_bytes for layer in layers)
         self._settled = settled
         self._layers = tuple(layers)
-        self._hidden: dict[Level, set[str]] = {}
+        self._superseded = superseded
+        self._hidden: dict[Level, tuple[str, ...]] = {}
         self._known: dict[tuple[str, str, str], Instance] = {}
 
     def select(self, level: str, predicate: Predicate, most: int | None = None) -> list[Row]:
         """All live rows of a level that match, in no order. Raises Invalid for more than ``most``."""
         rows = self._fresh(level, predicate)
-        if most is not None and len(rows) + self._settled.reach(level, predicate) > most:
+        below = self._settled.select(level, predicate, None if most is None else most - len(rows))
+        if below is None:
             raise Invalid(f"more than {most} match: narrow the query")
-        rows += [row for row in self._settled.select(level, predicate) if not self.is_fresh(row)]
-        return rows
+        return rows + [row for row in below if not self.is_fresh(row)]
 
     def newest(self, level: Level, predicate: Predicate, limit: int) -> tuple[list[Row], int]:
         """At least the ``limit`` rows of highest order (more when they are equal), and how many match in all."""
@@ -47,8 +50,9 @@ class View:
         rows = self._fresh(level, predicate)
         below, count = self._settled.newest(level, predicate, limit + len(hidden))
         if hidden and count:
-            count -= self._settled.count(level, AllOf((Terms("key", tuple(hidden)), predicate)))
-            below = [row for row in below if row.key not in hidden]
+            is_whole = count == len(below)
+            below = [row for row in below if not self.is_fresh(row)]
+            count = len(below) if is_whole else count - self._settled.count(level, _also(hidden, predicate))
         return rows + below, len(rows) + count
 
     def row(self, level: Level, study_uid: str, series_uid: str = "", sop_instance_uid: str = "") -> Row | None:
@@ -57,7 +61,7 @@ class View:
         for layer in self._layers:
             if (row := layer.get(level, study_uid, key)) is not None:
                 return row if row.facts.level == level else None
-        return next(iter(self._settled.select(level, Terms("key", (key,)))), None)
+        return next(iter(self._settled.all_of(level, Terms("key", (key,)))), None)
 
     def row_of(self, study_uid: str, series_uid: str, sop_instance_uid: str) -> Row | None:
         """The row of a living instance."""
@@ -153,7 +157,7 @@ class View:
     def _count(self, level: Level) -> int:
         hidden = self._hidden_keys(level)
         count = len(self._fresh(level, AllOf(()))) + self._settled.count(level, AllOf(()))
-        return count - self._settled.count(level, Terms("key", tuple(hidden))) if hidden else count
+        return count - self._settled.count(level, Terms("key", hidden)) if hidden else count
 
     def _fresh(self, level: str, predicate: Predicate) -> list[Row]:
         rows: list[Row] = []
@@ -166,12 +170,16 @@ class View:
         """Whether the row, or one that hides it, is among those that have not settled."""
         return any(layer.hides(row) for layer in self._layers)
 
-    def _hidden_keys(self, level: Level) -> set[str]:
-        """Keys of fresh rows; found when first asked for, and equal whoever asks."""
+    def _hidden_keys(self, level: Level) -> tuple[str, ...]:
+        """Keys of settled rows that fresh ones hide; found when first asked for, and equal whoever asks."""
         known = self._hidden.get(level)
         if known is None:
-            known = self._hidden[level] = set().union(*(layer.keys(level) for layer in self._layers))
+            known = self._hidden[level] = tuple(sorted(key for key in self._superseded if level_of(key) == level))
         return known
+
+
+def _also(hidden: tuple[str, ...], predicate: Predicate) -> Predicate:
+    return AllOf((Terms("key", hidden), predicate))
 
 
 def _below(level: Level, above: Sequence[Row]) -> Predicate:

@@ -1,6 +1,7 @@
 """One request and its responses, as the services see it."""
 
 import logging
+from collections.abc import Iterable, Iterator
 from typing import Protocol
 
 from native import pdu
@@ -65,10 +66,28 @@ class Exchange:
 
     def add(self, command: bytes, dataset: bytes | None) -> bool:
         """Queue one response whose command set is built already. True when the queue should be flushed."""
-        message = pdu.encode_message(self.context_id, command, dataset, self._pdu_bytes_max)
-        self._queue.append(message)
-        self._queued_bytes += len(message)
+        return self.queue(pdu.encode_message(self.context_id, command, dataset, self._pdu_bytes_max))
+
+    def queue(self, data: bytes) -> bool:
+        """Queue what is PDUs already."""
+        self._queue.append(data)
+        self._queued_bytes += len(data)
         return self._queued_bytes >= self._send_bytes
+
+    def sends(self, command: bytes, datasets: Iterable[bytes]) -> Iterator[bytes]:
+        """A response for each data set, as many in one piece as make a send. Pure: any thread may do it."""
+        gathered: list[bytes] = []
+        size = 0
+        for dataset in datasets:
+            message = pdu.encode_message(self.context_id, command, dataset, self._pdu_bytes_max)
+            gathered.append(message)
+            size += len(message)
+            if size >= self._send_bytes:
+                yield b"".join(gathered)
+                gathered.clear()
+                size = 0
+        if gathered:
+            yield b"".join(gathered)
 
     def forget(self) -> None:
         """Drop what is queued."""

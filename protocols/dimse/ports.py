@@ -1,13 +1,15 @@
 """What this room needs of the archive: the part of ``engine.Archive`` that DIMSE uses."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from engine.model import CommitmentRequest, FileRange, Found, Instance, Origin, Query, Reference, Verdict
 
 if TYPE_CHECKING:
     from native.lane import Lane
+
+T = TypeVar("T")
 
 
 class Fetched(Protocol):
@@ -51,6 +53,6 @@ class Archive(Protocol):
     def commitments(self) -> Commitments: ...
 
     def lane(self, origin: Origin) -> "Lane": ...
-    async def answer(self, query: Query) -> Found: ...
+    async def shaped(self, query: Query, shape: Callable[[Found], T]) -> T: ...
     async def instances(self, query: Query) -> list[Instance]: ...
     def reader(self, instances: Sequence[Instance]) -> AbstractAsyncContextManager[AsyncIterator[Window]]: ...

@@ -106,10 +106,10 @@ class Rows:
         else:
             url = links.instance_url(self._root, match.study_uid, match.series_uid, match.sop_instance_uid)
         own = _ONLINE + dataset.element(attributes.RETRIEVE_URL, "UR", url.encode())
-        if match.instance is None:
+        instance = match.instance
+        if instance is None:
             return own
-        syntax = match.instance.transfer_syntax_uid.encode()
-        return own + dataset.element(attributes.AVAILABLE_TRANSFER_SYNTAX, "UI", syntax)
+        return own + dataset.element(attributes.AVAILABLE_TRANSFER_SYNTAX, "UI", instance.transfer_syntax_uid.encode())
 
 
 _IN_PATH: Final = {"study": attributes.STUDY_UID, "series": attributes.SERIES_UID}

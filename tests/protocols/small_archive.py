@@ -1,8 +1,9 @@
 """A small archive that obeys what DIMSE needs of the engine: instances in memory, matched by plain comparison."""
 
 import fnmatch
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from typing import TypeVar
 
 import msgspec
 import xxhash
@@ -12,12 +13,26 @@ from engine.ports import Peer
 from native import dataset
 from tests.protocols.small_commitments import SmallCommitments
 
+T = TypeVar("T")
 UNIQUE = {Level.PATIENT: "00100020", Level.STUDY: "0020000D", Level.SERIES: "0020000E", Level.INSTANCE: "00080018"}
 
 
 class Row(msgspec.Struct, frozen=True):
     instance: Instance
     header: bytes
+
+
+class KeptRow(msgspec.Struct, frozen=True):
+    """A row as ``model.Kept`` has it."""
+
+    row: Row
+
+    @property
+    def header(self) -> bytes:
+        return self.row.header
+
+    def instance(self) -> Instance:
+        return self.row.instance
 
 
 class Fetched(msgspec.Struct, frozen=True):
@@ -85,8 +100,11 @@ class SmallArchive:
         begin = int(query.page or 0)
         end = begin + (query.limit or len(rows))
         chosen = list(rows.values())[begin:end]
-        matches = tuple(Match(level=query.level, header=row.header, instance=row.instance) for row in chosen)
+        matches = tuple(Match(level=query.level, header=row.header, kept=KeptRow(row)) for row in chosen)
         return Found(matches=matches, total=len(rows), next_page=str(end) if end < len(rows) else "")
+
+    async def shaped(self, query: Query, shape: Callable[[Found], T]) -> T:
+        return shape(await self.answer(query))
 
     async def instances(self, query: Query) -> list[Instance]:
         return [row.instance for row in self._matching(query)]

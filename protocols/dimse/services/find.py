@@ -5,7 +5,7 @@ import logging
 import msgspec
 
 from engine.errors import FilmroomError, Invalid, Unavailable
-from engine.model import Match
+from engine.model import Found, Match
 from native import dataset
 from protocols import query
 from protocols.character_sets import in_character_set, needs_character_set
@@ -21,7 +21,7 @@ CHARACTER_SET_PATH = f"{query.CHARACTER_SET:08X}"
 
 
 async def answer(exchange: Exchange, site: Site, agreed: Options) -> None:
-    """Pending responses, many in a send, then the final one. C-CANCEL is seen between two of them, and what is not
+    """Pending responses, many in a send, then the final one. C-CANCEL is looked for before each send, and what is not
     sent by then is not sent (FE00)."""
     root: query.Root = "patient" if exchange.request.sop_class_uid in classes.PATIENT_ROOT else "study"
     peer = site.peers.lookup(exchange.calling_ae_title)
@@ -53,18 +53,23 @@ async def _answer_rows(exchange: Exchange, site: Site, asked: query.Identifier, 
     implicit = exchange.transfer_syntax_uid == classes.IMPLICIT_LITTLE
     row = Row(asked, site.settings.ae_title, implicit=implicit, character_set=character_set)
     question = asked.query
+
+    def written(found: Found) -> tuple[list[bytes], str]:
+        """Runs in the thread that found the rows."""
+        return list(exchange.sends(command, map(row.identifier, found.matches))), found.next_page
+
     while True:
-        found = await site.archive.answer(question)
-        for match in found.matches:
+        sends, next_page = await site.archive.shaped(question, written)
+        for data in sends:
             if await exchange.is_over():
                 exchange.forget()
                 return Status.CANCELLED
-            if exchange.add(command, row.identifier(match)):
+            if exchange.queue(data):
                 await exchange.flush()
-        if not found.next_page:
+        if not next_page:
             return Status.SUCCESS
         await exchange.flush()
-        question = msgspec.structs.replace(question, page=found.next_page)
+        question = msgspec.structs.replace(question, page=next_page)
 
 
 class Row:

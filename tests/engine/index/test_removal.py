@@ -134,7 +134,8 @@ def everything(index: Index) -> str:
     view = index.view()
     answers = [find(view, query(level)) for level in ("patient", "study", "series", "instance")]
     gone = sorted((row.key, row.header, row.facts) for row in view.gone(Query(level=Level.STUDY)))
-    return repr((answers, gone, view.counts()))
+    instances = [match.instance for answer in answers for match in answer.matches]
+    return repr((answers, instances, gone, view.counts()))
 
 
 @pytest.mark.parametrize("seed", range(24))
