@@ -12,7 +12,7 @@ from engine import removal
 from engine.bell import Bell
 from engine.commitment import Commitments
 from engine.errors import Corrupt, Missing, Unavailable
-from engine.fetch import Fetch, Window, read_checked, used
+from engine.fetch import Fetch, Fetched, Window, read_checked, used
 from engine.find import find
 from engine.holdings import Holdings, holdings_of
 from engine.house import House
@@ -34,6 +34,7 @@ from engine.model import (
     Version,
 )
 from engine.query import check_level, level_of, query_of
+from engine.ranged import Chunks, Ranged
 from engine.read_ahead import ReadAhead
 from engine.status import Status, measured, status_of
 from engine.store import Upload, batches, finish, submit, write_all
@@ -51,6 +52,7 @@ class Archive:
         self._house = house
         self._limiter = trio.CapacityLimiter(LIMITS.blocking_threads_count_max)
         self._fetch = Fetch(house.intake, house.store, house.tenant, house.writer)
+        self._chunks = Chunks()
         self._measures = Measures(house.clock)
         self.commitments = Commitments(house, self._blocking)
 
@@ -156,6 +158,13 @@ class Archive:
         if self._house.is_closed or instance.size_bytes > LIMITS.chunk_bytes:
             return None
         return self._fetch.at_once(instance, span, around)
+
+    def ranged(self, fetched: Fetched) -> Ranged:
+        """Ranges of an open object, each checked before it is given. Blocking. Raises Corrupt."""
+        instance = fetched.instance
+        is_known = bool(instance.frames) and instance.size_bytes <= LIMITS.chunk_bytes
+        layout = None if is_known else self._house.index.view().layout_of(instance)
+        return Ranged(fetched, layout, self._chunks)
 
     async def fetch(self, *, as_of: object = None, **keys: object) -> AsyncIterator[Instance]:
         """Instances below the matching keys, each with its ``file``, read ahead of the reader.

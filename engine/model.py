@@ -167,6 +167,14 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True):
     file: bytes = b""
 
 
+class Layout(msgspec.Struct, frozen=True, array_like=True):
+    """What the index keeps of a large object beside its state: ``frames``, its frame table, however long;
+    ``chunks``: BLAKE3 of each MiB (``engine/keep/content_digest``)."""
+
+    frames: bytes = b""
+    chunks: bytes = b""
+
+
 class Kept(Protocol):
     """A living instance with its stored header (Explicit VR Little Endian, without what ``not_indexed`` names)."""
 

@@ -18,8 +18,9 @@ from engine.index.members import StudyMembers, rank_of
 from engine.index.memtable import Memtable, Snapshot, slot_of
 from engine.index.outcome import FoldOutcome
 from engine.index.pages import Pages
-from engine.index.schema import VERSION, Row, instance_row, key_of, marked, shown_digest, version_key, version_row
+from engine.index.schema import VERSION, Row, instance_row, key_of, marked, shown_digest
 from engine.index.shard import Settled, Shard
+from engine.index.side_rows import layout_row, version_key, version_row
 from engine.index.view import View
 from engine.keep import fold
 from engine.keep.fold import Placed
@@ -293,6 +294,8 @@ class Index:
             is_first = own is not None and own.first.identity == (record.writer, record.lsn)
             sent = {record.content_digest: labelled(record.header, self._character_set)} if is_first else {}
             self._put_instance(place, before, after, sent, key in settled)
+            if (layout := layout_row(placed.record)) is not None:
+                self._put(layout, before is not None)
         places = self._mark_places(sop, settled)
         elsewhere = placed.outcome == "new" and any(row.lives for name, row in places.items() if name != key)
         outcome = "elsewhere" if elsewhere else placed.outcome

@@ -21,7 +21,7 @@ NUMERIC_COLUMNS: Final = frozenset(("order", "went"))
 OWN_TAGS: Final = frozenset((0x00080018, 0x0020000D, 0x0020000E))  # these are columns, never terms
 _OWN_FIELDS: Final = frozenset(f"{tag:08X}" for tag in OWN_TAGS)
 GONE: Final = "gone"  # level of an instance that was deleted: kept to be restored
-VERSION: Final = "version"  # level of the header of a version that is not shown
+VERSION: Final = "version"  # level of what stands beside instances (``side_rows``)
 ABSENT: Final = "absent"  # level of a fresh row that says: what is settled under this key is no more
 
 
@@ -180,11 +180,6 @@ def shown_digest(kept: state.InstanceState) -> bytes:
     return version.content_digest if version else b""
 
 
-def version_key(key: str, content_digest: bytes) -> str:
-    """The name of the row that keeps the header of a version that is not shown."""
-    return f"{key}#{content_digest.hex()}"
-
-
 def instance_row(
     study_uid: str, series_uid: str, sop_instance_uid: str, kept: state.InstanceState, header: bytes
 ) -> Row:
@@ -226,13 +221,6 @@ def marked(places: Collection[Row]) -> Iterator[Row]:
         if row.lives and is_shared != (row.facts.sums.elsewhere_count > 0):
             sums = msgspec.structs.replace(row.facts.sums, elsewhere_count=int(is_shared))
             yield Row(msgspec.structs.replace(row.facts, sums=sums), row.header)
-
-
-def version_row(instance: Row, content_digest: bytes, header: bytes) -> Row:
-    """Keeps the header of a version that is not shown; no query sees it."""
-    facts = instance.facts
-    name = f"{facts.sop_instance_uid}#{content_digest.hex()}"
-    return Row(Facts(VERSION, facts.study_uid, facts.series_uid, name), header)
 
 
 def absent_row(study_uid: str, series_uid: str = "") -> Row:

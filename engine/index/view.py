@@ -11,9 +11,10 @@ from engine.index.compile import computed_above, level_of_computed, predicate_of
 from engine.index.matching import AllOf, AnyOf, Between, Predicate, Terms
 from engine.index.memtable import Snapshot
 from engine.index.pages import Pages
-from engine.index.schema import GONE, Row, key_of, level_of
+from engine.index.schema import GONE, VERSION, Row, key_of, level_of
 from engine.index.shard import Settled
-from engine.model import Instance, Level, Query
+from engine.index.side_rows import layout_name
+from engine.model import Instance, Layout, Level, Query
 
 SEMI_JOIN_COUNT_MAX: Final = 65_536  # rows of an upper level that may choose rows below
 KNOWN_COUNT_MAX: Final = 4096  # instances of a view that are at hand: viewers ask for each frame by its UIDs
@@ -55,7 +56,7 @@ class View:
             count = len(below) if is_whole else count - self._settled.count(level, _also(hidden, predicate))
         return rows + below, len(rows) + count
 
-    def row(self, level: Level, study_uid: str, series_uid: str = "", sop_instance_uid: str = "") -> Row | None:
+    def row(self, level: str, study_uid: str, series_uid: str = "", sop_instance_uid: str = "") -> Row | None:
         """One row by its UIDs."""
         key = key_of(study_uid, series_uid, sop_instance_uid)
         for layer in self._layers:
@@ -80,6 +81,12 @@ class View:
     def known(self, study_uid: str, series_uid: str, sop_instance_uid: str) -> Instance | None:
         """The same for who was asked for before in this view; None says nothing."""
         return self._known.get((study_uid, series_uid, sop_instance_uid))
+
+    def layout_of(self, instance: Instance) -> Layout | None:
+        """Where frames stand in a large object, and what its chunks are; None when there is no need to know."""
+        name = layout_name(instance.sop_instance_uid, instance.key)
+        row = self.row(VERSION, instance.study_uid, instance.series_uid, name)
+        return msgspec.msgpack.decode(row.header, type=Layout) if row is not None else None
 
     def gone(self, query: Query, most: int | None = None) -> list[Row]:
         """Deleted instances that match; keys of a study or series are compared with the instance's own header.

@@ -3,6 +3,7 @@
 import mmap
 import os
 import zlib
+from collections.abc import Callable
 
 from engine.model import FileRange
 from native.dataset import INFLATED_BYTES_MAX, INFLATED_RATIO_MAX
@@ -12,26 +13,42 @@ from protocols.transcode.refusal import Untranscodable
 INFLATED_BYTES_FREE = 8 << 20
 
 
+Read = Callable[[int, int], bytes]
+
+
 class Source:
     """A data set that begins ``dataset_offset`` bytes into ``source``; a deflated one is inflated under a ceiling.
 
     ``view`` is for walking: of a file it is a mapping, of which only the pages of element headers are touched. Values
     are read with ``read``. ``file``: where it stands; None when it is in memory. ``transfer_syntax_uid`` says the plain
-    or encapsulated syntax of the view.
+    or encapsulated syntax of the view, ``stored_uid`` that of the object.
     """
 
-    def __init__(self, source: FileRange | bytes, dataset_offset: int, transfer_syntax_uid: str) -> None:
+    def __init__(
+        self,
+        source: FileRange | bytes,
+        dataset_offset: int,
+        transfer_syntax_uid: str,
+        checked: Read | None = None,
+    ) -> None:
+        """``checked`` gives ranges (offset, length) of the source itself that are what was written, or raises."""
         self.file: FileRange | None = None
         self._held: memoryview | None = None
+        self._checked = checked
+        self._offset = dataset_offset
         if isinstance(source, FileRange):
             self.file = FileRange(source.fd, source.offset + dataset_offset, source.length - dataset_offset)
         else:
             self._held = memoryview(source)[dataset_offset:]
-        self.transfer_syntax_uid = transfer_syntax_uid
+        self.transfer_syntax_uid = self.stored_uid = transfer_syntax_uid
         if transfer_syntax_uid == DEFLATED:
-            self._held = memoryview(inflated(self.view))
-            self.file = None
+            self._held = memoryview(inflated(self._whole()))
+            self.file = self._checked = None
             self.transfer_syntax_uid = EXPLICIT_LITTLE
+
+    def _whole(self) -> memoryview:
+        view = self.view
+        return view if self._checked is None else memoryview(self._checked(self._offset, len(view)))
 
     @property
     def view(self) -> memoryview:
@@ -42,7 +59,9 @@ class Source:
         return _mapped(self.file)
 
     def read(self, offset: int, length: int) -> bytes:
-        """Bytes of the data set; raises Untranscodable when the file ends before them."""
+        """Bytes of the data set; raises Untranscodable when the file ends before them, and what ``checked`` raises."""
+        if self._checked is not None:
+            return self._checked(self._offset + offset, length)
         if self.file is None:
             return bytes(self.view[offset : offset + length])
         data = os.pread(self.file.fd, length, self.file.offset + offset)

@@ -82,39 +82,29 @@ class Transcoder:
                     yield part
 
     async def frames(
-        self,
-        source: FileRange | bytes,
-        dataset_offset: int,
-        stored_uid: str,
-        target_uid: str,
-        numbers: Sequence[int],
-        content: str,
+        self, source: Source, target_uid: str, numbers: Sequence[int], content: str
     ) -> AsyncGenerator[bytes, None]:
         """Frames by number (from 1) in the order asked, in another syntax, without item headers, padding.
         ``content`` names the object's bytes: by it frames are cached, and each is made once at a time.
 
         Raises Untranscodable; Missing when there is no such frame, before the first.
         """
-        self._way(stored_uid, target_uid)
-        opened = await trio.to_thread.run_sync(Source, source, dataset_offset, stored_uid, limiter=self._threads)
-        plan = await trio.to_thread.run_sync(planned, opened, target_uid, self.settings, limiter=self._threads)
+        self._way(source.stored_uid, target_uid)
+        plan = await trio.to_thread.run_sync(planned, source, target_uid, self.settings, limiter=self._threads)
         if plan is None or not all(0 < number <= len(plan.frames) for number in numbers):
             raise Missing("there is no such frame")
         for number in numbers:
-            make = partial(self._turner.frame, plan, opened, plan.frames[number - 1])
+            make = partial(self._turner.frame, plan, source, plan.frames[number - 1])
             yield await self._cache.get((content, target_uid, number), make)
 
-    async def image(
-        self, source: FileRange | bytes, dataset_offset: int, stored_uid: str, number: int, look: Look, content: str
-    ) -> bytes:
+    async def image(self, source: Source, number: int, look: Look, content: str) -> bytes:
         """A frame as an image. Raises Untranscodable, Missing."""
         if not self.codecs.renders:
             raise Untranscodable(self.codecs.reason)
-        opened = await trio.to_thread.run_sync(Source, source, dataset_offset, stored_uid, limiter=self._threads)
-        plan = await trio.to_thread.run_sync(planned, opened, EXPLICIT_LITTLE, self.settings, limiter=self._threads)
+        plan = await trio.to_thread.run_sync(planned, source, EXPLICIT_LITTLE, self.settings, limiter=self._threads)
         if plan is None or not 0 < number <= len(plan.frames):
             raise Missing("there is no such frame")
-        make = partial(self._turner.frame, plan, opened, plan.frames[number - 1])
+        make = partial(self._turner.frame, plan, source, plan.frames[number - 1])
         frame = await self._cache.get((content, EXPLICIT_LITTLE, number), make)
         return await self._pool.render(plan.native_picture, frame, look)
 

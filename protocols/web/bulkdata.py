@@ -55,6 +55,7 @@ def value_of(opened: Opened, tags: list[int], items: list[int]) -> tuple[tuple[i
     if found is None:
         raise Problem(404, "there is no such value")
     _, offset, length, word = found
+    opened.check_before(offset)
     return (offset, length), word
 
 

@@ -165,14 +165,9 @@ class _Answer:
         return [_read(self._opened, *self._frames.at(number)) for number in numbers]
 
     def _turned(self, numbers: Sequence[int]) -> AsyncGenerator[bytes, None]:
-        fetched, instance = self._opened.fetched, self._opened.instance
+        opened = self._opened
         return self._site.transcoder.frames(
-            fetched.source,
-            fetched.dataset_offset,
-            instance.transfer_syntax_uid,
-            self._offer.transfer_syntax_uid,
-            numbers,
-            instance.key,
+            opened.dataset, self._offer.transfer_syntax_uid, numbers, opened.instance.key
         )
 
     async def _pieces(self, numbers: Sequence[int]) -> AsyncGenerator[bytes, None]:

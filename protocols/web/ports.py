@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Any, Final, Literal, Protocol, TypeVar
 
 import msgspec
 
@@ -10,6 +10,7 @@ from engine import Bell, Holdings, Measured
 from engine.model import Change, Decided, FileRange, Found, Gone, Instance, Kept, Origin, Query, Several, Stored, Uids
 
 T = TypeVar("T")
+CHUNK_BYTES: Final = 1 << 20  # of an object that are checked together
 
 
 class Fetched(Protocol):
@@ -23,6 +24,18 @@ class Fetched(Protocol):
     def dataset_offset(self) -> int: ...
     @property
     def is_pinned(self) -> bool: ...
+
+
+class Ranged(Protocol):
+    """Ranges of an open object's bytes, each checked before it is given (``engine.Archive.ranged``)."""
+
+    @property
+    def frames(self) -> bytes: ...
+    @property
+    def held_bytes(self) -> int: ...
+    def read(self, offset: int, length: int) -> bytes: ...
+    def read_at_once(self, offset: int, length: int) -> bytes | None: ...
+    def check(self, offset: int, length: int) -> None: ...
 
 
 class Window(Protocol):
@@ -69,6 +82,7 @@ class Archive(Protocol):
     def at_once(
         self, instance: Instance, span: tuple[int, int], around: tuple[bytes, bytes] = (b"", b"")
     ) -> bytes | None: ...
+    def ranged(self, fetched: Any) -> Ranged: ...
     async def instances(self, query: Query) -> list[Instance]: ...
     def reader(self, instances: Sequence[Instance]) -> AbstractAsyncContextManager[AsyncIterator[Window]]: ...
     async def measured(self) -> Measured: ...

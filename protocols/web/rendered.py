@@ -128,10 +128,7 @@ async def _image(site: Site, instance: Instance, offer: Offer, asked: Asked, num
     """``number`` 0: the frame that stands for all. Raises Missing, Untranscodable."""
     async with site.objects.use(instance) as opened:
         number, look = await trio.to_thread.run_sync(_look, opened, number, asked, offer.media_type)
-        fetched = opened.fetched
-        return await site.transcoder.image(
-            fetched.source, fetched.dataset_offset, instance.transfer_syntax_uid, number, look, instance.key
-        )
+        return await site.transcoder.image(opened.dataset, number, look, instance.key)
 
 
 def _look(opened: Opened, number: int, asked: Asked, media_type: str) -> tuple[int, Look]:

@@ -15,7 +15,6 @@ from protocols.web.reading import ahead, begun, gathered
 from protocols.web.site import Site
 
 AT_ONCE_BYTES_MAX: Final = 1 << 20
-PIECE_BYTES: Final = 1 << 20
 
 
 async def reply(request: Request, site: Site, opened: Opened, offer: Offer, spans: Spans) -> Reply:
@@ -48,8 +47,7 @@ async def _pieces(site: Site, opened: Opened, head: bytes, spans: Spans, end: by
     async with site.objects.use(opened.instance) as held:
         if head:
             yield head
-        small = [(at + n, min(PIECE_BYTES, size - n)) for at, size in spans for n in range(0, size, PIECE_BYTES)]
-        pieces = (held.read([span]) for span in small)
+        pieces = (held.read([span]) for span in held.chunked(spans))
         async with aclosing(ahead(gathered(pieces), site.readers)) as sent:
             async for piece in sent:
                 yield piece

@@ -9,7 +9,7 @@ from trio.testing import wait_all_tasks_blocked
 from engine.errors import Missing
 from native.canonical import read_meta
 from protocols.codecs.syntaxes import EXPLICIT_LITTLE, JPEG_LS, RLE, Codecs
-from protocols.transcode import Transcoder, Untranscodable
+from protocols.transcode import Source, Transcoder, Untranscodable
 from protocols.transcode.frame_cache import FrameCache
 from tests.native.real_files import FOLDER
 
@@ -19,18 +19,19 @@ PATH = FOLDER / "SC_rgb_rle_16bit_2frame.dcm"
 def test_frames_in_the_order_asked() -> None:
     file = PATH.read_bytes()
     stored, offset = read_meta(file)
+    source = Source(file, offset, stored)
     wanted = pixel_array(pydicom.dcmread(PATH))
 
     async def run() -> None:
         async with Transcoder(codecs=Codecs()) as transcoder:
             asked = [2, 1, 2]
-            made = [one async for one in transcoder.frames(file, offset, stored, EXPLICIT_LITTLE, asked, "content")]
+            made = [one async for one in transcoder.frames(source, EXPLICIT_LITTLE, asked, "content")]
             assert made == [wanted[number - 1].tobytes() for number in asked]
             for numbers in ([3], [0], [1, -1]):
                 with pytest.raises(Missing):
-                    await anext(transcoder.frames(file, offset, stored, EXPLICIT_LITTLE, numbers, "content"))
+                    await anext(transcoder.frames(source, EXPLICIT_LITTLE, numbers, "content"))
             with pytest.raises(Untranscodable, match="codecs"):
-                await anext(transcoder.frames(file, offset, JPEG_LS, EXPLICIT_LITTLE, [1], "other"))
+                await anext(transcoder.frames(Source(file, offset, JPEG_LS), EXPLICIT_LITTLE, [1], "other"))
             assert stored == RLE
 
     trio.run(run)

@@ -64,6 +64,7 @@ FLOORS = (
         "status",
         "past",
         "read_ahead",
+        "ranged",
         "removal",
         "commitment",
     },
