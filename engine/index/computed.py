@@ -9,9 +9,11 @@ from engine.index.texts import text_of, texts_at
 from engine.index.view import View
 from engine.model import Level, Query
 from native import dataset, parts
+from native.layout import Layout
 
 _OF_STUDY: Final = (0x00080061, 0x00080062, 0x00201206, 0x00201208)
 _OF_SERIES: Final = (0x00201209,)
+_WHOLE: Final = Layout(None, b"")
 _OF_PATIENT: Final = (0x00201200, 0x00201202, 0x00201204)  # related studies, series, instances
 
 
@@ -36,7 +38,7 @@ class Computed:
             own = level_header(row.header, Level.PATIENT)
             return dataset.merge((own, self._of_patient(row))) if self._asks_patient else own
         above = self._above_of(row)
-        return dataset.merge((above, row.header)) if above else row.header
+        return _WHOLE.row(row.header, above) if above else row.header
 
     def _above_of(self, row: Row) -> bytes:
         facts, below_study = row.facts, self._level in (Level.SERIES, Level.INSTANCE)

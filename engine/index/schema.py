@@ -50,7 +50,7 @@ class Row:
     """One study, series or instance. Immutable. Nothing of its attributes is held beside the stored bytes: what a
     question asks of them is read from these, so that a fresh row costs little more than its header."""
 
-    __slots__ = ("_asked", "_header", "_load", "_source", "facts", "key")
+    __slots__ = ("_asked", "_header", "_instance", "_load", "_source", "facts", "key")
 
     def __init__(self, facts: Facts, header: bytes | None, source: bytes = b"", load: Load | None = None) -> None:
         """``source``: the header to search beside the one to answer (a study's first instance). ``load`` gives both
@@ -61,6 +61,7 @@ class Row:
         self._source = source
         self._load = load
         self._asked: dict[str, tuple[str, ...]] | None = None
+        self._instance: Instance | None = None
 
     @property
     def header(self) -> bytes:
@@ -79,7 +80,7 @@ class Row:
     @property
     def held_bytes(self) -> int:
         """About what the row takes of the memory."""
-        return 600 + len(self._header or b"") + len(self._source) + len(self.facts.state)
+        return 1200 + len(self._header or b"") + len(self._source) + len(self.facts.state)
 
     def values(self, field: str) -> Collection[str]:
         """The values of a column, or of an attribute by its path, as they are compared."""
@@ -151,11 +152,12 @@ class Row:
         return state.decode(self.facts.state)
 
     def instance(self) -> Instance | None:
-        """The current version; None for rows of other levels."""
+        """The current version; None for rows of other levels. Held once it was asked for: who lists a series soon has
+        it sent."""
         facts = self.facts
-        if facts.level != Level.INSTANCE:
-            return None
-        return fold.instance(self.state, facts.study_uid, facts.series_uid, facts.sop_instance_uid)
+        if self._instance is None and facts.level == Level.INSTANCE:
+            self._instance = fold.instance(self.state, facts.study_uid, facts.series_uid, facts.sop_instance_uid)
+        return self._instance
 
 
 def searchable(header: bytes, character_set: str) -> Searched:

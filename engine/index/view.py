@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from itertools import chain
+from operator import attrgetter
 from typing import Final
 
 import msgspec
@@ -43,7 +44,7 @@ class View:
         below = self._settled.select(level, predicate, None if most is None else most - len(rows))
         if below is None:
             raise Invalid(f"more than {most} match: narrow the query")
-        return rows + [row for row in below if not self.is_fresh(row)]
+        return rows + self._unhidden(below)
 
     def newest(self, level: Level, predicate: Predicate, limit: int) -> tuple[list[Row], int]:
         """At least the ``limit`` rows of highest order (more when they are equal), and how many match in all."""
@@ -52,7 +53,7 @@ class View:
         below, count = self._settled.newest(level, predicate, limit + len(hidden))
         if hidden and count:
             is_whole = count == len(below)
-            below = [row for row in below if not self.is_fresh(row)]
+            below = self._unhidden(below)
             count = len(below) if is_whole else count - self._settled.count(level, _also(hidden, predicate))
         return rows + below, len(rows) + count
 
@@ -124,19 +125,25 @@ class View:
 
     def in_series_order(self, query: Query) -> list[Row]:
         """The rows of the same instances."""
-        rows = self.rows_below(query)
-        if not rows:
+        by_series: dict[tuple[str, str], list[Row]] = {}
+        for row in self.rows_below(query):
+            by_series.setdefault((row.facts.study_uid, row.facts.series_uid), []).append(row)
+        if not by_series:
             return []
-        series = {row.facts.series_uid for row in rows}
-        numbers = {
-            row.facts.series_uid: row.facts.order for row in self.select(Level.SERIES, Terms("series", tuple(series)))
-        }
-        rows.sort(key=lambda row: (row.facts.study_uid, numbers.get(row.facts.series_uid, 0), *_place(row)))
-        return rows
+        studies, series = map(dict.fromkeys, zip(*by_series, strict=True))
+        above = self.select(Level.SERIES, AllOf((Terms("study", (*studies,)), Terms("series", (*series,)))))
+        numbers = {(row.facts.study_uid, row.facts.series_uid): row.facts.order for row in above}
+        found: list[Row] = []
+        for _, _, place in sorted((place[0], numbers.get(place, 0), place) for place in by_series):
+            together = by_series[place]
+            together.sort(key=attrgetter("key"))
+            together.sort(key=lambda row: row.facts.order)
+            found += together
+        return found
 
     def every(self, level: Level) -> Iterator[Row]:
         """All rows of a level in no order, some of them held at a time."""
-        settled = (row for row in self._settled.every(level) if not self.is_fresh(row))
+        settled = (row for row in self._settled.every(level) if row.key not in self._superseded)
         return chain(self._fresh(level, AllOf(())), settled)
 
     def every_instance(self) -> Iterator[Instance]:
@@ -173,6 +180,11 @@ class View:
             rows += [row for row in layer.select(level, predicate) if not any(one.hides(row) for one in above)]
         return rows
 
+    def _unhidden(self, settled: list[Row]) -> list[Row]:
+        """Without those in whose place is a fresh row."""
+        hidden = self._superseded
+        return [row for row in settled if row.key not in hidden] if hidden else settled
+
     def is_fresh(self, row: Row) -> bool:
         """Whether the row, or one that hides it, is among those that have not settled."""
         return any(layer.hides(row) for layer in self._layers)
@@ -200,7 +212,3 @@ def _below(level: Level, above: Sequence[Row]) -> Predicate:
         studies.setdefault(row.facts.study_uid, []).append(row.facts.series_uid)
     pairs = [AllOf((Terms("study", (study,)), Terms("series", tuple(series)))) for study, series in studies.items()]
     return pairs[0] if len(pairs) == 1 else AnyOf(tuple(pairs))
-
-
-def _place(row: Row) -> tuple[str, int, str]:
-    return (row.facts.series_uid, row.facts.order, row.facts.sop_instance_uid)

@@ -181,7 +181,7 @@ def decode(data: bytes | memoryview) -> InstanceState:
         state = _DECODER.decode(data)
     except msgspec.MsgspecError as error:
         raise Corrupt("the state of an instance in the index cannot be read") from error
-    if state.form != 1 or not all(_is_sound(version) for version in state.versions):
+    if state.form != 1 or not all(map(_is_sound, state.versions)):
         raise Corrupt("the state of an instance in the index is not of a known form")
     return state
 
@@ -196,4 +196,7 @@ def _without(version: Version, gone: frozenset[Identity] | set[Identity]) -> Ver
 
 
 def _is_sound(version: Version) -> bool:
-    return bool(version.stores) and all(0 <= store.object_index < len(version.objects) for store in version.stores)
+    count, stores = len(version.objects), version.stores
+    if len(stores) == 1:  # nearly all are like this
+        return 0 <= stores[0].object_index < count
+    return bool(stores) and all(0 <= store.object_index < count for store in stores)

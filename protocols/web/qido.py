@@ -6,7 +6,8 @@ from typing import Final
 import msgspec
 
 from engine.model import Found, Key, Level, Match
-from native import dataset, dicomjson, parts
+from native import dataset, dicomjson
+from native.layout import Layout
 from protocols.query_parameters import Search, search_of
 from protocols.query_values import Refused
 from protocols.web import accept, attributes, links, native_xml
@@ -77,15 +78,14 @@ class Rows:
         self._root = root
         self._level = level
         self._search = search
-        self._wanted, self._blanks, counted = _layout(level, above, search.included)
+        self._layout, counted = _layout(level, above, search.included)
         named = {key.path for key in search.query.keys}
         asked = tuple(key for key in counted if key.path not in named)
         self.query = msgspec.structs.replace(search.query, keys=search.query.keys + asked)
 
     def header(self, match: Match) -> bytes:
         """One row, Explicit VR Little Endian, tags ascending."""
-        stored = match.header if self._wanted is None else parts.cut(match.header, self._wanted)[0]
-        return dataset.merge((self._own(match), stored, self._blanks))
+        return self._layout.row(match.header, self._own(match))
 
     def warnings(self, found: Found) -> Headers:
         """What the client should know (PS3.18 8.5.2)."""
@@ -117,11 +117,9 @@ _ONLINE: Final = dataset.element(attributes.AVAILABILITY, "CS", b"ONLINE")
 
 
 @lru_cache(maxsize=64)
-def _layout(
-    level: Level, above: frozenset[int], included: frozenset[int] | None
-) -> tuple[frozenset[int] | None, bytes, tuple[Key, ...]]:
-    """Tags that rows hold (None: all), those that they hold at least, empty, and keys for what is counted."""
+def _layout(level: Level, above: frozenset[int], included: frozenset[int] | None) -> tuple[Layout, tuple[Key, ...]]:
+    """What rows hold, some of it always, if empty; and keys for what is counted."""
     always = attributes.always_at(level, attributes.STUDY_UID in above, attributes.SERIES_UID in above)
     wanted = None if included is None else always | attributes.OPTIONAL[level] | included
     counted = attributes.COUNTED if wanted is None else attributes.COUNTED & wanted
-    return wanted, attributes.blanks(always), tuple(Key(f"{tag:08X}") for tag in sorted(counted))
+    return Layout(wanted, attributes.blanks(always)), tuple(Key(f"{tag:08X}") for tag in sorted(counted))

@@ -8,6 +8,7 @@ from pydicom._dicom_dict import DicomDictionary
 from bench.data import Shape, study_files
 from native import dataset, parts
 from native.explicit import elements
+from native.layout import Layout
 from tests.native.real_files import REFUSED, files
 
 
@@ -87,3 +88,30 @@ def test_representations_are_those_of_the_dictionary() -> None:
     assert {tag: parts.representation(tag) for tag in compared} == compared
     assert parts.representation(0x00280106) == "XS"
     assert [parts.representation(tag) for tag in (0x00091001, 0x00090010, 0x7FFFFFFE)] == ["UN", "LO", "UN"]
+
+
+def laid_out(header: bytes, own: bytes, blanks: bytes, tags: set[int] | None) -> bytes:
+    """The slow oracle of ``Layout``."""
+    stored = header if tags is None else parts.cut(header, tags)[0]
+    return joined({**by_tag(blanks), **by_tag(stored), **by_tag(own)})
+
+
+@pytest.mark.parametrize("number", range(len(HEADERS)))
+def test_rows_of_a_layout(number: int) -> None:
+    chance = random.Random(number)
+    header, other = HEADERS[number], HEADERS[(number * 5 + 2) % len(HEADERS)]
+    names = sorted({*by_tag(header), *by_tag(other)})
+    for count in (0, 1, 3, 12, len(names)):
+        chosen = set(chance.sample(names, min(count, len(names))))
+        own = parts.cut(other, set(chance.sample(names, min(3, len(names)))))[0]
+        blanks = b"".join(dataset.element(tag, "LO", b"") for tag in sorted(chosen) if not tag >> 16 & 1)
+        for tags in (chosen, None):
+            assert Layout(tags, blanks).row(header, own) == laid_out(header, own, blanks, tags)
+
+
+def test_a_layout_of_nothing_and_of_what_is_cut_short() -> None:
+    assert Layout(set(), b"").row(b"", b"") == b""
+    assert Layout(None, b"").row(memoryview(HEADERS[0]), b"") == HEADERS[0]
+    whole = Layout(None, HEADERS[1])
+    for end in range(min(400, len(HEADERS[0]))):
+        assert whole.row(HEADERS[0][:end], b"") == laid_out(HEADERS[0][:end], b"", HEADERS[1], None)
