@@ -1,6 +1,7 @@
 # Every target makes .venv and installs what it needs; stamp files make the second run quick.
 #   make demo            a running archive with five generated studies (CHECK=1: start, find one, stop)
-#   make test            everything: system packages when it may, build, all tests   (TESTS=tests/native, ARGS='-k C07')
+#   make test            everything: system packages when it may, build, all tests   (TESTS=tests/native, ARGS='-k C07',
+#                        PROCESSES=0: one test after the other)
 #   make bench           every measurement, small  make campaign   the long fault and crash campaigns
 #   make lint            ruff, cython-lint, mypy   make wheel      dist/filmroom-*.whl
 #   make sanitize        the native tests under AddressSanitizer and UndefinedBehaviorSanitizer, in a copy of the tree
@@ -20,6 +21,8 @@ BIN       := .venv/bin
 TESTS     ?= tests
 ARGS      ?=
 SCALE     ?= 1
+# tests wait about half of their time for peers, disks and clocks: three at once keep two cores busy
+PROCESSES ?= 3
 PIP       := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 NATIVE    := $(wildcard native/*.pyx native/*.pxd native/*.h native/vendor/*.h)
 
@@ -33,7 +36,7 @@ demo: system-build $(RUNS)
 	@$(BIN)/filmroom demo $(if $(CHECK),--check) $(ARGS)
 
 test: build
-	$(BIN)/python -m pytest $(TESTS) $(ARGS)
+	$(BIN)/python -m pytest -n $(PROCESSES) --dist worksteal $(TESTS) $(ARGS)
 
 campaign: build
 	FILMROOM_CAMPAIGN=$(SCALE) $(BIN)/python -m pytest -m campaign $(TESTS) $(ARGS)

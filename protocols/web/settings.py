@@ -15,10 +15,10 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
     trusted_proxies: tuple[str, ...] = ()
     cors_origins: tuple[str, ...] = ()
 
-    # Request line and headers together; a list of some thousand UIDs still fits, anything above is no request (H54).
+    # Request line and headers together, and the URL alone: a list of a thousand UIDs still fits, 64 kB do not (H54).
     head_bytes_max: int = 256 * KIB
     headers_count_max: int = 100
-    target_bytes_max: int = 192 * KIB
+    target_bytes_max: int = 60 * KIB
     query_parameters_count_max: int = 1024
     # The whole of a request's headers must have come by then, and the next request on a connection begun (H63).
     head_seconds_max: float = 10.0

@@ -1,4 +1,4 @@
-"""TLS on both ports, with real peers: DCMTK, OpenSSL, curl, pynetdicom (C20, H46)."""
+"""TLS on both ports, with real peers: DCMTK, OpenSSL, curl, pynetdicom (C20, H13, H46)."""
 
 import signal
 import socket
@@ -142,7 +142,7 @@ def test_c20_pynetdicom_over_tls_and_c_get(tmp_path: Path, images: Path) -> None
         assert sorted(got) == sent_bytes(images)
 
 
-def test_c20_plaintext_on_a_tls_port_ends_at_once(tmp_path: Path) -> None:
+def test_c20_h13_plaintext_on_a_tls_port_ends_at_once(tmp_path: Path) -> None:
     with dressed(tmp_path) as node:
         for port, said in (
             (node.node.dicom_tls_port, b"\x01\x00\x00\x00\x00\xcd\x00\x01\x00\x00" + bytes(200)),

@@ -205,7 +205,7 @@ def test_a_decoder_that_dies_or_hangs_is_replaced() -> None:
         with pytest.raises(ProcessLookupError):
             os.kill(first, 0)
 
-    with_pool(TranscodeSettings(frame_seconds_max=1.0, workers_max=1), run)
+    with_pool(TranscodeSettings(frame_seconds_max=4.0, workers_max=1), run)
 
 
 def test_a_bad_frame_does_not_cost_the_worker() -> None:

@@ -169,6 +169,24 @@ def test_c50_capabilities_list_what_is_served() -> None:
     serving(check)
 
 
+def test_c50_h62_each_place_answers_its_methods_and_no_other() -> None:
+    """What the capabilities list is served; what they do not list is 405, with what is."""
+    values = {"study": "1.2", "series": "1.3", "instance": "1.4", "frames": "1", "path": "00100010"}
+
+    async def check(served: Served) -> None:
+        listed = (await served.client.options("", headers={"Accept": "application/json"})).json()
+        for resource in listed["application"]["resources"]["resource"]:
+            url = f"http://127.0.0.1:{served.port}/{resource['path'].format_map(values)}"
+            methods = {one["name"] for one in resource["method"]}
+            for method in ("GET", "POST", "PUT", "DELETE", "TRACE", "PATCH", "FOO"):
+                answer = await served.client.request(method, url)
+                assert (answer.status_code == 405) == (method not in methods), (method, url)
+                if answer.status_code == 405:
+                    assert set(answer.headers["allow"].split(", ")) >= methods, url
+
+    serving(check)
+
+
 POST = b"POST /x/1 HTTP/1.1\r\nHost: localhost\r\n"
 SOUND = b"GET /x/1 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
 
@@ -180,6 +198,7 @@ SOUND = b"GET /x/1 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
         (SOUND + b"X: " + bytes([97]) * (1 << 20) + b"\r\n\r\n", (0, 431)),
         (SOUND + b"A: b\r\n" * 10_000 + b"\r\n", (431,)),
         (b"GET /x/1?" + b"a" * 200_000 + b" HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", (414, 431)),
+        (b"GET /x/1?" + b"a" * 64_000 + b" HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", (414, 431)),
         (b"GET /x/1?" + b"a=1&" * 2000 + b" HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", (400,)),
         # H53: whose length is in doubt
         (POST + b"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n", (400,)),
@@ -349,7 +368,7 @@ def test_requests_of_one_connection_come_one_after_the_other() -> None:
     serving(check, routes=TABLE)
 
 
-def test_more_requests_than_the_node_takes_are_told_to_come_again() -> None:
+def test_c43_more_requests_than_the_node_takes_are_told_to_come_again() -> None:
     go_on = trio.Event()
 
     async def wait(request: Request, site: Site) -> Reply:

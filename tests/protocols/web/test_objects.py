@@ -99,7 +99,7 @@ def test_c39_implicit_and_big_endian_leave_as_explicit_little_endian() -> None:
         serving(check_one, path)
 
 
-def test_c39_compressed_objects_unfold_unless_any_syntax_is_taken() -> None:
+def test_c39_b05_compressed_objects_unfold_unless_any_syntax_is_taken() -> None:
     path = Path(str(get_testdata_file("JPEG2000.dcm")))
     original = pydicom.dcmread(path)
 
@@ -197,6 +197,27 @@ def test_nothing_damaged_goes_out_as_sound(tmp_path: Path, size: int) -> None:
         await fails(served, one, ANY)
         sound = await served.client.get(one.replace("1.1.3", "1.1.2"), headers={"Accept": ANY})
         assert len(parts(sound)) == 1
+
+    trio.run(in_folder, tmp_path, check, *files)
+
+
+def test_c40_the_first_byte_comes_before_the_last_object_is_read(tmp_path: Path) -> None:
+    """The last object is taken away while a client that has the beginning of the answer waits: it is missed then."""
+    files = [file_of(instance(1, 1, number, PixelData=bytes(4_000_000), BitsAllocated=16)) for number in range(1, 33)]
+
+    async def check(served: Served) -> None:
+        query = Query(level=Level.STUDY, keys=(Key("0020000D", (f"{ROOT}.1",)),))
+        last = object_of(tmp_path, (await served.archive.instances(query))[-1])
+        async with served.client.stream("GET", f"/studies/{ROOT}.1", headers={"Accept": ANY}) as answer:
+            assert answer.status_code == 200
+            pieces = answer.aiter_raw(1 << 16)
+            assert b"DICM" in await anext(pieces)
+            last.unlink()
+            size = 1 << 16
+            with pytest.raises(httpx.RemoteProtocolError):
+                async for piece in pieces:
+                    size += len(piece)
+        assert 4_000_000 < size < int(answer.headers["content-length"])
 
     trio.run(in_folder, tmp_path, check, *files)
 

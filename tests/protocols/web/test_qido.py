@@ -20,6 +20,9 @@ STUDY_ROW = {
 }  # fmt: skip
 
 
+ODD = ("00189087", "00186034", "0018605A")
+
+
 def numbers(answer: httpx.Response) -> set[int]:
     """The studies of an answer, by the number that they were made with."""
     assert answer.status_code == 200, answer.text
@@ -50,6 +53,9 @@ def test_c23_forms_of_an_answer() -> None:
         plain = await served.client.get("/studies?accept=application/json")
         assert plain.headers["content-type"] == "application/json"
         assert (await served.client.get("/studies", headers={"Accept": "text/html"})).status_code == 406
+        silent = await served.raw(b"GET /dicomweb/studies HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        head, _, body = silent.partition(b"\r\n\r\n")
+        assert b"200" in head.split(b"\r\n")[0] and b"application/dicom+json" in head.lower() and body[:1] == b"["
 
     serving(check, *ARCHIVE)
 
@@ -121,6 +127,9 @@ def test_c26_o01_names_and_fields() -> None:
             one[name] = (await served.client.get(f"/studies?{query}")).json()
         assert all(rows == one["comma"] for rows in one.values()) and len(one["comma"]) == 6
         assert one["comma"][0]["00101000"] == {"vr": "LO", "Value": ["X1"]}
+        for last in ("limit=101&offset=0&fuzzymatching=false", "fuzzymatching=true&fuzzymatching=false"):
+            answer = await served.client.get(f"/studies?{last}&PatientID=P9")
+            assert answer.status_code == 200 and len(answer.json()) == 1
         by_tag = await served.client.get("/studies?00100020=P9&StudyDescription=Study%209")
         by_name = await served.client.get("/studies?PatientID=P9&00081030=Study%209")
         assert by_tag.json() == by_name.json() and len(by_tag.json()) == 1
@@ -245,13 +254,17 @@ def test_c31_the_json_model_is_exact() -> None:
     made.OtherPatientIDsSequence = [pydicom.Dataset(), pydicom.Dataset()]
     made.OtherPatientIDsSequence[0].PatientID = "N1"
     made.RescaleSlope, made.FlipAngle = "1e2", ""
+    made.DiffusionBValue, made.DopplerCorrectionAngle = float("nan"), float("inf")
+    made.TableOfParameterValues, made.EventTimeOffset = [1.5, float("nan")], 2.5
 
     async def check(served: Served) -> None:
         answer = await served.client.get("/instances?includefield=all")
         text = answer.content.decode("utf-8")
-        assert "NaN" not in text
         (row,) = json.loads(text, parse_constant=lambda name: pytest.fail(name))
-        assert all("vr" in one for one in row.values())
+        assert all("vr" in one for model in (row, *row["00101002"]["Value"]) for one in model.values())
+        for tag in ODD:  # no number of JSON
+            assert not isinstance(row[tag]["Value"][-1], int | float)
+        assert row["00082134"]["Value"] == [2.5]
         assert row["00080005"]["Value"] == ["ISO_IR 192"]
         (name,) = row["00100010"]["Value"]
         assert name == {"Alphabetic": "Müller^Hans", "Ideographic": "山田^太郎", "Phonetic": "やまだ"}
@@ -259,9 +272,31 @@ def test_c31_the_json_model_is_exact() -> None:
         assert row["00101020"]["Value"] == [1.70] and row["00200013"]["Value"] == [1]
         assert row["00181314"] == {"vr": "DS"}
         assert row["00101002"]["Value"] == [{"00100020": {"vr": "LO", "Value": ["N1"]}}, {}]
+        row = {tag: value for tag, value in row.items() if tag not in ODD}
+        del made.DiffusionBValue, made.DopplerCorrectionAngle, made.TableOfParameterValues
         read = pydicom.Dataset.from_json(row)
         for element in made:
             assert (read[element.tag] == element) or element.is_empty, element.tag
+
+    serving(check, file_of(made))
+
+
+@pytest.mark.parametrize(
+    ("character_set", "name"), [("ISO_IR 100", "Müller^Jürgen"), ("ISO_IR 144", "Люкceмбypг"), (None, "Muller^Jurgen")]
+)
+def test_c31_every_answer_is_utf_8_and_says_so(character_set: str | None, name: str) -> None:
+    made = instance(1, PatientName=name, SpecificCharacterSet=character_set)
+    if character_set is None:
+        del made.SpecificCharacterSet
+
+    async def check(served: Served) -> None:
+        for path in ("studies", "series", "instances", f"studies/{ROOT}.1/metadata"):
+            answer = await served.client.get(f"/{path}")
+            (row,) = json.loads(answer.content.decode("utf-8"))
+            if "00100010" in row:
+                assert row["00100010"]["Value"] == [{"Alphabetic": name}], path
+            assert row.get("00080005", {"Value": ["ISO_IR 192"]})["Value"] == ["ISO_IR 192"], path
+            assert character_set is None or "00080005" in row, path
 
     serving(check, file_of(made))
 

@@ -1,4 +1,4 @@
-"""STOW-RS over a real socket (C44-C46, O14): what clients send, and what they hear."""
+"""STOW-RS over a real socket (C44-C46, O14, H43, H44): what clients send, and what they hear."""
 
 from collections.abc import AsyncIterator
 from io import BytesIO
@@ -160,7 +160,7 @@ def test_c46_a_patient_without_id_is_accepted() -> None:
     serving(check)
 
 
-def test_what_is_here_with_other_content_or_elsewhere_is_kept_with_a_warning() -> None:
+def test_h43_h44_what_is_here_with_other_content_or_elsewhere_is_kept_with_a_warning() -> None:
     changed = file_of(instance(1, StudyDescription="other"))
     moved = file_of(instance(3, SOPInstanceUID=f"{ROOT}.1.1.1"))
 

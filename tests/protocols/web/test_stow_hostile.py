@@ -1,8 +1,10 @@
 """STOW-RS bodies that no sound client sends, over a real socket; and clients that go (H24, H27, H49-H52, C47)."""
 
 import gc
+import os
 import threading
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 import trio
@@ -11,6 +13,7 @@ import trio.testing
 import engine
 from bench.data import Shape
 from bench.data import files as made_files
+from protocols.web import WebSettings
 from protocols.web.problems import Problem
 from protocols.web.uploads import THREADS_COUNT_MAX, Uploads
 from tests.protocols.web.multiparts import BOUNDARY, body_of, content_type, instances_of, items, store, value
@@ -50,6 +53,24 @@ def test_h27_an_encoded_body_is_refused() -> None:
     serving(check)
 
 
+def test_h49_a_body_that_is_announced_and_never_comes_costs_nothing() -> None:
+    async def check(served: Served) -> None:
+        kind = content_type()["Content-Type"]
+        before = resident_bytes()
+        for sent in (b"", b"--" + BOUNDARY.encode()):
+            head = f"POST /dicomweb/studies HTTP/1.1\r\nHost: localhost\r\nContent-Type: {kind}\r\n"
+            answer = await served.raw(head.encode() + b"Content-Length: 1073741824\r\n\r\n" + sent)
+            assert answer.startswith(b"HTTP/1.1 408 ")
+        assert resident_bytes() < before + (64 << 20)
+        assert (await store(served, ONE)).status_code == 200
+
+    serving(check, settings=WebSettings(body_idle_seconds_max=0.3))
+
+
+def resident_bytes() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE")
+
+
 def test_h50_parts_without_end_are_refused_and_what_is_empty_is_no_instance() -> None:
     async def check(served: Served) -> None:
         answer = await store(served, *[b""] * 20_000)
@@ -83,6 +104,19 @@ def test_h51_h52_what_is_no_multipart_body_is_refused(body: bytes, boundary: str
         assert answer.headers["content-type"] == "application/problem+json" and answer.json()["detail"]
         assert BOUNDARY not in answer.text
         assert (await store(served, ONE)).status_code == 200
+
+    serving(check)
+
+
+@pytest.mark.parametrize("length", [70, 71, 200])
+def test_h52_long_boundaries_are_taken_or_refused(length: int) -> None:
+    boundary = "b" * length
+
+    async def check(served: Served) -> None:
+        body, headers = body_of(ONE, TWO, boundary=boundary), content_type(boundary=f'"{boundary}"')
+        answer = await served.client.post("/studies", content=body, headers=headers)
+        assert answer.status_code == 200 or (length > 70 and answer.status_code == 400), answer.text
+        assert await stored_count(served) == (2 if answer.status_code == 200 else 0)
 
     serving(check)
 
@@ -172,15 +206,20 @@ def test_c47_ten_thousand_instances_in_one_request() -> None:
     def file(number: int) -> bytes:
         return base.replace(name, f"{ROOT}.1.1.{10_000 + number}".encode())
 
+    most = [0]
+
     async def body() -> AsyncIterator[bytes]:
         for first in range(0, count, 100):
+            most[0] = max(most[0], resident_bytes())
             yield body_of(*(file(number) for number in range(first, first + 100)))[: -len(BOUNDARY) - 6]
         yield f"--{BOUNDARY}--".encode()
 
     async def check(served: Served) -> None:
+        before = resident_bytes()
         syncs = served.archive._house.intake.log.statistics()["syncs"]
         answer = await served.client.post("/studies", content=body(), headers=content_type(), timeout=100)
         assert answer.status_code == 200, answer.text[:500]
+        assert most[0] < before + (100 << 20)
         kept = items(answer, REFERENCED)
         assert instances_of(kept) == [f"{ROOT}.1.1.{10_000 + number}" for number in range(count)]
         assert served.archive._house.intake.log.statistics()["syncs"] - syncs < count / 50

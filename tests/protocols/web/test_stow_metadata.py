@@ -1,9 +1,12 @@
 """Instances that come as metadata and bulk data, in JSON and XML, over a real socket (H61)."""
 
 import json
+import socket
 from collections.abc import Sequence
+from functools import partial
 from io import BytesIO
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pydicom
@@ -133,18 +136,39 @@ def test_several_in_one_request_share_and_large_bulk_data_is_streamed() -> None:
 
 
 def test_h61_no_uri_of_a_request_is_fetched() -> None:
-    async def check(served: Served) -> None:
-        for uri in (
-            f"http://127.0.0.1:{served.port}/dicomweb/studies",
-            "file:///etc/passwd",
-            "http://169.254.169.254/",
-        ):
-            answer = await post(served, [metadata(with_bulk(instance(1), uri))])
-            assert answer.status_code == 409
-            (failed,) = items(answer, FAILED)
-            assert value(failed, "00081197") == 0xC000
+    with socket.create_server(("127.0.0.1", 0)) as trap:
+        trap.setblocking(False)
+        trapped = f"127.0.0.1:{trap.getsockname()[1]}"
+        serving(partial(_ask_for_it, trapped))
+        with pytest.raises(BlockingIOError):
+            trap.accept()
 
-    serving(check)
+
+async def _ask_for_it(trapped: str, served: Served) -> None:
+    """Wherever a request may name another place: none of them is called."""
+    url = quote(f"http://{trapped}/x", safe="")
+    for query in (f"objectUID={url}", f"objectUID=1.2&studyUID={url}", f"objectUID=1.2&contentType={url}"):
+        answer = await served.client.get(f"http://127.0.0.1:{served.port}/wado?requestType=WADO&{query}")
+        assert 400 <= answer.status_code < 500
+    for query in (f"includefield={url}", f"PatientID={url}", f"RetrieveURL={url}"):
+        assert (await served.client.get(f"/studies?{query}")).status_code in (200, 400)
+    sent = {"do": "send", "query": {"PatientID": "1"}, "destination": trapped}
+    answer = await served.client.post(f"http://127.0.0.1:{served.port}/api/v1/jobs", json=sent)
+    assert 400 <= answer.status_code < 500
+    own = f"http://127.0.0.1:{served.port}/dicomweb/studies"
+    for uri in (own, f"http://{trapped}/x", f"//{trapped}/x", "file:///etc/passwd", "http://169.254.169.254/latest/"):
+        answer = await post(served, [metadata(with_bulk(instance(1), uri))])
+        assert answer.status_code == 409
+        (failed,) = items(answer, FAILED)
+        assert value(failed, "00081197") == 0xC000
+    made = instance(2)
+    made.add_new(0x00081190, "UR", f"http://{trapped}/x")
+    made.add_new(0x00287FE0, "UR", f"http://{trapped}/pixels")
+    answer = await post(served, [metadata(made.to_json_dict())])
+    assert answer.status_code == 200
+    path = f"/studies/{ROOT}.2/series/{ROOT}.2.1/instances/{ROOT}.2.1.1"
+    for below in ("", "/metadata", "/frames/1", "/rendered", "/bulkdata/00287FE0"):
+        assert (await served.client.get(path + below)).status_code < 500
 
 
 @pytest.mark.parametrize(
