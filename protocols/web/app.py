@@ -12,20 +12,26 @@ from quart_trio import QuartTrio
 from werkzeug.exceptions import HTTPException
 
 from protocols.transcode import Transcoder
-from protocols.web.asgi import Asgi
 from protocols.web.connection import serve_connections
 from protocols.web.door import Door, Guard
+from protocols.web.exchange import Exchanges
 from protocols.web.health import Health
+from protocols.web.links import ROOT
+from protocols.web.pages import Pages
 from protocols.web.ports import Archive, Household, Traffic
+from protocols.web.rest.forms import ROOT as REST
 from protocols.web.routes import ROUTES
 from protocols.web.routing import Route
 from protocols.web.settings import WebSettings
 from protocols.web.site import Site
 
 BODY_BYTES_MAX = 64 * 1024  # pages take none
-PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Filmroom</title>
-<h1>Filmroom</h1><p>This is a Filmroom archive. It speaks DICOM on its DICOM port;
-<a href="health/ready">health/ready</a> says whether it may be sent work.</p></html>
+PAGE = f"""<!doctype html><html lang="en"><meta charset="utf-8"><title>Filmroom</title>
+<h1>Filmroom</h1><p>This is a Filmroom archive. It speaks DICOM on its DICOM port, and here:</p>
+<ul><li>DICOMweb at <a href="{ROOT[1:]}">{ROOT}</a>: search, retrieve, store, as PS3.18 says; that link lists all of it
+<li>REST at {REST}; <a href="openapi.json">/openapi.json</a> describes it, and DICOMweb too
+<li><a href="metrics">/metrics</a> for Prometheus
+<li><a href="health/ready">/health/ready</a> says whether it may be sent work</ul></html>
 """
 
 
@@ -91,8 +97,8 @@ async def serve(
             transcoder = await held.enter_async_context(Transcoder())
         site = Site(archive, settings, routes, traffic, transcoder, household=household, shutdown=shutdown)
         held.push_async_callback(site.close)
-        application = Asgi(Door(site, guard), make_app(health))
+        exchanges = Exchanges(Door(site, guard), Pages(make_app(health)))
         async with trio.open_nursery() as nursery:
             await nursery.start(site.working.run)
-            await serve_connections(application, listeners, settings, shutdown=shutdown, task_status=task_status)
+            await serve_connections(exchanges, listeners, shutdown=shutdown, task_status=task_status)
             nursery.cancel_scope.cancel()

@@ -22,7 +22,7 @@ _SEGMENT: Final = re.compile(r"\{(\w+)\*?\}")
 
 
 async def capabilities(request: Request, site: Site) -> Reply:
-    """OPTIONS of the root (PS3.18 8.9)."""
+    """OPTIONS of the root (PS3.18 8.9), and GET: who opens the URL that ``serve`` names sees what is there."""
     offer = accept.choose(_OFFERS, request.accepts())
     if offer is None:
         raise Problem(406, f"capabilities are given as {', '.join(GIVES)}")

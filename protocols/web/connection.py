@@ -1,67 +1,53 @@
-"""Connections: hypercorn's HTTP/1.1 with our bounds. The only module that knows hypercorn.
+"""Connections: HTTP/1.1 over sockets and TLS, one request after the other on each (RFC 9112).
 
-Ours are the waits (a head has its time however its bytes dribble in; a reader must take a piece in time), the refusal
-of bare line feeds, an answer's head and first piece in one send, and no task for what a deadline does.
+Every wait has a bound: a head has its time however its bytes dribble in, a body and a reader must go on. One task
+serves a connection; only while a long answer is sent does a second one watch whether its client is still there.
 """
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, suppress
 from functools import partial
-from math import inf
 from typing import Any, Final
 
-import h11
 import trio
-from hypercorn.app_wrappers import ASGIWrapper
-from hypercorn.config import Config
-from hypercorn.events import Closed, Event, RawData, Updated
-from hypercorn.protocol.h11 import H11Protocol
-from hypercorn.trio.task_group import TaskGroup
-from hypercorn.trio.tcp_server import TCPServer
-from hypercorn.trio.worker_context import WorkerContext
-from hypercorn.typing import ConnectionState, LifespanState
-from hypercorn.utils import parse_socket_addr
 
+from engine.clock import Clock
+from native.http1 import Head, Incoming, Refused
 from protocols.security import shake
-from protocols.web.asgi import Application
-from protocols.web.door import said_of
-from protocols.web.messages import Chunk
-from protocols.web.pouring import Pouring
-from protocols.web.problems import Disconnected
-from protocols.web.settings import WebSettings
+from protocols.web.answer_head import CHUNKED, CLOSE, CONTINUE, KEEP, WITHOUT_BODY, Dates, head_of
+from protocols.web.answering import Answering
+from protocols.web.door import reply_of, said_of
+from protocols.web.exchange import Exchanges
+from protocols.web.messages import Body, Chunk, Headers, Lent, Reply, Stretch
+from protocols.web.problems import Disconnected, Problem
+from protocols.web.wires import GONE, Plain, Secure, Wire
 
 log = logging.getLogger("filmroom.web")
 
-RECEIVED_BYTES_MAX: Final = 256 << 10
-SENT_BYTES_MAX: Final = 256 << 10  # what a reader must take in ``send_idle_seconds_max``
-JOINED_BYTES_MAX: Final = 32 << 10  # a larger first piece is not copied to go with its head
-REQUESTS_MAX: Final = 1 << 30  # of one connection: as many as it likes
+# Behind an answer to what was not read to its end: a connection that is closed with bytes unread takes the answer away.
+LINGER_SECONDS: Final = 2.0
+PIPELINED_BYTES_MAX: Final = 256 << 10  # requests that wait while a long answer is sent
 
 
 async def serve_connections(
-    application: Application,
+    exchanges: Exchanges,
     listeners: Sequence[trio.abc.Listener[Any]],
-    settings: WebSettings,
     *,
     shutdown: trio.Event,
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Serve until shutdown; then idle connections end at once, others when they are done or their time is over."""
-    config = Config()
-    config.accesslog = config.errorlog = None
-    config.include_server_header = False
-    config.h11_max_incomplete_size = settings.head_bytes_max
-    config.keep_alive_max_requests = REQUESTS_MAX
-    config.max_app_queue_size = 2  # pieces of a body that wait for its handler
-    context, served = WorkerContext(None), ASGIWrapper(application)
-    there: set[_Connection] = set()
-    pourers = trio.CapacityLimiter(settings.reader_threads_count_max)
+    settings = exchanges.settings
+    there: set[Connection] = set()
+    threads = trio.CapacityLimiter(settings.reader_threads_count_max)
+    dates = Dates(Clock())
 
     async def serve_one(stream: Any) -> None:
         if len(there) >= settings.connections_count_max:
             await trio.aclose_forcefully(stream)
             return
-        connection = _Connection(served, config, context, LifespanState(), stream, settings, pourers)
+        connection = Connection(exchanges, stream, threads, dates)
         there.add(connection)
         try:
             await connection.run()
@@ -76,183 +62,180 @@ async def serve_connections(
             task_status.started()
             await shutdown.wait()
             accepting.cancel_scope.cancel()
-        await context.terminated.set()
         for connection in there:
             connection.rest()
         connections.cancel_scope.deadline = trio.current_time() + settings.shutdown_seconds
 
 
-class _Connection(TCPServer):
-    """One client's connection."""
+class Connection:
+    """One client's."""
 
-    def __init__(
-        self,
-        app: Any,
-        config: Config,
-        context: WorkerContext,
-        state: LifespanState,
-        stream: Any,
-        settings: WebSettings,
-        pourers: trio.CapacityLimiter,
-    ) -> None:
-        super().__init__(app, config, context, state, stream)
-        self._settings = settings
-        self._pourers = pourers
-        self._is_idle = True
-        self._reading = trio.CancelScope()
+    def __init__(self, exchanges: Exchanges, stream: Any, threads: trio.CapacityLimiter, dates: Dates) -> None:
+        self._exchanges = exchanges
+        self._settings = exchanges.settings
+        self._dates = dates
+        self._stream = stream
+        self._is_secure = isinstance(stream, trio.SSLStream)
+        self._wire: Wire = Secure(stream) if self._is_secure else Plain(stream, threads)
+        self._incoming = Incoming(self._settings.head_bytes_max, self._settings.headers_count_max)
+        self._awaiting_head: trio.CancelScope | None = None
+        self._is_continue_due = False
+        self._body_length = 0
+        self._is_staying = True
+        self.scheme = "https" if self._is_secure else "http"
+        self.server, self.peer = ("127.0.0.1", 80), ("", 0)
 
     async def run(self) -> None:
         """From the handshake, if there is one, to the end."""
-        is_tls = isinstance(self.stream, trio.SSLStream)
         try:
-            if is_tls:
-                await shake(self.stream, self._settings.head_seconds_max, "HTTP")
-            socket = (self.stream.transport_stream if is_tls else self.stream).socket
-            here, there = socket.getsockname(), socket.getpeername()
-            async with TaskGroup() as group:
-                self._task_group = group
-                self.protocol = _Protocol(  # type: ignore[assignment]
-                    self.app,
-                    self.config,
-                    self.context,
-                    group,
-                    ConnectionState(self.state if is_tls else {**self.state, "pour": self.pour}),
-                    is_tls,
-                    parse_socket_addr(socket.family, there),
-                    parse_socket_addr(socket.family, here),
-                    self.protocol_send,
-                )
-                await self._read_data()
-        except (OSError, trio.BrokenResourceError, trio.ClosedResourceError, trio.TooSlowError):
+            if self._is_secure:
+                await shake(self._stream, self._settings.head_seconds_max, "HTTP")
+            socket = (self._stream.transport_stream if self._is_secure else self._stream).socket
+            self.server, self.peer = socket.getsockname()[:2], socket.getpeername()[:2]
+            while self._is_staying and (head := await self._head()) is not None:
+                self._is_continue_due, self._body_length = head.is_expecting, head.length
+                await self._exchanges.serve(head, self)
+            if self._incoming.held_bytes or not self._incoming.is_body_whole:
+                await self._linger()
+        except (*GONE, Disconnected):
             return
         finally:
-            with trio.move_on_after(1.0, shield=True):
-                await self._close()
+            with trio.move_on_after(1.0, shield=True), suppress(*GONE):
+                await self._wire.close()
 
     def rest(self) -> None:
-        """The node ends: close if nothing is in hand."""
-        if self._is_idle:
-            self._reading.cancel()
+        """The node ends: close behind what is in hand."""
+        self._is_staying = False
+        if self._awaiting_head is not None:
+            self._awaiting_head.cancel()
 
-    async def protocol_send(self, event: Event) -> None:
-        """What the protocol has for the client, or says of itself."""
-        if isinstance(event, RawData):
-            async with self.send_lock:
-                await self._send(event.data)
-        elif isinstance(event, Closed):
-            await self._close()
-            await self.protocol.handle(Closed())
-        elif isinstance(event, Updated):
-            self._is_idle = event.idle
-            self._reading.deadline = self._deadline()
-            if event.idle and self.context.terminated.is_set():
-                self._reading.cancel()
+    # -- what comes --------------------------------------------------------------------------------------------------
 
-    async def pour(self, pieces: Iterator[Chunk]) -> None:
-        """Send what a blocking iterator makes, by one thread; what goes wrong on the way closes the connection."""
-        protocol: Any = self.protocol
-        async with self.send_lock:
-            try:
-                pouring = Pouring(self.stream.socket.fileno(), protocol.take_head(), pieces)
-                while not await trio.to_thread.run_sync(pouring.work, limiter=self._pourers):
-                    with trio.fail_after(self._settings.send_idle_seconds_max):
-                        await trio.lowlevel.wait_writable(self.stream.socket)
-                protocol.note_poured(pouring.count)
-            except BaseException as error:
-                await trio.aclose_forcefully(self.stream)
-                if isinstance(error, OSError | trio.TooSlowError | trio.ClosedResourceError):
-                    raise Disconnected from error
-                raise
-
-    async def _send(self, data: bytes) -> None:
+    async def _head(self) -> Head | None:
+        """The next request's; None at the end, and when its time is over."""
         try:
-            for at in range(0, len(data), SENT_BYTES_MAX):
-                piece = data if len(data) <= SENT_BYTES_MAX else memoryview(data)[at : at + SENT_BYTES_MAX]
-                with trio.fail_after(self._settings.send_idle_seconds_max):
-                    await self.stream.send_all(piece)
-        except (trio.BrokenResourceError, trio.ClosedResourceError, trio.TooSlowError):
-            await trio.aclose_forcefully(self.stream)
-            await self.protocol.handle(Closed())
+            if (head := self._incoming.head()) is not None:
+                await trio.lowlevel.checkpoint()
+                return head
+            with trio.move_on_after(self._settings.head_seconds_max) as self._awaiting_head:
+                while await self._wire.receive(self._incoming):
+                    if (head := self._incoming.head()) is not None:
+                        return head
+        except Refused as refused:
+            self._is_staying = False
+            problem = Problem(refused.status, refused.sentence)
+            await self._send_whole(reply_of(problem), problem.body(), None)
+        finally:
+            self._awaiting_head = None
+        return None
 
-    async def _read_data(self) -> None:
-        self._reading.deadline = self._deadline()
-        while True:
-            data: bytes | bytearray = b""
-            with self._reading:
-                try:
-                    data = await self.stream.receive_some(RECEIVED_BYTES_MAX)
-                except (trio.BrokenResourceError, trio.ClosedResourceError):
-                    break
-            if not data:
-                break
-            # bytes of a head do not put off its deadline
-            self._reading = trio.CancelScope(deadline=self._reading.deadline)
-            await self.protocol.handle(RawData(bytes(data)))
-        await self.protocol.handle(Closed())
-        if self._is_idle:
-            await trio.aclose_forcefully(self.stream)
+    def body(self) -> Body:
+        """Of the request in hand."""
+        return Body(self._piece, self._settings.body_idle_seconds_max, self._lend)
 
-    def _deadline(self) -> float:
-        return trio.current_time() + self._settings.head_seconds_max if self._is_idle else inf
-
-
-class _Counted:
-    """Bytes that are counted only."""
-
-    def __init__(self, count: int) -> None:
-        self._count = count
-
-    def __len__(self) -> int:
-        return self._count
-
-
-class _Protocol(H11Protocol):
-    """HTTP/1.1 and nothing else."""
-
-    _held = b""  # the head of an answer, until its first piece
-    _last = b""  # the last byte received
-
-    async def handle(self, event: Event) -> None:
-        """Bytes, or the end. A line feed alone ends no line (H53): what else reads it so, reads another request."""
-        if isinstance(event, RawData) and self.connection.their_state is h11.IDLE and self._has_bare_feed(event.data):
-            await self._send_error_response(400)
-            await self.send(Closed())
-            return
-        await super().handle(event)
-
-    async def _check_protocol(self, event: h11.Request) -> None:
-        """No other protocol is spoken on this connection (H66)."""
-
-    async def _send_h11_event(self, event: Any) -> None:
+    async def _piece(self) -> bytes:
+        await self._go_on()
         try:
-            data = self.connection.send(event) or b""
-        except h11.LocalProtocolError:
-            if self.connection.their_state is not h11.ERROR:
-                raise
-            return
-        if isinstance(event, h11.Response):
-            self._held = data
-            return
-        held = self.take_head()
-        if held and len(data) > JOINED_BYTES_MAX:
-            await self.send(RawData(held))
-            held = b""
-        if held or data:
-            await self.send(RawData(held + data if held else data))
+            while (piece := self._incoming.body()) is None:
+                if not await self._wire.receive(self._incoming):
+                    raise Disconnected
+        except Refused as refused:
+            raise Problem(refused.status, refused.sentence) from None
+        return piece
 
-    def take_head(self) -> bytes:
-        """The head that waits for its first piece, if it does."""
-        held, self._held = self._held, b""
-        return held
+    async def _lend(self) -> Lent | None:
+        if self._wire.fileno < 0:
+            return None
+        await self._go_on()
+        return _Lent(self._wire.fileno, self._incoming, self._body_length)
 
-    def note_poured(self, count: int) -> None:
-        """So many bytes of the body went past h11. Raises LocalProtocolError for more than were said."""
-        connection: Any = self.connection
-        connection.send_with_data_passthrough(h11.Data(data=_Counted(count)))  # type: ignore[arg-type]
+    async def _go_on(self) -> None:
+        if self._is_continue_due:
+            self._is_continue_due = False
+            await self._wire.send([CONTINUE], self._settings.send_idle_seconds_max)
 
-    def _has_bare_feed(self, data: bytes) -> bool:
-        end = data.find(b"\r\n\r\n")
-        head = data if end < 0 else data[: end + 4]
-        split = self._last == b"\r" and head.startswith(b"\n")
-        self._last = head[-1:]
-        return head.count(b"\n") != head.count(b"\r\n") + split
+    async def until_gone(self, scope: trio.CancelScope) -> None:
+        """Cancel the scope when the client has gone. What comes of a body that nobody reads is thrown away; requests
+        that it sends meanwhile wait."""
+        is_wanted = self._incoming.is_body_whole
+        with suppress(*GONE):
+            while await self._wire.receive(self._incoming):
+                if not is_wanted:
+                    self._incoming.drop()
+                elif self._incoming.held_bytes > PIPELINED_BYTES_MAX:
+                    await trio.sleep_forever()
+        scope.cancel()
+
+    async def _linger(self) -> None:
+        await self._wire.send_end()
+        with trio.move_on_after(LINGER_SECONDS):
+            while await self._wire.receive(self._incoming):
+                self._incoming.drop()
+
+    # -- what goes ---------------------------------------------------------------------------------------------------
+
+    async def answer(self, head: Head, reply: Reply) -> None:
+        """Send it, and settle whether the connection stays. Raises Disconnected."""
+        self._is_staying = self._is_staying and head.is_keeping and self._incoming.is_body_whole
+        try:
+            if isinstance(reply.body, bytes):
+                await self._send_whole(reply, reply.body, head)
+            else:
+                await self._send_pieces(reply, reply.body, head)
+        except GONE as error:
+            raise Disconnected from error
+
+    async def _send_whole(self, reply: Reply, body: bytes, head: Head | None) -> None:
+        length = () if reply.status in WITHOUT_BODY else (("Content-Length", str(len(body))),)
+        said = head_of(reply.status, reply.headers, self._staying(head) + length, self._dates.now())
+        is_alone = not body or (head is not None and head.method == "HEAD")
+        await self._wire.send([said] if is_alone else [said, body], self._settings.send_idle_seconds_max)
+
+    async def _send_pieces(self, reply: Reply, body: AsyncIterator[Chunk | Stretch], head: Head) -> None:
+        """Send the pieces while the client is watched."""
+        length = reply.header("Content-Length")
+        is_chunked = not length and head.minor > 0
+        self._is_staying = self._is_staying and bool(length or is_chunked)
+        framing = self._staying(head) + (CHUNKED if is_chunked else ())
+        said = head_of(reply.status, reply.headers, framing, self._dates.now())
+        idle_seconds, readers = self._settings.send_idle_seconds_max, self._exchanges.readers
+        answering = Answering(
+            self._wire, said, int(length) if length else None, idle_seconds, readers, is_chunked=is_chunked
+        )
+        async with AsyncExitStack() as closing:
+            if (close := getattr(body, "aclose", None)) is not None:
+                closing.push_async_callback(close)
+            if head.method == "HEAD":
+                await self._wire.send([said], idle_seconds)
+                return
+            is_whole = False
+            async with trio.open_nursery() as nursery:
+                sending = trio.CancelScope()
+                nursery.start_soon(self.until_gone, sending)
+                with sending, suppress(Disconnected):
+                    async for piece in body:
+                        await answering.give(piece)
+                    await answering.end()
+                    is_whole = True
+                nursery.cancel_scope.cancel()
+        if not is_whole:
+            raise Disconnected
+
+    def _staying(self, head: Head | None) -> Headers:
+        """What an answer says of the connection."""
+        if not self._is_staying:
+            return CLOSE
+        return () if head is None or head.minor else KEEP
+
+
+class _Lent:
+    """See ``messages.Lent``."""
+
+    def __init__(self, fileno: int, incoming: Incoming, length: int) -> None:
+        self.fileno = fileno
+        self.length = length
+        self.received = incoming.lend()
+        self._incoming = incoming
+
+    def give_back(self, rest: bytes, is_whole: bool) -> None:
+        self._incoming.take_back(rest, is_whole)

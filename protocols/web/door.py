@@ -87,8 +87,6 @@ def reply_of(problem: Problem) -> Reply:
 def _check_body(request: Request, route: Route) -> None:
     request.body.bytes_max = route.body_bytes_max
     length = request.header("content-length")
-    if length and request.header("transfer-encoding"):
-        raise Problem(400, "Content-Length and Transfer-Encoding exclude each other", (("Connection", "close"),))
     if length.isdigit() and int(length) > route.body_bytes_max:
         raise Problem(413, f"the body is larger than {route.body_bytes_max} bytes")
     if route.body_bytes_max and request.header("content-encoding") not in ("", "identity"):

@@ -79,9 +79,9 @@ class Body:
 class Request(msgspec.Struct, frozen=True, kw_only=True):
     """One request.
 
-    ``parameters``: of the path, by name. ``query``: name and value, in order, percent-decoded. ``headers``: by
-    lower-case name; a field sent several times is one list. ``server``: host and port that the connection came to;
-    ``peer``: the address it came from.
+    ``path``: as it came. ``parameters``: of it, by name. ``query``: name and value, in order, percent-decoded.
+    ``headers``: by lower-case name; a field sent several times is one list. ``server``: host and port that the
+    connection came to; ``peer``: the address it came from.
     """
 
     method: str

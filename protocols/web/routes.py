@@ -71,6 +71,17 @@ def _wado_uri(path: str) -> Route:
     )
 
 
+def _capabilities(method: str) -> Route:
+    return Route(
+        method=method,
+        path=ROOT,
+        handler=capabilities.capabilities,
+        scope="read",
+        summary="What is served (PS3.18 8.9)",
+        gives=capabilities.GIVES,
+    )
+
+
 ROUTES: Final = (
     *wado_routes.routes(STUDY, SERIES, INSTANCE),
     _wado_uri("/wado"),
@@ -89,14 +100,8 @@ ROUTES: Final = (
     _search(f"{STUDY}/series", qido.series, "Search for series of a study"),
     _search(f"{STUDY}/instances", qido.instances, "Search for instances of a study"),
     _search(f"{SERIES}/instances", qido.instances, "Search for instances of a series"),
-    Route(
-        method="OPTIONS",
-        path=ROOT,
-        handler=capabilities.capabilities,
-        scope="read",
-        summary="What is served (PS3.18 8.9)",
-        gives=capabilities.GIVES,
-    ),
+    _capabilities("OPTIONS"),
+    _capabilities("GET"),
     Route(
         method="GET",
         path="/metrics",

@@ -157,6 +157,13 @@ def test_c50_capabilities_list_what_is_served() -> None:
         assert listed == {
             (one.method, one.path.replace("*}", "}")) for one in ROUTES if one.path.startswith("/dicomweb")
         }
+        shown = await served.client.get("/", headers={"Accept": "text/html, application/xml;q=0.9, */*;q=0.8"})
+        assert (shown.status_code, shown.headers["content-type"]) == (200, "application/xml")
+        assert {
+            resource.get("path") for resource in ElementTree.fromstring(shown.content).iter(f"{space}resource")
+        } == {path[1:] for _, path in listed}
+        page = (await served.client.get(f"http://127.0.0.1:{served.port}/")).text
+        assert "/dicomweb" in page and "/api/v1" in page and "/openapi.json" in page
         as_json = (await served.client.options("", headers={"Accept": "application/json"})).json()
         found = as_json["application"]["resources"]["resource"]
         assert {(method["name"], "/" + one["path"]) for one in found for method in one["method"]} == listed
