@@ -174,6 +174,15 @@ def test_a_body_that_is_lent_is_read_by_its_handler_and_the_next_request_is_not_
     serving(check, routes=ROUTES)
 
 
+def test_requests_of_one_connection_come_one_after_the_other() -> None:
+    async def check(served: Served) -> None:
+        asked = b"GET /x/hello HTTP/1.1\r\n" + HOST
+        answer = await served.raw((asked + b"\r\n") * 3 + asked + b"Connection: close\r\n\r\n")
+        assert answer.count(b"hello") == 4 and answer.count(b"HTTP/1.1 200") == 4
+
+    serving(check, routes=ROUTES)
+
+
 def test_requests_sent_ahead_wait_while_a_long_answer_is_sent() -> None:
     go_on = trio.Event()
 

@@ -367,14 +367,6 @@ def test_an_idle_connection_does_not_hold_up_the_end() -> None:
     serving(check, routes=TABLE, settings=WebSettings(shutdown_seconds=50.0, head_seconds_max=50.0), seconds=20)
 
 
-def test_requests_of_one_connection_come_one_after_the_other() -> None:
-    async def check(served: Served) -> None:
-        answer = await served.raw(b"GET /x/1 HTTP/1.1\r\nHost: localhost\r\n\r\n" * 3 + SOUND + b"\r\n")
-        assert answer.count(b"hello 1") == 4 and answer.count(b"HTTP/1.1 200") == 4
-
-    serving(check, routes=TABLE)
-
-
 def test_c43_more_requests_than_the_node_takes_are_told_to_come_again() -> None:
     go_on = trio.Event()
 
