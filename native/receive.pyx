@@ -35,7 +35,7 @@ from native.growing cimport (
 )
 from native.identity cimport syntax_of
 from native.lane cimport Lane
-from native.socket_io cimport POLLIN, await_ready, no_delay, receive, send_whole
+from native.socket_io cimport POLLIN, await_ready, receive, send_at_once, send_whole
 from native.stream cimport (
     ABORT,
     CANCEL,
@@ -207,7 +207,7 @@ cdef class Receiver:
         cdef Event event
         cdef int64_t got
         cdef int state
-        no_delay(fd)
+        send_at_once(fd)
         while True:
             event = self.parse()
             state = self.flush(fd, cancel_fd)

@@ -14,7 +14,7 @@ from native.gate cimport monotonic_ns
 from native.growing cimport Growing, free_bytes, place_at
 from native.job cimport KEY_BYTES, SEALED_HEAD_BYTES_MAX, Held, Job, fill, prepare, put_seal
 from native.replies cimport Replies, Reply
-from native.socket_io cimport POLLIN, POLLOUT, await_ready, iovec, no_delay, read_gapped, receive, send_some
+from native.socket_io cimport POLLIN, POLLOUT, await_ready, iovec, read_gapped, receive, send_at_once, send_some
 from native.stream cimport ABORT, MESSAGE, NEED, RELEASE, Event
 from native.xxh cimport (
     XXH3_128bits_reset,
@@ -28,6 +28,7 @@ from native.xxh cimport (
 cdef enum:
     OUR_PDU_BYTES = 1 << 17
     WINDOW_BYTES = 1 << 20   # of data set in one send
+    FIRST_BYTES = 1 << 16    # sent by themselves: the peer wakes and reads while the rest is copied
     PARTS_MAX = 512          # fragments in one send
     BYTES_PER_MS_MIN = 8     # a peer that takes less than an ISDN line carries does not hold a thread for days
     FRAGMENT_BYTES = 12      # before a fragment that has a PDU of its own
@@ -119,7 +120,7 @@ cdef class Sender:
             for index in range(min(resume, count)):
                 work[index].status = self.settled.get(work[index].command.message_id, -1)
             with nogil:
-                no_delay(fd)
+                send_at_once(fd)
                 failure = self.send_all(fd, cancel_fd, work, count, resume, timeout_ms, patience_ms)
             self.reason = REASONS[failure]
             statuses = []
@@ -216,12 +217,14 @@ cdef class Sender:
         cdef Cursor rest = cursor_over(self.out, length)
         cdef int64_t now
         cdef int state
+        cdef size_t piece = min(length, <size_t>FIRST_BYTES)
         while left(&rest):
-            now = send_some(fd, peek(&rest, left(&rest)), left(&rest))
+            now = send_some(fd, peek(&rest, piece), piece)
             if now == -2:
                 return BROKEN
             if now >= 0:
                 skip(&rest, now)
+                piece = left(&rest)
                 continue
             state = await_ready(fd, POLLOUT, cancel_fd, min(timeout_ms, max(ends_ms - now_ms(), 0)))
             if state:

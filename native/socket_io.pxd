@@ -11,7 +11,13 @@ cdef extern from *:
     #include <sys/uio.h>
     #include <netinet/in.h>
     #include <netinet/tcp.h>
-    static inline void fr_no_delay(int fd) { int one = 1; setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one); }
+    /* trio has its streams hold back what the network did not take (TCP_NOTSENT_LOWAT, 16 KiB): one send becomes two,
+       and each side waits for the other in between */
+    static inline void fr_send_at_once(int fd) {
+        int one = 1, no_limit = -1;
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+        setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &no_limit, sizeof no_limit);
+    }
     /* not sticky: the kernel falls back to delayed ACKs, and a peer with Nagle's algorithm then waits 40 ms */
     static inline void fr_quick_ack(int fd) {
         int one = 1; setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &one, sizeof one);
@@ -46,7 +52,7 @@ cdef extern from *:
     enum:
         POLLIN
         POLLOUT
-    void no_delay "fr_no_delay"(int fd) noexcept nogil
+    void send_at_once "fr_send_at_once"(int fd) noexcept nogil
     # bytes, 0 at the end, -1 nothing now, -2 failed; sets TCP_QUICKACK
     int64_t receive "fr_receive"(int fd, void* a, size_t a_bytes, void* b, size_t b_bytes) noexcept nogil
     int64_t send_some "fr_send"(int fd, const void* data, size_t length) noexcept nogil
