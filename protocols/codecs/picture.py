@@ -23,7 +23,8 @@ ENCAPSULATED_TOTAL = 0x7FE00003
 
 
 class Picture(msgspec.Struct, frozen=True):
-    """The frames of one object: all alike."""
+    """The frames of one object: all alike. ``is_float``: samples are numbers of floating point. ``is_halved``: native,
+    with two pixels in Y Y Cb Cr."""
 
     rows: int
     columns: int
@@ -34,6 +35,8 @@ class Picture(msgspec.Struct, frozen=True):
     is_planar: bool
     photometric: str
     frames_count: int
+    is_float: bool = False
+    is_halved: bool = False
 
     @property
     def sample_bytes(self) -> int:
@@ -43,7 +46,13 @@ class Picture(msgspec.Struct, frozen=True):
     @property
     def frame_bytes(self) -> int:
         """Bytes of one frame, unfolded."""
-        return self.rows * self.columns * self.samples * self.sample_bytes
+        samples = 2 if self.is_halved else self.samples
+        return (self.rows * self.columns * samples * self.bits_allocated + 7) // 8
+
+    @property
+    def drawn_bytes(self) -> int:
+        """Bytes of one frame with a byte for each bit, and chroma for each pixel."""
+        return self.rows * self.columns * self.samples * max(1, self.sample_bytes)
 
     @property
     def total_bytes(self) -> int:
@@ -72,6 +81,35 @@ def picture_of(values: Mapping[int, bytes], frame_bytes_max: int) -> Picture:
         raise Unreadable("Bits Allocated is not 8, 16 or 32, or Bits Stored does not fit it")
     if picture.frame_bytes > frame_bytes_max:
         raise Unreadable(f"a frame is larger than the {frame_bytes_max >> 20} MiB that are unfolded")
+    return picture
+
+
+def unusual_picture_of(values: Mapping[int, bytes], frame_bytes_max: int, *, is_float: bool) -> Picture | None:
+    """A native picture that is drawn and never folded: of bits, of floating point, with halved chroma; None: it is none
+    of them. Raises Unreadable."""
+    bits, samples = _number(values, BITS_ALLOCATED, "Bits Allocated"), values.get(SAMPLES_PER_PIXEL, b"")[:1]
+    photometric = values.get(PHOTOMETRIC_INTERPRETATION, b"").strip(b" \0").decode("ascii", "replace")
+    is_halved = (photometric, bits, samples) == ("YBR_FULL_422", 8, b"\3")
+    is_bits = (bits, samples) == (1, b"\1")
+    if not (is_bits or is_halved or (is_float and bits in (32, 64) and samples == b"\1")):
+        return None
+    picture = Picture(
+        rows=_number(values, ROWS, "Rows"),
+        columns=_number(values, COLUMNS, "Columns"),
+        samples=samples[0],
+        bits_allocated=bits,
+        bits_stored=bits,
+        is_signed=False,
+        is_planar=False,
+        photometric=photometric,
+        frames_count=_frames_count(values.get(NUMBER_OF_FRAMES, b"")),
+        is_float=is_float,
+        is_halved=is_halved,
+    )
+    if not picture.rows or not picture.columns or (is_halved and picture.columns % 2):
+        raise Unreadable("Rows or Columns is 0, or a half")
+    if picture.drawn_bytes > frame_bytes_max:
+        raise Unreadable(f"a frame is larger than the {frame_bytes_max >> 20} MiB that are drawn")
     return picture
 
 

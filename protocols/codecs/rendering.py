@@ -46,6 +46,8 @@ def _grey(picture: Picture, look: Look, samples: Array) -> Array:
 
 def _stored(picture: Picture, samples: Array) -> Array:
     """Without what stands in the bits above Bits Stored (overlays, say)."""
+    if picture.is_float:
+        return numpy.nan_to_num(samples, nan=float(numpy.nanmin(samples)) if not numpy.isnan(samples).all() else 0.0)
     spare = picture.bits_allocated - picture.bits_stored
     return (samples << spare) >> spare if spare else samples
 
@@ -65,6 +67,8 @@ def _whole(picture: Picture, look: Look, values: Array) -> Window:
             center=((1 << picture.bits_stored) - 1) / 2, width=(1 << picture.bits_stored) - 1, function="LINEAR_EXACT"
         )
     low, high = float(values.min()), float(values.max())
+    if not numpy.isfinite(high - low):  # floating point only
+        low, high = -1e30, 1e30
     return Window(center=(low + high) / 2, width=max(high - low, 1e-6), function="LINEAR_EXACT")
 
 

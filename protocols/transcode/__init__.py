@@ -8,6 +8,7 @@ from protocols.transcode.refusal import Untranscodable
 from protocols.transcode.settings import TranscodeSettings
 from protocols.transcode.source import Source
 from protocols.transcode.transcoder import Sendable, Transcoder
+from protocols.transcode.unusual import shifted
 
 __all__ = [
     "Codecs",
@@ -24,6 +25,7 @@ __all__ = [
     "by_marker",
     "choose",
     "installed_codecs",
+    "shifted",
     "ways",
     "why_not",
 ]

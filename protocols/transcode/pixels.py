@@ -14,9 +14,10 @@ from protocols.codecs.picture import Picture
 from protocols.codecs.unreadable import Unreadable
 from protocols.transcode.pool import Pool
 from protocols.transcode.refusal import Untranscodable
-from protocols.transcode.rewriting import turned
+from protocols.transcode.rewriting import read_turned
 from protocols.transcode.settings import TranscodeSettings
 from protocols.transcode.source import Source
+from protocols.transcode.unusual import Unusual, big_endian_words, unusual_of
 
 UNDEFINED = 0xFFFFFFFF
 FOLDED_BYTES_FREE = 1 << 20
@@ -54,16 +55,29 @@ class Plan(msgspec.Struct, frozen=True):
 def planned(source: Source, target_uid: str, settings: TranscodeSettings) -> Plan | None:
     """Look at a data set and make the plan; None when it has no Pixel Data to turn. Blocking. Raises Untranscodable."""
     try:
-        found = look(source.view, source.transfer_syntax_uid)
-        if found.has_nested_fragments:
-            raise Untranscodable("a picture within a sequence is compressed")
-        if found.native is None and found.fragments is None:
-            return None
-        shape = picture.picture_of(found.values, settings.frame_bytes_max)
-        frames = _frames(source, found, shape)
-        return _plan(source, found, shape, frames, target_uid)
+        return _planned(look(source.view, source.transfer_syntax_uid), source, target_uid, settings)
     except (Malformed, Unreadable) as error:
         raise Untranscodable(str(error)) from error
+
+
+def planned_to_draw(source: Source, settings: TranscodeSettings) -> Plan | Unusual | None:
+    """The same for a picture that is drawn: more of them can be. Blocking. Raises Untranscodable."""
+    try:
+        found = look(source.view, source.transfer_syntax_uid)
+        unusual = unusual_of(found, source, settings.frame_bytes_max)
+        return unusual or _planned(found, source, syntaxes.EXPLICIT_LITTLE, settings)
+    except (Malformed, Unreadable) as error:
+        raise Untranscodable(str(error)) from error
+
+
+def _planned(found: Pixels, source: Source, target_uid: str, settings: TranscodeSettings) -> Plan | None:
+    if found.has_nested_fragments:
+        raise Untranscodable("a picture within a sequence is compressed")
+    if found.native is None and found.fragments is None:
+        return None
+    shape = picture.picture_of(found.values, settings.frame_bytes_max)
+    frames = _frames(source, found, shape)
+    return _plan(source, found, shape, frames, target_uid)
 
 
 def _plan(source: Source, found: Pixels, shape: Picture, frames: list[Spans], target_uid: str) -> Plan:
@@ -87,9 +101,7 @@ def _plan(source: Source, found: Pixels, shape: Picture, frames: list[Spans], ta
         is_lossy=stream is not None and stream.is_lossy,
         is_implicit=target_uid == syntaxes.IMPLICIT_LITTLE,
     )
-    words = None
-    if stored_uid == syntaxes.EXPLICIT_BIG and found.native is not None and found.native[2] == "OW":
-        words = found.native[:2]
+    words = big_endian_words(found) if stored_uid == syntaxes.EXPLICIT_BIG else None
     return Plan(shape, frames, words, stored_uid, target_uid, unfolded, encodes, edits)
 
 
@@ -104,14 +116,6 @@ def _first(source: Source, shape: Picture, frames: list[Spans]) -> Codestream | 
 
 def _read(source: Source, spans: Spans) -> bytes:
     return b"".join([source.read(offset, length) for offset, length in spans])
-
-
-def _read_turned(source: Source, span: tuple[int, int], words: tuple[int, int]) -> bytes:
-    """A native frame out of big endian words: of 8-bit samples it may begin or end within one (PS3.5 D)."""
-    begin, end = words[0], words[0] + words[1]
-    first = span[0] - (span[0] - begin) % 2
-    last = min(end, span[0] + span[1] + 1)
-    return turned(source.read(first, last - first), 2)[span[0] - first :][: span[1]]
 
 
 def _frames(source: Source, found: Pixels, shape: Picture) -> list[Spans]:
@@ -182,7 +186,7 @@ class Turner:
         """One frame in the new syntax, without item header and padding. Raises Untranscodable."""
         shape = plan.picture
         if plan.words is not None:
-            data = await trio.to_thread.run_sync(_read_turned, source, spans[0], plan.words, limiter=self._threads)
+            data = await trio.to_thread.run_sync(read_turned, source, spans[0], plan.words, limiter=self._threads)
         else:
             data = await trio.to_thread.run_sync(_read, source, spans, limiter=self._threads)
         if plan.stored_uid in syntaxes.BY_EXTRA:

@@ -163,7 +163,7 @@ class Pool:
         settings = self._settings
         drawn = 0 if look is None or look.viewport is None else look.viewport.rows * look.viewport.columns
         memory = settings.memory_bytes_min + settings.memory_factor * picture.frame_bytes + 4 * len(frame) + 128 * drawn
-        memory += 32 * picture.frame_bytes if look is not None else 0
+        memory += 32 * picture.drawn_bytes if look is not None else 0
         seconds = max(1, round(settings.frame_seconds_max))
         return Job(kind, transfer_syntax_uid, picture, len(frame), memory, seconds, look)
 

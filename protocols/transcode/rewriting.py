@@ -52,6 +52,14 @@ def turned(data: bytes, word: int) -> bytes:
     return words.tobytes() + data[whole:]
 
 
+def read_turned(source: Source, span: tuple[int, int], words: tuple[int, int]) -> bytes:
+    """A native frame out of big endian words: of 8-bit samples it may begin or end within one (PS3.5 D)."""
+    begin, end = words[0], words[0] + words[1]
+    first = span[0] - (span[0] - begin) % 2
+    last = min(end, span[0] + span[1] + 1)
+    return turned(source.read(first, last - first), 2)[span[0] - first :][: span[1]]
+
+
 def gathered(pieces: Iterator[bytes | None], bytes_min: int) -> tuple[bytes, Literal["more", "hole", "end"]]:
     """The next pieces, as many as give ``bytes_min``, and what comes behind them."""
     parts: list[bytes] = []

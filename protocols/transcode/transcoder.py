@@ -14,11 +14,12 @@ from protocols.codecs.syntaxes import DEFLATED, EXPLICIT_LITTLE, Codecs, install
 from protocols.transcode.choice import Way, ways, why_not
 from protocols.transcode.frame_cache import FrameCache
 from protocols.transcode.holding import Holding
-from protocols.transcode.pixels import Turner, planned
+from protocols.transcode.pixels import Turner, planned, planned_to_draw
 from protocols.transcode.pool import Pool
 from protocols.transcode.refusal import Untranscodable
 from protocols.transcode.settings import TranscodeSettings
 from protocols.transcode.source import Source
+from protocols.transcode.unusual import Unusual
 from protocols.transcode.work import Order, Work
 
 
@@ -101,7 +102,10 @@ class Transcoder:
         """A frame as an image. Raises Untranscodable, Missing."""
         if not self.codecs.renders:
             raise Untranscodable(self.codecs.reason)
-        plan = await trio.to_thread.run_sync(planned, source, EXPLICIT_LITTLE, self.settings, limiter=self._threads)
+        plan = await trio.to_thread.run_sync(planned_to_draw, source, self.settings, limiter=self._threads)
+        if isinstance(plan, Unusual):
+            frame = await trio.to_thread.run_sync(plan.frame, source, number, limiter=self._threads)
+            return await self._pool.render(plan.picture, frame, look)
         if plan is None or not 0 < number <= len(plan.frames):
             raise Missing("there is no such frame")
         make = partial(self._turner.frame, plan, source, plan.frames[number - 1])

@@ -9,7 +9,7 @@ import trio
 from engine.errors import Missing
 from engine.model import Instance
 from native.dataset import frame_at, frame_count
-from protocols.transcode import Untranscodable
+from protocols.transcode import Untranscodable, shifted
 from protocols.web import named, syntax_types
 from protocols.web.accept import Offer
 from protocols.web.messages import Headers, Reply, Request
@@ -187,14 +187,8 @@ class _Answer:
 def _read(opened: Opened, bits: int, first: int, spans: Spans) -> bytes:
     data = opened.read(spans)
     if bits:
-        return _shifted(data, bits, first)
+        return shifted(data, bits, first)
     return _trimmed(opened.instance.transfer_syntax_uid, data)
-
-
-def _shifted(data: bytes, bits: int, first: int) -> bytes:
-    """Frames of bits follow each other without a gap (PS3.5 8.1.1): the first bit of this one becomes the lowest."""
-    number = (int.from_bytes(data, "little") >> first) & ((1 << bits) - 1)
-    return number.to_bytes((bits + 7) // 8, "little")
 
 
 def _trimmed(stored_uid: str, data: bytes) -> bytes:

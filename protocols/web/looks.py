@@ -7,11 +7,13 @@ from native.dataset import Malformed
 from native.seek import seek
 from protocols.transcode import Table, Window
 from protocols.web.opened import Opened
+from protocols.web.segmented import expanded
 
 _SHARED, _PER_FRAME = 0x52009229, 0x52009230
 _VOI_GROUP, _MODALITY_GROUP = 0x00289132, 0x00289145
 _MODALITY_TABLE, _VOI_TABLE, _DESCRIPTOR, _DATA = 0x00283000, 0x00283010, 0x00283002, 0x00283006
-_PALETTE: Final = ((0x00281101, 0x00281201), (0x00281102, 0x00281202), (0x00281103, 0x00281203))
+# Of red, green and blue: descriptor, data, segmented data.
+_PALETTE: Final = tuple((0x00281101 + n, 0x00281201 + n, 0x00281221 + n) for n in range(3))
 _FUNCTIONS: Final = {"LINEAR": "LINEAR", "LINEAR_EXACT": "LINEAR_EXACT", "SIGMOID": "SIGMOID"}
 TABLE_BYTES_MAX: Final = 1 << 17  # 65536 entries of two bytes
 
@@ -47,9 +49,14 @@ class Said:
 
     def palette(self) -> tuple[Table, Table, Table] | None:
         """Red, green, blue (PS3.3 C.7.6.3.1.5)."""
-        tables = [self._table_of(self._value(one), self._value(data), is_signed=False) for one, data in _PALETTE]
-        red, green, blue = tables
+        red, green, blue = [self._colour(*tags) for tags in _PALETTE]
         return None if red is None or green is None or blue is None else (red, green, blue)
+
+    def _colour(self, descriptor: int, data: int, segmented: int) -> Table | None:
+        said, entries = self._value(descriptor), self._value(data)
+        if entries is None and said is not None and (segments := self._value(segmented)) is not None:
+            entries = expanded(segments, said)
+        return self._table_of(said, entries, is_signed=False)
 
     def representative(self) -> int:
         """The frame that stands for all (0028,6010); the first when none is named."""
