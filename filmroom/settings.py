@@ -56,8 +56,11 @@ class ServeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     ae_title: Annotated[AeTitle, Meta(description="Our AE title.")] = "FILMROOM"
     check_called_ae_title: Annotated[bool, Meta(description="Refuse who calls us by another title than ours.")] = False
     calling: Annotated[
-        Literal["auto", "any", "known"],
-        Meta(description="Who may call: any AE title, known peers only, or auto: any from this machine, else known."),
+        Literal["auto", "any", "known", "title"],
+        Meta(
+            description="Who may call: any AE title; known peers, by certificate or address; who says the title of "
+            "one, wherever it is; or auto: any from this machine, else known."
+        ),
     ] = "auto"
     commitment_wait_seconds: Annotated[
         int,

@@ -15,6 +15,7 @@ from protocols.dimse import secure
 from protocols.dimse.callers import Callers
 from protocols.dimse.outbound import Outbound
 from protocols.dimse.ports import Archive
+from protocols.dimse.proof import names_in
 from protocols.dimse.session import Phase, Session
 from protocols.dimse.settings import DimseSettings
 from protocols.dimse.site import Site
@@ -144,8 +145,9 @@ class Port:
             return
         with closing(secure.wrapped(stream, context, server_side=True)) as outer:
             if await self._shake(outer, address):
+                names = names_in(outer.getpeercert())
                 async with secure.opened(outer) as inner:
-                    await self._serve(inner, address)
+                    await self._serve(inner, address, names)
 
     async def _shake(self, outer: ssl.SSLSocket, address: str) -> bool:
         """The handshake of a connection that came in. False when there is nothing more to it."""
@@ -161,8 +163,8 @@ class Port:
             self._leave(arriving)
         return False
 
-    async def _serve(self, socket: trio.socket.SocketType, address: str) -> None:
-        session = Session(socket, address, self._site)
+    async def _serve(self, socket: trio.socket.SocketType, address: str, names: frozenset[str] | None = None) -> None:
+        session = Session(socket, address, self._site, names)
         self._sessions[session] = None
         try:
             await session.run()

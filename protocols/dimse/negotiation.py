@@ -7,6 +7,7 @@ import msgspec
 from engine.ports import Peers
 from native import pdu
 from protocols.dimse import classes, extended, titles
+from protocols.dimse.proof import Caller
 from protocols.dimse.settings import IMPLEMENTATION_VERSION_NAME, DimseSettings
 
 APPLICATION_CONTEXT = "1.2.840.10008.3.1.1.1"
@@ -74,9 +75,9 @@ def check_sound(request: pdu.AssociateRequest) -> None:
 
 
 def negotiate(
-    request: pdu.AssociateRequest, settings: DimseSettings, *, address: str, known: Peers
+    request: pdu.AssociateRequest, settings: DimseSettings, *, caller: Caller, known: Peers
 ) -> Accepted | Rejected:
-    """Decide. ``address``: the peer's IP address; ``known``: the configured peers."""
+    """Decide. ``caller``: what it shows beside its AE title; ``known``: the configured peers."""
     called = titles.title_of(request.called_ae_title)
     calling = titles.title_of(request.calling_ae_title)
     if not request.protocol_version & 1:
@@ -91,9 +92,8 @@ def negotiate(
         return called_not_recognised(
             f"called {called}, but this is {settings.ae_title.strip()} (check_called_ae_title)"
         )
-    if not titles.may_call(calling, address, settings.calling, known):
-        allow = titles.allow_command(calling, address, settings.store_flag)
-        return calling_not_recognised(f"{calling} is not a known peer; to allow it: {allow}")
+    if why := titles.why_not(calling, caller, settings.calling, known, settings.store_flag):
+        return calling_not_recognised(why)
     accept_unknown = settings.accept_unknown_sop_classes
     roles = _roles(request.user.roles, accept_unknown)
     contexts, sendable, answered = _answer_contexts(request, roles, accept_unknown)

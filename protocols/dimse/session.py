@@ -12,9 +12,10 @@ from protocols.dimse.association import Aborted, Association, Happened, Requeste
 from protocols.dimse.callers import Call
 from protocols.dimse.exchange import Gone
 from protocols.dimse.negotiation import LOCAL_LIMIT_EXCEEDED, Accepted, Rejected, negotiate
+from protocols.dimse.proof import Caller
 from protocols.dimse.serving import Serving
 from protocols.dimse.site import Site
-from protocols.dimse.titles import title_of
+from protocols.dimse.titles import is_anybody, title_of
 from protocols.dimse.transitions import Event, State
 
 log = logging.getLogger("filmroom.dimse")
@@ -26,11 +27,15 @@ Phase = Literal["opening", "idle", "busy", "closing"]
 class Session:
     """Serve one connection with ``run``; ``wind_down`` asks it to end soon."""
 
-    def __init__(self, socket: trio.socket.SocketType, address: str, site: Site) -> None:
+    def __init__(
+        self, socket: trio.socket.SocketType, address: str, site: Site, names: frozenset[str] | None = None
+    ) -> None:
+        """``names``: in the certificate that the peer showed and we believe."""
         self.phase: Phase = "opening"
         self.scope = trio.CancelScope()
         self._socket = socket
         self._address = address
+        self._names = names
         self._site = site
         self._number = site.next_number()
         self._association = Association(
@@ -89,7 +94,8 @@ class Session:
 
     async def _answer_request(self, requested: Requested) -> Accepted | None:
         site = self._site
-        verdict = negotiate(requested.request, site.settings, address=self._address, known=site.peers)
+        caller = await self._caller(title_of(requested.request.calling_ae_title))
+        verdict = negotiate(requested.request, site.settings, caller=caller, known=site.peers)
         if isinstance(verdict, Accepted):
             self._admitted = site.admit(self._address)
             verdict = verdict if self._admitted else LOCAL_LIMIT_EXCEEDED
@@ -108,6 +114,14 @@ class Session:
         self._association.accept(verdict.answer, now)
         await self._flush()
         return verdict
+
+    async def _caller(self, claimed: str | None) -> Caller:
+        """What it shows beside the title that it claims."""
+        site, addresses = self._site, frozenset[str]()
+        peer = site.peers.lookup(claimed) if claimed is not None else None
+        if peer is not None and self._names is None and not is_anybody(self._address, site.settings.calling):
+            addresses = await site.hosts.addresses(peer.host)
+        return Caller(self._address, self._names, addresses)
 
     # -- serving -----------------------------------------------------------------------------------------------------
 

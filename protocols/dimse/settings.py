@@ -9,14 +9,14 @@ MIB = 1 << 20
 
 IMPLEMENTATION_VERSION_NAME = "FILMROOM_0"
 
-CallingRule = Literal["auto", "any", "known"]
+CallingRule = Literal["auto", "any", "known", "title"]
 
 
 class DimseSettings(msgspec.Struct, frozen=True, kw_only=True):
     """One DICOM port. Raises ``ValueError`` with a sentence that names the setting.
 
-    ``calling``: whom we serve: ``any`` AE title, only ``known`` peers, or ``auto``: any from this machine (loopback),
-    known ones from elsewhere.
+    ``calling``: whom we serve: ``any`` AE title, only ``known`` peers (by certificate or address), those that say the
+    ``title`` of one wherever they are, or ``auto``: any from this machine (loopback), known ones from elsewhere.
     """
 
     host: str = "127.0.0.1"

@@ -2,6 +2,7 @@
 
 from engine.ports import Peers
 from protocols.dimse.callers import Callers
+from protocols.dimse.hosts import Hosts
 from protocols.dimse.leases import Leases
 from protocols.dimse.outbound import Outbound
 from protocols.dimse.reporting import Reporter
@@ -29,6 +30,7 @@ class Site:
         self.interrupts = outbound.interrupts
         self.reporter = Reporter(self.archive.commitments, settings, peers, self.interrupts)
         self.leases = Leases(settings)
+        self.hosts = Hosts()
         self._count_of: dict[str, int] = {}
         self._count = 0
         self._numbers = 0

@@ -4,6 +4,7 @@ import ipaddress
 import shlex
 
 from engine.ports import Peers
+from protocols.dimse.proof import Caller
 from protocols.dimse.settings import CallingRule
 
 DICOM_PORT = 104
@@ -26,11 +27,25 @@ def field_of(title: str) -> bytes:
     return title.strip(" ").encode("ascii")[:16].ljust(16)
 
 
-def may_call(title: str, address: str, rule: CallingRule, peers: Peers) -> bool:
-    """Whether this calling AE title is served from this address."""
-    if rule == "any" or (rule == "auto" and is_loopback(address)):
-        return True
-    return peers.lookup(title) is not None
+def why_not(title: str, caller: Caller, rule: CallingRule, peers: Peers, store_flag: str = "") -> str:
+    """Why this calling AE title is not served, with the command that would change it; empty: it is served."""
+    if is_anybody(caller.address, rule):
+        return ""
+    peer = peers.lookup(title)
+    if peer is None:
+        return f"{title} is not a known peer; to allow it: {allow_command(title, caller.address, store_flag)}"
+    if rule == "title" or caller.is_peer(peer):
+        return ""
+    if caller.names is not None:
+        name = peer.tls_name or peer.host
+        return f"{title} is known as {name}, which the certificate of this caller at {caller.address} does not name"
+    allow = allow_command(title, caller.address, store_flag, peer.port)
+    return f"{title} is known at {peer.host}, and not at {caller.address}; if it is there: {allow}"
+
+
+def is_anybody(address: str, rule: CallingRule) -> bool:
+    """Whether any calling AE title is served from here."""
+    return rule == "any" or (rule == "auto" and is_loopback(address))
 
 
 def is_loopback(address: str) -> bool:
@@ -43,7 +58,7 @@ def is_loopback(address: str) -> bool:
     return bool((mapped or parsed).is_loopback)
 
 
-def allow_command(title: str, address: str, store_flag: str = "") -> str:
+def allow_command(title: str, address: str, store_flag: str = "", port: int = DICOM_PORT) -> str:
     """The command that would make this AE title a known peer."""
     host = f"[{address}]" if ":" in address else address
-    return f"filmroom aet add {shlex.quote(title)} {host}:{DICOM_PORT}{store_flag}"
+    return f"filmroom aet add {shlex.quote(title)} {host}:{port}{store_flag}"

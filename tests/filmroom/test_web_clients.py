@@ -1,7 +1,8 @@
-"""Real clients store to a running node over the web: dicomweb-client, Orthanc's DICOMweb plug-in, curl (C44-C48)."""
+"""Real clients store to a running node over the web: dicomweb-client, Orthanc's DICOMweb plug-in, curl (C40, C44-C48)."""
 
 import json
 import os
+import select
 import shutil
 import subprocess
 import sys
@@ -82,7 +83,7 @@ def large_body(size_blocks: int) -> Iterator[bytes]:
 
 
 @pytest.mark.skipif(CURL is None, reason="curl is not installed")
-def test_c47_an_instance_of_any_size_is_taken_in_flat_memory(node: Node) -> None:
+def test_c40_c47_an_instance_of_any_size_is_taken_and_given_in_flat_memory(node: Node) -> None:
     url = f"http://{node.http[0]}:{node.http[1]}/dicomweb/studies"
     command: list[Any] = [CURL, "-sS", "-T", "-", "-X", "POST", "-H"]
     command += [f'Content-Type: multipart/related; type="application/dicom"; boundary={BOUNDARY.decode()}', url]
@@ -95,6 +96,16 @@ def test_c47_an_instance_of_any_size_is_taken_in_flat_memory(node: Node) -> None
                 most = max(most, node.resident_bytes())
         curl.stdin.close()
         said = json.loads(curl.stdout.read())
+    for place in ("1.2.3.5", "1.2.3.5/series/1.2.3.6/instances/1.2.3.4"):
+        fetch: list[Any] = [CURL, "-sS", "-o", "/dev/null", "-w", "%{http_code} %{size_download}", f"{url}/{place}"]
+        fetch += ["-H", 'Accept: multipart/related; type="application/dicom"; transfer-syntax=*']
+        with subprocess.Popen(fetch, stdout=subprocess.PIPE, text=True) as curl:
+            while curl.poll() is None:
+                most = max(most, node.resident_bytes())
+                select.select([], [], [], 0.01)
+            assert curl.stdout is not None
+            status, size = curl.stdout.read().split()
+        assert status == "200" and int(size) > LARGE_BLOCKS << 20
     most = max(most, node.resident_bytes())
     assert [item["00081155"]["Value"] for item in said["00081199"]["Value"]] == [["1.2.3.4"]]
     sys.stdout.write(f"{LARGE_BLOCKS} MiB: {before >> 20} MiB before, {most >> 20} MiB at most\n")

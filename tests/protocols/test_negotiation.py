@@ -1,4 +1,4 @@
-"""What we answer to whom: contexts (C01, C02), AE titles (C03, H14, H16), roles (C17), windows and PDU sizes (C18)."""
+"""What we answer to whom: contexts (C01, C02), AE titles (C03, H14-H16), roles (C17), windows and PDU sizes (C18)."""
 
 import time
 
@@ -9,6 +9,7 @@ pdu = pytest.importorskip("native.pdu")
 from engine.ports import Peer  # noqa: E402
 from protocols.dimse import classes, extended, titles  # noqa: E402
 from protocols.dimse.negotiation import APPLICATION_CONTEXT, Accepted, Rejected, granted, negotiate, propose  # noqa: E402
+from protocols.dimse.proof import Caller, names_in, plain  # noqa: E402
 from protocols.dimse.settings import DimseSettings  # noqa: E402
 
 CT = "1.2.840.10008.5.1.4.1.1.2"
@@ -38,8 +39,11 @@ def request(
     )
 
 
-def verdict(asked: "pdu.AssociateRequest", address: str = "127.0.0.1", **settings: object) -> Accepted | Rejected:
-    return negotiate(asked, DimseSettings(**settings), address=address, known=Known())  # type: ignore[arg-type]
+def verdict(
+    asked: "pdu.AssociateRequest", address: str = "127.0.0.1", names: frozenset[str] | None = None, **settings: object
+) -> Accepted | Rejected:
+    caller = Caller(address, names, frozenset({"192.0.2.1"}))
+    return negotiate(asked, DimseSettings(**settings), caller=caller, known=Known())  # type: ignore[arg-type]
 
 
 def answered(contexts: list[tuple[int, str, list[str]]], **settings: object) -> list[tuple[int, int, str]]:
@@ -115,10 +119,13 @@ def test_H14_wrong_called_title_is_rejected_1_1_7_when_checked() -> None:
         ("::1", "auto", b"ANYONE", True),
         ("::ffff:127.0.0.1", "auto", b"ANYONE", True),
         ("192.0.2.9", "auto", b"ANYONE", False),
-        ("192.0.2.9", "auto", b"CT1", True),
+        ("192.0.2.9", "title", b"ANYONE", False),
+        ("192.0.2.1", "auto", b"CT1", True),
+        ("::ffff:192.0.2.1", "auto", b"CT1", True),
+        ("192.0.2.9", "title", b"CT1", True),
         ("192.0.2.9", "any", b"ANYONE", True),
         ("127.0.0.1", "known", b"ANYONE", False),
-        ("127.0.0.1", "known", b"CT1", True),
+        ("192.0.2.1", "known", b"CT1", True),
     ],
 )
 def test_B8_who_is_served(address: str, rule: str, calling: bytes, served: bool) -> None:
@@ -127,6 +134,39 @@ def test_B8_who_is_served(address: str, rule: str, calling: bytes, served: bool)
     if isinstance(found, Rejected):
         assert (found.result, found.source, found.reason) == (1, 1, 3)
         assert f"filmroom aet add ANYONE {address}:104" in found.why
+
+
+@pytest.mark.parametrize(
+    ("address", "rule", "names", "served"),
+    [
+        ("192.0.2.1", "known", None, True),
+        ("192.0.2.9", "known", None, False),
+        ("192.0.2.9", "auto", None, False),
+        ("127.0.0.1", "known", None, False),
+        ("192.0.2.9", "known", {"192.0.2.1", "ct1.example"}, True),
+        ("192.0.2.1", "known", {"other.example"}, False),
+        ("192.0.2.1", "auto", {"192.0.2.10"}, False),
+        ("192.0.2.1", "known", set(), False),
+    ],
+)
+def test_H15_a_known_title_is_served_from_its_address_or_with_its_certificate(
+    address: str, rule: str, names: set[str] | None, served: bool
+) -> None:
+    shown = None if names is None else frozenset(names)
+    found = verdict(request(calling=b"CT1"), address, shown, calling=rule)
+    assert isinstance(found, Accepted) is served
+    if isinstance(found, Rejected):
+        assert (found.result, found.source, found.reason) == (1, 1, 3)
+        assert "192.0.2.1" in found.why and address in found.why
+
+
+def test_names_of_certificates_are_compared_as_they_are_meant() -> None:
+    subject = ((("commonName", "Old"),),)
+    assert names_in({"subject": subject}) == {"old"}
+    shown = (("DNS", "WS1.Example."), ("IP Address", "0:0:0:0:0:0:0:1"), ("URI", "x"))
+    assert names_in({"subject": subject, "subjectAltName": shown}) == {"ws1.example", "::1"}
+    assert names_in({}) is None and names_in(None) is None
+    assert plain("::FFFF:10.0.0.5") == "10.0.0.5"
 
 
 @pytest.mark.parametrize("title", [b"A\nB", b"A\0B", b"\x7fA", b"../x", b"A\\B", b"\xc3\xa9", b" " * 16])
