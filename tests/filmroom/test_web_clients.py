@@ -1,4 +1,4 @@
-"""Real clients store to a running node over the web: dicomweb-client, Orthanc's DICOMweb plug-in, curl (C40, C44-C48)."""
+"""Real clients store to a running node: dicomweb-client, Orthanc's DICOMweb plug-in, curl (C40, C44-C48)."""
 
 import json
 import os

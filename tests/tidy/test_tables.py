@@ -1,5 +1,5 @@
-"""docs/conformance.md and docs/hostile-input.md are true: a test that a row names exists and names the row; of rows that
-must hold, none is left out."""
+"""docs/conformance.md and docs/hostile-input.md are true: no row is left out, and a test that one names
+exists and names it."""
 
 import re
 from pathlib import Path
