@@ -12,6 +12,7 @@ from engine.fetch import Fetched, Window, checked_pieces
 from engine.holdings import Holding, Holdings
 from engine.house import House
 from engine.keep.verify import Finding
+from engine.levels import attributes_below
 from engine.measures import Measured, Stopwatch, Timings
 from engine.model import (
     Change,
@@ -72,6 +73,7 @@ __all__ = [
     "Unavailable",
     "Version",
     "Window",
+    "attributes_below",
     "check_level",
     "checked_pieces",
     "level_chosen",

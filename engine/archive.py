@@ -33,7 +33,7 @@ from engine.model import (
     Stored,
     Version,
 )
-from engine.query import check_level, level_of, query_of
+from engine.query import level_of, query_of
 from engine.ranged import Chunks, Ranged
 from engine.read_ahead import ReadAhead
 from engine.status import Status, measured, status_of
@@ -118,12 +118,13 @@ class Archive:
     ) -> AsyncIterator[Row]:
         """Rows that match ``keys`` (keyword or 8 hex digits = value; PS3.4 C.2.2.2), as mappings of keyword to text.
 
-        ``level``: patient, study, series or instance; that of a UID which is a key, or below.
+        ``level``: patient, study, series or instance. Keys of lower levels choose what holds one that has them:
+        ``Modality="CT"`` finds the studies with a series of CT.
         ``sort``: keywords, "-" before one for descending.
         ``as_of``: a ``datetime``; the archive is shown as it was then (folded anew from the journal: as slow as
         ``reindex``). Raises Invalid, Unavailable as ``answer``.
         """
-        query = check_level(query_of(level_of(level), keys, limit=limit, sort=sort, as_of=as_of))
+        query = query_of(level_of(level), keys, limit=limit, sort=sort, as_of=as_of)
         found = await self.answer(query)
         for row in rows(found):
             yield row

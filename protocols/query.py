@@ -1,10 +1,12 @@
 """C-FIND and C-MOVE identifiers to queries of the engine (PS3.4 C.2.2, C.4.1, C.4.2). Pure: bytes in, values out."""
 
+from functools import cache
 from struct import calcsize
 from typing import Literal
 
 import msgspec
 
+from engine import attributes_below
 from engine.model import Key, Level, Query
 from native import dataset
 from native.text import NUMBERS, searched_numbers
@@ -39,15 +41,6 @@ _UNIQUE = {
     Level.SERIES: SERIES_UID,
     Level.INSTANCE: SOP_INSTANCE_UID,
 }
-# Attributes that exist only below a level: at a level above they can be asked for but neither matched nor answered.
-_SERIES_KEYS = frozenset(
-    {SERIES_UID, 0x00080021, 0x00080031, 0x00080060, 0x0008103E, 0x00180015, 0x00200011, 0x00400244, 0x00400245}
-)
-_INSTANCE_KEYS = frozenset(
-    {SOP_INSTANCE_UID, 0x00080016, 0x00080023, 0x00080033, 0x00200013, 0x00280008, 0x00280010, 0x00280011}
-)
-_STUDY_KEYS = frozenset({STUDY_UID, 0x00080020, 0x00080030, 0x00080050, 0x00080061, 0x00081030, 0x00200010})
-
 # Counted over a patient's studies: answered, not matched.
 _COUNTED = frozenset({0x00201200, 0x00201202, 0x00201204})
 # Named in the query even without a value: a level below answers them only when it is asked.
@@ -117,8 +110,9 @@ def find_identifier(
         tag = int(element.path[:8], 16)
         if tag in _NOT_KEYS or tag & 0xFFFF == 0 or _is_creator(element.path):
             continue
-        if tag in below or element.vr in _OPAQUE or element.vr == "SQ":
-            unsupported = unsupported or tag in below or (element.vr != "SQ" and bool(element.value))
+        unsupported = unsupported or tag in below
+        if element.vr in _OPAQUE or element.vr == "SQ":
+            unsupported = unsupported or (element.vr != "SQ" and bool(element.value))
             continue
         path = reader.key_path(element)
         values = reader.values(element)
@@ -189,17 +183,10 @@ def never_matched(path: str, vr: str) -> bool:
     return tag in _NOT_KEYS or tag in _COUNTED or tag & 0xFFFF == 0 or vr in _OPAQUE or vr == "SQ" or is_private
 
 
+@cache
 def matched_below(level: Level) -> frozenset[int]:
-    """Attributes that exist only below a level: neither matched nor answered at it."""
-    match level:
-        case Level.PATIENT:
-            return _STUDY_KEYS | _SERIES_KEYS | _INSTANCE_KEYS
-        case Level.STUDY:
-            return _SERIES_KEYS | _INSTANCE_KEYS
-        case Level.SERIES:
-            return _INSTANCE_KEYS
-        case _:
-            return frozenset()
+    """Attributes that exist only below a level: they choose what holds one with them, and are not answered at it."""
+    return frozenset(int(path, 16) for path in attributes_below(level))
 
 
 def _elements(identifier: bytes, transfer_syntax_uid: str) -> list[Element]:

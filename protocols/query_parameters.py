@@ -12,7 +12,7 @@ from native.dictionary import tag_of
 from native.parts import representation
 from native.text import searched_number
 from protocols import query_values
-from protocols.query import KEYS_MAX, matched_below, never_matched
+from protocols.query import KEYS_MAX, never_matched
 from protocols.query_values import Refused
 
 COUNT_MAX: Final = 10**9  # of limit and offset
@@ -35,8 +35,8 @@ _TRUTH: Final = {"true": True, "false": False}
 class Search(msgspec.Struct, frozen=True):
     """What a search asks for.
 
-    ``included``: tags to return beside those of the level; None: all. ``passed_over``: keys that do not count at this
-    level, and attributes to include that nobody knows: by name, to be said in a warning.
+    ``included``: tags to return beside those of the level; None: all. ``passed_over``: keys that never count, and
+    attributes to include that nobody knows: by name, to be said in a warning.
     """
 
     query: Query
@@ -46,7 +46,7 @@ class Search(msgspec.Struct, frozen=True):
 
 def search_of(level: Level, above: Mapping[int, str], parameters: Iterable[tuple[str, str]], limit_max: int) -> Search:
     """``above``: unique keys that the path names. ``limit_max``: rows that are given at most. Raises Refused."""
-    read = _Parameters(level)
+    read = _Parameters()
     for name, value in parameters:
         read.take(name, value)
     for tag, uid in above.items():
@@ -67,14 +67,13 @@ def search_of(level: Level, above: Mapping[int, str], parameters: Iterable[tuple
 class _Parameters:
     """Gathers what the parameters say, one by one."""
 
-    def __init__(self, level: Level) -> None:
+    def __init__(self) -> None:
         self.keys: dict[str, tuple[str, ...]] = {}
         self.included: set[int] = set()
         self.passed_over: list[str] = []
         self.all_included = self.fuzzy = False
         self.limit = COUNT_MAX
         self.offset = 0
-        self._below = matched_below(level)
 
     def take(self, name: str, value: str) -> None:
         """One parameter. Raises Refused."""
@@ -112,9 +111,8 @@ class _Parameters:
         if path is None:
             said = f" {name}" if _shown(name) else ""
             raise Refused(f"the parameter{said} is neither a DICOM keyword nor a tag")
-        tag = int(path[:8], 16) if "," not in path else 0
         vr = "UN" if "," in path else representation(int(path[-8:], 16))
-        if tag in self._below or never_matched(path, vr):
+        if never_matched(path, vr):
             self.passed_over.append(name)
             return
         values = _values(value, vr, name)

@@ -66,11 +66,7 @@ def is_of(key: Key, level: Level) -> bool:
         return level == Level.STUDY
     if key.path in _SERIES_COMPUTED:
         return level == Level.SERIES
-    if key.path in _PATIENT_COMPUTED:
-        return False
-    if level == Level.STUDY:
-        return key.path not in ("0020000E", "00080018")
-    return not (level == Level.SERIES and key.path == "00080018")
+    return key.path not in _PATIENT_COMPUTED
 
 
 def chooses(key: Key) -> bool:
@@ -163,7 +159,10 @@ class _Compiler:
             return self._name(path, value)
         for kind in _RANGES:
             if vr == kind and not _is_wild(value):
-                return self._span(path, kind, value) or Terms(path, (value,))
+                span = self._span(path, kind, value)
+                if span is None:  # an empty answer would deceive: 2004 is no date
+                    raise Invalid(f"{path}: {_WRITTEN[kind]}")
+                return span
         return _text(path, value)
 
     def _name(self, path: str, value: str) -> Predicate:
@@ -209,6 +208,11 @@ class _Compiler:
         return Between(path, first, last, kind, self._zone if kind == "DT" else None)
 
 
+_WRITTEN: Final[dict[Kind, str]] = {
+    "DA": "a date is written 20240131, a range 20240101-20240131, 20240101- or -20240131",
+    "TM": "a time is written 08, 0830 or 083015, a range 0800-1200, 0800- or -1200",
+    "DT": "a moment is written 2024, 20240131 or 20240131083015, a range 20240101-20240131",
+}
 _RANGES: Final[dict[Kind, re.Pattern[str]]] = {"DA": _DA_RANGE, "TM": _TM_RANGE, "DT": _DT_RANGE}
 
 

@@ -68,6 +68,10 @@ class Settled:
         hits = self._searcher.search(asked, EVERY_COUNT, count=False, offset=offset).hits
         return [self._row(address, False) for _, address in hits]
 
+    def reach(self, level: str, predicate: Predicate) -> int:
+        """At most how many rows match: the work of a ``select``."""
+        return guarded(lambda: int(self._searcher.search(self._asked(level, predicate)[0], 1).count))
+
     def newest(self, level: str, predicate: Predicate, limit: int) -> tuple[list[Row], int]:
         """The rows with the highest order, and all that share the lowest order among these; and how many match."""
         return guarded(lambda: self._newest(level, predicate, limit))

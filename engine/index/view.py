@@ -15,6 +15,7 @@ from engine.index.pages import Pages
 from engine.index.schema import GONE, VERSION, Row, key_of, level_of
 from engine.index.shard import Settled
 from engine.index.side_rows import layout_name
+from engine.levels import level_of_lowest, parted
 from engine.model import Instance, Layout, Level, Query
 
 SEMI_JOIN_COUNT_MAX: Final = 65_536  # rows of an upper level that may choose rows below
@@ -107,7 +108,9 @@ class View:
         return self.select(level, self.predicate(query, level), most)
 
     def predicate(self, query: Query, level: Level) -> Predicate:
-        """The query's keys for rows of a level, those computed above it resolved."""
+        """The query's keys for rows of a level, those computed above it or of lower levels resolved."""
+        own, lower = parted(query.keys, level)
+        query = msgspec.structs.replace(query, keys=tuple(own))
         parts: list[Predicate] = [predicate_of(query, level)]
         for key in computed_above(msgspec.structs.replace(query, level=level)):
             upper = level_of_computed(key)
@@ -117,7 +120,28 @@ class View:
             if len(above) > SEMI_JOIN_COUNT_MAX:
                 raise Invalid("too many studies match a computed key: add keys that narrow the query")
             parts.append(_below(upper, above))
+        if lower:
+            parts.append(self._holding(msgspec.structs.replace(query, keys=tuple(lower)), level, AllOf(tuple(parts))))
         return AllOf(tuple(parts))
+
+    def _holding(self, query: Query, level: Level, own: Predicate) -> Predicate:
+        """Rows of a level that hold a row below it that satisfies the query; ``own``: what else they must be."""
+        lowest = level_of_lowest(query.keys)
+        asked = predicate_of(query, lowest)
+        if asked == AllOf(()):  # keys that match anything
+            return asked
+        if self._reach(level, own) < self._reach(lowest, asked):
+            asked = AllOf((_below(level, self.select(level, own, SEMI_JOIN_COUNT_MAX)), asked))
+        found = [row.facts for row in self.select(lowest, asked, SEMI_JOIN_COUNT_MAX)]
+        if not found:
+            return AnyOf(())
+        if level == Level.STUDY:
+            return Terms("study", tuple({facts.study_uid: None for facts in found}))
+        return Terms("key", tuple({key_of(facts.study_uid, facts.series_uid): None for facts in found}))
+
+    def _reach(self, level: Level, predicate: Predicate) -> int:
+        """At most how many rows match."""
+        return len(self._fresh(level, predicate)) + self._settled.reach(level, predicate)
 
     def instances(self, query: Query) -> list[Instance]:
         """All instances below what the query's keys match, in series order: what a retrieve sends."""

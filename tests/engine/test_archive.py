@@ -221,8 +221,8 @@ def test_what_is_meant_by_mistake_is_refused() -> None:
             assert len([row async for row in archive.find(PatientID="", sort="-StudyDate")]) == 1
             for level, keys, said in (
                 ("studies", {}, "level is patient"),
-                ("study", {"SeriesInstanceUID": "1.2"}, "level series"),
-                ("series", {"SOPInstanceUID": "1.2"}, "level instance"),
+                ("study", {"StudyDate": "2004"}, "00080020: a date is written 20240131"),
+                ("series", {"SeriesTime": "8-9"}, "00080031: a time is written 08"),
                 ("study", {"patientname": "DOE"}, "PatientName"),
                 ("study", {"StudyDate": date(2024, 1, 31)}, "20240131"),
             ):

@@ -116,7 +116,7 @@ def test_C11_requested_keys_and_what_every_response_says() -> None:
 
 def test_C14_a_key_below_the_level_is_FF01_and_still_answered() -> None:
     async def check(served: Served) -> None:
-        _, output = await findscu(served, "-S", "8,52=STUDY", "20,d", "20,13=5")
+        _, output = await findscu(served, "-S", "8,52=STUDY", "20,d", "20,13=1")
         assert output.count("WarningUnsupportedOptionalKeys") == 1, output
 
     serving(check, paper_archive(3))

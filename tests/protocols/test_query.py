@@ -112,8 +112,10 @@ def test_private_keys_need_their_creator() -> None:
     assert asked.query.keys == () and asked.unsupported
 
 
-def test_keys_below_the_level_are_not_matched_and_said_so() -> None:
+def test_keys_below_the_level_are_matched_and_not_answered_which_is_said() -> None:
     asked = find_identifier(identifier((0x00200013, "IS", b"5 ")), EXPLICIT, "study")
+    assert asked.query.keys == (Key("00200013", ("5",)),) and asked.unsupported
+    asked = find_identifier(identifier((0x00200013, "IS", b"")), EXPLICIT, "study")
     assert asked.query.keys == () and asked.unsupported
 
 

@@ -111,7 +111,7 @@ def test_C09_C13_C14_optional_keys_are_matched_and_answered() -> None:
 
 @pytest.mark.parametrize(
     "unsupported",
-    [{"NumberOfPatientRelatedStudies": "2"}, {"SliceThickness": "", "InstanceNumber": "1"}, {"SeriesDescription": ""}],
+    [{"NumberOfPatientRelatedStudies": "2"}, {"SliceThickness": "", "InstanceNumber": ""}, {"SeriesDescription": ""}],
 )
 def test_C14_keys_that_are_not_supported_are_said_and_drop_no_match(unsupported: dict[str, str]) -> None:
     async def check(served: Served) -> None:
@@ -125,6 +125,40 @@ def test_C14_keys_that_are_not_supported_are_said_and_drop_no_match(unsupported:
         async with engine.open("memory://") as archive:
             await filled(archive)
             await serving_in(check, archive)
+
+    trio.run(main)
+
+
+@pytest.mark.parametrize(
+    ("level", "keys", "expected"),
+    [
+        ("STUDY", {"SeriesInstanceUID": "1.2.1.2"}, [("1.2.1",)]),
+        ("STUDY", {"SeriesInstanceUID": "9.9"}, []),
+        ("STUDY", {"SOPInstanceUID": "1.2.1.1.2", "PatientID": "P1"}, [("1.2.1",)]),
+        ("STUDY", {"SOPInstanceUID": "1.2.1.1.2", "PatientID": "P2"}, []),
+        ("STUDY", {"SOPInstanceUID": ["1.2.1.1.2", "1.2.3.1.1"], "SeriesInstanceUID": "1.2.3.1"}, [("1.2.3",)]),
+        ("STUDY", {"Modality": "MR"}, []),
+        ("STUDY", {"Modality": "CT", "PatientID": "P2"}, [("1.2.4",)]),
+        ("PATIENT", {"StudyInstanceUID": "1.2.3"}, [("P1",)]),
+        ("PATIENT", {"SeriesInstanceUID": "1.2.4.1"}, [("P2",)]),
+        ("PATIENT", {"SeriesInstanceUID": "1.2.4.1", "StudyInstanceUID": "1.2.1"}, []),
+    ],
+)
+def test_keys_of_lower_levels_choose_what_holds_them(level: str, keys: dict[str, Any], expected: list[Any]) -> None:
+    """They are not answered, which is said; nothing is answered that holds nothing of the kind. The library does so."""
+    unique = "StudyInstanceUID" if level == "STUDY" else "PatientID"
+
+    async def check(served: Served) -> None:
+        model = StudyFind if level == "STUDY" else PatientFind
+        rows, statuses = await trio.to_thread.run_sync(lambda: ask(served.port, model, level, **{unique: ""} | keys))
+        assert texts(rows, unique) == expected
+        assert statuses == [0xFF01] * len(expected) + [0x0000]
+
+    async def main() -> None:
+        async with engine.open("memory://") as archive:
+            await filled(archive)
+            await serving_in(check, archive)
+            assert sorted({(row[unique],) async for row in archive.find(level.lower(), **keys)}) == expected
 
     trio.run(main)
 

@@ -46,6 +46,7 @@ ONE_DOOR = {
 FLOORS = (
     {"errors", "limits", "clock", "bell"},
     {"model", "settings", "ports", "measures"},
+    {"levels"},
     {"keep"},
     {"index"},
     {

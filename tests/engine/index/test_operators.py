@@ -4,6 +4,7 @@ import random
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from engine.find import find
@@ -18,6 +19,9 @@ VRS = {path: vr for path, vr, _, _ in FIELDS} | {PRIVATE: "LO", "00200013": "IS"
 ITEM_VRS = {path: vr for path, vr, _ in ITEM_FIELDS}
 DEPTH = {Level.PATIENT: 1, Level.STUDY: 1, Level.SERIES: 2, Level.INSTANCE: 3}
 COMPUTED = ("00080061", "00201206", "00201208", "00201209")
+# Attributes that only series, or only instances have: path -> depth
+LOWER = {"0020000E": 2, "00080021": 2, "00080031": 2, "00080060": 2, "0008103E": 2, "00400244": 2, "00400245": 2,
+         "00080018": 3, "00200013": 3}  # fmt: skip
 
 
 def place(made: Made) -> tuple[str, str, str]:
@@ -73,7 +77,28 @@ def item_matches(keys: list[Key], made: Made, query: Query) -> bool:
     )
 
 
+def holders(made: list[Made], query: Query, lower: list[Key]) -> set[tuple[str, ...]]:
+    """Rows that hold one series, or one instance, of which all these keys are true."""
+    at = Level.INSTANCE if any(LOWER[key.path] == 3 for key in lower) else Level.SERIES
+    below = rows(made, at)
+    return {
+        uid[: DEPTH[query.level]]
+        for uid, row in below.items()
+        if all(key_matches(key, at, row, query) for key in lower)
+    }
+
+
 def expected(made: list[Made], query: Query) -> set[tuple[str, ...]]:
+    """Keys of lower levels choose what holds one below that has them."""
+    lower = [key for key in query.keys if LOWER.get(key.path, 0) > DEPTH[query.level] and key.values]
+    keys = tuple(key for key in query.keys if key not in lower)
+    if query.level == Level.STUDY and [key.path for key in lower] == ["00080060"]:  # said by any of its instances
+        keys, lower = (*keys, Key("00080061", lower[0].values)), []
+    own = expected_here(made, msgspec.structs.replace(query, keys=keys))
+    return own & holders(made, query, lower) if lower else own
+
+
+def expected_here(made: list[Made], query: Query) -> set[tuple[str, ...]]:
     level = query.level
     inner = [key for key in query.keys if key.path.startswith(SEQUENCE)]
     own = [key for key in query.keys if not key.path.startswith(SEQUENCE)]
