@@ -2,7 +2,7 @@
 #   make demo            a running archive with five generated studies (CHECK=1: start, find one, stop)
 #   make test            everything: system packages when it may, build, all tests   (TESTS=tests/native, ARGS='-k C07',
 #                        PROCESSES=0: one test after the other)
-#   make bench           every measurement, small  make campaign   the long fault and crash campaigns
+#   make bench           the paper's suites, small make campaign   the long fault and crash campaigns
 #   make lint            ruff, cython-lint, mypy   make wheel      dist/filmroom-*.whl
 #   make sanitize        the native tests under AddressSanitizer and UndefinedBehaviorSanitizer, in a copy of the tree
 #   make build           native code in place      make clean      away with everything that was made

@@ -1,85 +1,87 @@
-"""``python -m bench quick|run SUITE...|data FOLDER``: figures of our server and of others."""
+"""``python -m bench`` and ``filmroom bench``: figures of our server and of others."""
 
 import argparse
+import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import trio
 
-from bench import data, sink
-from bench.bench import Bench
-from bench.report import Report
-from bench.suites import idle, index, move, questions, receiving, recovery, resources, scan, store, stow, web
-
-SUITES = {
-    "scan": scan.run,
-    "idle": idle.run,
-    "store": store.run,
-    "stow": stow.run,
-    "receiving": receiving.run,
-    "move": move.run,
-    "find": questions.run,
-    "index": index.run,
-    "resources": resources.run,
-    "recovery": recovery.run,
-    "web": web.run,
-}
+from bench import catching, comparing, data, results, sink, tables
+from bench.output import write_all
+from bench.results import NotWhole, Results, Settings
+from bench.running import run
+from bench.words import completed, parser, settings_of
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Exit status: 1 when an answer was wrong or a server failed."""
-    asked = _parser().parse_args(arguments)
-    if asked.command == "data":
-        shape = data.Shape(studies=asked.studies, seed=asked.seed, stub=asked.stub)
-        print(f"{data.write(shape, asked.folder)} files")
-        return 0
-    if asked.command == "sink":
-        trio.run(sink.run, asked.folder, asked.segments)
-        return 0
-    return measure(asked, list(SUITES) if asked.command == "quick" else asked.suites)
-
-
-def measure(asked: argparse.Namespace, suites: Sequence[str]) -> int:
-    """Run the suites; a suite that fails says so and the others go on. Always writes what there is."""
-    asked.folder.mkdir(parents=True, exist_ok=True)
-    report = Report(asked.folder)
-    bench = Bench(asked.folder.resolve(), asked.scale, asked.rounds, report)
-    failed = 0
+def main(words: Sequence[str] | None = None, program: str = "python -m bench") -> int:
+    """Exit status: 1 when an answer of the first target was wrong, or a row is below ``--fail-under``; 2 usage."""
+    reading = parser(program)
+    asked = reading.parse_args(completed(list(sys.argv[1:] if words is None else words)))
     try:
-        for name in suites:
-            try:
-                SUITES[name](bench)
-            except (RuntimeError, OSError) as failure:
-                failed += 1
-                print(f"  {name}: {failure}", file=sys.stderr)
-    finally:
-        bench.clean()
-    report.write(asked.out)
-    print(f"\nwritten: {asked.out}")
-    return 1 if failed else 0
+        return _done(asked)
+    except (NotWhole, ValueError) as error:
+        reading.error(str(error))
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True)
-    quick = commands.add_parser("quick", help="every suite, a few minutes")
-    run = commands.add_parser("run", help="some suites")
-    run.add_argument("suites", nargs="+", choices=SUITES)
-    for command in (quick, run):
-        command.add_argument("--scale", type=float, default=1.0, help="multiplies what is sent")
-        command.add_argument("--rounds", type=int, default=1, help="of A B B A: two pairs each")
-        command.add_argument("--folder", type=Path, default=Path("bench-data"), help="data and servers' files")
-        command.add_argument("--out", type=Path, default=Path("bench-out/results.json"))
-    make = commands.add_parser("data", help="write generated studies below FOLDER")
-    make.add_argument("folder", type=Path)
-    make.add_argument("--stub", action="store_true", help="256 bytes of pixels an instance")
-    make.add_argument("--studies", type=int, default=1)
-    make.add_argument("--seed", type=int, default=1)
-    drop = commands.add_parser("sink", help="our DICOM port with nothing behind it")
-    drop.add_argument("--segments", type=int, default=0, help="keep in an intake of so many; 0: drop")
-    drop.add_argument("--folder", type=Path, required=True)
-    return parser
+def _done(asked: argparse.Namespace) -> int:
+    match asked.command:
+        case "quick" | "paper" | "run":
+            return measure(settings_of(asked), asked)
+        case "again":
+            return measure(results.read(asked.results).settings, asked)
+        case "compare":
+            return compare(results.read(asked.first), results.read(asked.second), asked.margin, asked.fail_under)
+        case "report":
+            write_all(results.read(asked.results), asked.results.parent)
+        case "schema":
+            print(json.dumps(results.schema(), indent=1))
+        case "data":
+            shape = data.Shape(studies=asked.studies, seed=asked.seed, stub=asked.stub)
+            print(f"{data.write(shape, asked.folder)} files")
+        case "sink":
+            trio.run(sink.run, asked.folder, asked.segments)
+        case "catch":
+            catching.run(asked.ports)
+    return 0
+
+
+def measure(settings: Settings, asked: argparse.Namespace) -> int:
+    """Run, write everything, and say how it ended."""
+    out: Path = asked.out or asked.output / "results.json"
+    found = run(settings, asked.folder, out)
+    write_all(found, out.parent)
+    return outcome(found, asked.fail_under)
+
+
+def outcome(found: Results, fail_under: float | None) -> int:
+    """1 when the first target gave no figure where one was asked for, or is beaten by more than was allowed."""
+    first = next(iter([*found.settings.servers, *(text.partition("=")[0] for text in found.settings.targets)]), "")
+    refused = [one for one in found.refusals if one.target in ("", first)]
+    if fail_under is None:
+        return 1 if refused else 0
+    rows = [row for row in tables.rows(found) if row.beside is not None]
+    below = [row for row in rows if row.beside is not None and row.beside.times < fail_under]
+    for row in below:
+        print(f"below {fail_under:g}: {row.suite}, {row.case}: {row.quantity}: {tables.remark(row)}", file=sys.stderr)
+    if not rows:
+        print("--fail-under: nothing was beside another", file=sys.stderr)
+    return 1 if refused or below or not rows else 0
+
+
+def compare(first: Results, second: Results, margin: float, fail_under: float | None) -> int:
+    """Print both; with ``fail_under`` 1 when a row is surely below it."""
+    for line in comparing.differences(first, second):
+        print(f"differs: {line}")
+    changes = comparing.compare(first, second)
+    for line in comparing.lines(changes, margin):
+        print(line)
+    if not changes:
+        print("the two have no row in common", file=sys.stderr)
+        return 1
+    below = [one for one in changes if fail_under and one.interval is not None and one.interval.high < fail_under]
+    return 1 if below else 0
 
 
 if __name__ == "__main__":

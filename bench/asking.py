@@ -1,11 +1,11 @@
 """Lean C-FIND and C-MOVE: responses are counted, nothing of them is parsed but the command."""
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 
 from bench.data import File
-from bench.lean import STATUS, Association, Burst, Target, at_once
+from bench.lean import STATUS, Association, Burst, Command, Target, at_once
 
 STUDY_ROOT_FIND = "1.2.840.10008.5.1.4.1.2.2.1"
 STUDY_ROOT_MOVE = "1.2.840.10008.5.1.4.1.2.2.2"
@@ -49,17 +49,29 @@ def find(association: Association, keys: Keys, message_id: int = 1) -> int:
     return count
 
 
+def found_values(association: Association, keys: Keys, tag: int, message_id: int = 1) -> tuple[float, list[str]]:
+    """Milliseconds of one C-FIND, and what its answers hold under a tag, in their order; they are read after the clock
+    has stopped. RuntimeError unless it ends in success."""
+    answers = bytearray()
+    command: Command = {0x2: STUDY_ROOT_FIND, 0x100: C_FIND, 0x110: message_id, 0x700: 0, 0x800: 1}
+    identifier, begun = encoded(keys), time.perf_counter()
+    _, final = association.ask(command, identifier, answers)
+    passed = (time.perf_counter() - begun) * 1000
+    if final[STATUS]:
+        raise RuntimeError(f"no figure: C-FIND ended with status {final[STATUS]!r}")
+    return passed, _values(bytes(answers), tag)
+
+
 def find_times_ms(target: Target, keys: Keys, matches: int, runs: int) -> list[float]:
     """Milliseconds of each C-FIND after a first one that warms up; RuntimeError at another count of matches."""
-    association = Association(target, STUDY_ROOT_FIND, IMPLICIT_LITTLE, RELATIONAL)
     times = []
-    for run in range(runs + 1):
-        begun = time.perf_counter()
-        found = find(association, keys, run + 1)
-        times.append((time.perf_counter() - begun) * 1000)
-        if found != matches:
-            raise RuntimeError(f"no time: {found} matches instead of {matches}")
-    association.release()
+    with Association(target, STUDY_ROOT_FIND, IMPLICIT_LITTLE, RELATIONAL) as association:
+        for run in range(runs + 1):
+            begun = time.perf_counter()
+            found = find(association, keys, run + 1)
+            times.append((time.perf_counter() - begun) * 1000)
+            if found != matches:
+                raise RuntimeError(f"no time: {found} matches instead of {matches}")
     return times[1:]
 
 
@@ -69,12 +81,16 @@ def check_kept(target: Target, files: Iterable[File]) -> None:
     for file in files:
         series = (file.study_uid, file.series_uid)
         sent[series] = sent.get(series, 0) + 1
-    association = Association(target, STUDY_ROOT_FIND, IMPLICIT_LITTLE)
-    for number, (series, count) in enumerate(sent.items(), 1):
-        found = find(association, instances_of_series(*series), number)
-        if found != count:
-            raise RuntimeError(f"no rate: {found} instances found where {count} were sent")
-    association.release()
+    check_counts(target, sent)
+
+
+def check_counts(target: Target, sent: Mapping[tuple[str, str], int]) -> None:
+    """The same, by study and series UID."""
+    with Association(target, STUDY_ROOT_FIND, IMPLICIT_LITTLE) as association:
+        for number, (series, count) in enumerate(sent.items(), 1):
+            found = find(association, instances_of_series(*series), number)
+            if found != count:
+                raise RuntimeError(f"no rate: {found} instances found where {count} were sent")
 
 
 def move(association: Association, destination: str, study_uid: str, instances: int, message_id: int = 1) -> None:
@@ -100,6 +116,18 @@ def move_all(target: Target, studies: Sequence[tuple[str, int]], workers: int) -
 
     seconds = at_once(associations, [partial(work, number) for number in range(workers)])
     return Burst(sum(count for _, count in studies), seconds)
+
+
+def _values(answers: bytes, tag: int) -> list[str]:
+    """Of data sets one behind the other, in Implicit VR Little Endian without sequences."""
+    found, at = [], 0
+    while at + 8 <= len(answers):
+        here = int.from_bytes(answers[at : at + 2], "little") << 16 | int.from_bytes(answers[at + 2 : at + 4], "little")
+        end = at + 8 + int.from_bytes(answers[at + 4 : at + 8], "little")
+        if here == tag:
+            found.append(answers[at + 8 : end].decode("latin-1").strip(" \0"))
+        at = end
+    return found
 
 
 def _element(tag: int, value: str) -> bytes:

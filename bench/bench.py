@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from bench.data import File, Shape, files, write
 from bench.report import Report
+from bench.results import Settings
 
 T = TypeVar("T")
 
@@ -23,6 +24,7 @@ class Bench(Struct, frozen=True):
     scale: float
     rounds: int
     report: Report
+    settings: Settings = Settings(suites=[])
 
     @contextmanager
     def room(self, name: str) -> Iterator[Path]:

@@ -58,6 +58,7 @@ class File(Struct, frozen=True):
     sop_instance_uid: str
     name: str
     data: bytes
+    sop_class: str = CT
 
 
 def files(shape: Shape) -> Iterator[File]:
@@ -70,16 +71,16 @@ def study_files(shape: Shape, study: int) -> Iterator[File]:
     """The files of one study (counted from 0); its bytes do not depend on how many studies there are."""
     chance = random.Random(f"{shape.seed}/{study}")
     study_uid = f"{ROOT}.{shape.seed}.{study + 1}"
-    common, encoding = _study(chance, study_uid, shape.seed, study)
+    common, encoding = study_elements(chance, study_uid, shape.seed, study)
     for series in range(shape.series):
         series_uid = f"{study_uid}.{series + 1}"
-        shared = encoded([*common, *_series(chance, series_uid, series, encoding)])
+        shared = encoded([*common, *series_elements(chance, series_uid, series, encoding)])
         for number in range(1, shape.instances + 1):
             sop_uid = f"{series_uid}.{number}"
-            own = encoded(_instance(shape, sop_uid, number))
+            own = encoded(instance_elements(shape, sop_uid, number))
             body = merged(shared, own) + _pixels(chance, shape, number)
             name = f"study{study + 1:05d}/series{series + 1:02d}/{number:05d}.dcm"
-            yield File(study_uid, series_uid, sop_uid, name, _head(sop_uid) + body)
+            yield File(study_uid, series_uid, sop_uid, name, file_head(sop_uid) + body)
 
 
 def patient_id(shape: Shape, study: int) -> str:
@@ -90,18 +91,18 @@ def patient_id(shape: Shape, study: int) -> str:
 def in_jpeg_2000(file: File, shape: Shape, encode: Callable[[bytes], bytes]) -> File:
     """The file with its picture as one fragment (PS3.5 A.4) that ``encode`` makes of the samples."""
     size = 2 * shape.rows**2
-    begin, end = len(_head(file.sop_instance_uid)), len(file.data) - size - 12
+    begin, end = len(file_head(file.sop_instance_uid)), len(file.data) - size - 12
     codestream = encode(file.data[-size:])
     codestream += b"\0" * (len(codestream) & 1)
     pixels = b"\xe0\x7f\x10\x00OB\0\0\xff\xff\xff\xff\xfe\xff\x00\xe0\0\0\0\0"
     pixels += b"\xfe\xff\x00\xe0" + pack("<I", len(codestream)) + codestream + b"\xfe\xff\xdd\xe0\0\0\0\0"
-    whole = _head(file.sop_instance_uid, JPEG_2000) + file.data[begin:end] + pixels
+    whole = file_head(file.sop_instance_uid, transfer_syntax_uid=JPEG_2000) + file.data[begin:end] + pixels
     return msgspec.structs.replace(file, data=whole)
 
 
 def study_day(shape: Shape, study: int) -> str:
     """The day of a study, on which all its series begin: the first at 8, the others an hour later each."""
-    elements, _ = _study(random.Random(f"{shape.seed}/{study}"), "", shape.seed, study)
+    elements, _ = study_elements(random.Random(f"{shape.seed}/{study}"), "", shape.seed, study)
     return next(value.decode() for tag, _, value in elements if tag == 0x00080020)
 
 
@@ -123,11 +124,12 @@ def _patient_id(seed: int, study: int) -> str:
     return f"PID{seed:03d}{study:06d}"
 
 
-def _head(sop_uid: str, transfer_syntax_uid: str = EXPLICIT_LITTLE) -> bytes:
+def file_head(sop_uid: str, sop_class: str = CT, transfer_syntax_uid: str = EXPLICIT_LITTLE) -> bytes:
+    """Preamble and file meta information (PS3.10 7.1)."""
     meta = encode(
         [
             (0x00020001, "OB", b"\0\1"),
-            text(0x00020002, "UI", CT),
+            text(0x00020002, "UI", sop_class),
             text(0x00020003, "UI", sop_uid),
             text(0x00020010, "UI", transfer_syntax_uid),
             text(0x00020012, "UI", f"{ROOT}.0"),
@@ -136,7 +138,8 @@ def _head(sop_uid: str, transfer_syntax_uid: str = EXPLICIT_LITTLE) -> bytes:
     return b"\0" * 128 + b"DICM" + encode([(0x00020000, "UL", pack("<I", len(meta)))]) + meta
 
 
-def _study(chance: random.Random, study_uid: str, seed: int, study: int) -> tuple[list[Element], str]:
+def study_elements(chance: random.Random, study_uid: str, seed: int, study: int) -> tuple[list[Element], str]:
+    """Elements of patient and study, and the encoding of their text."""
     family, given, sex, charset, encoding = PEOPLE[chance.randrange(len(PEOPLE))]
     name = family if "=" in family else f"{family}^{given}"
     day = f"20{chance.randrange(18, 26):02d}{chance.randrange(1, 13):02d}{chance.randrange(1, 29):02d}"
@@ -174,7 +177,8 @@ def _study(chance: random.Random, study_uid: str, seed: int, study: int) -> tupl
     return elements, encoding
 
 
-def _series(chance: random.Random, series_uid: str, series: int, encoding: str) -> list[Element]:
+def series_elements(chance: random.Random, series_uid: str, series: int, encoding: str) -> list[Element]:
+    """Elements of a series: the first begins at 8, the others an hour later each."""
     begun = f"{8 + series % 10:02d}{chance.randrange(60):02d}{chance.randrange(60):02d}"
     protocol = [text(0x00080100, "SH", f"P{series}"), text(0x00080102, "SH", "99FR"), text(0x00080104, "LO", "Scan")]
     request = [
@@ -217,7 +221,8 @@ def _series(chance: random.Random, series_uid: str, series: int, encoding: str) 
     ]
 
 
-def _instance(shape: Shape, sop_uid: str, number: int) -> list[Element]:
+def instance_elements(shape: Shape, sop_uid: str, number: int) -> list[Element]:
+    """Elements of an instance, but for its pixels."""
     rows, columns = (16, 8) if shape.stub else (shape.rows, shape.rows)
     height = f"{-2 * number}.0"
     return [
@@ -243,11 +248,21 @@ def _instance(shape: Shape, sop_uid: str, number: int) -> list[Element]:
 
 def _pixels(chance: random.Random, shape: Shape, number: int) -> bytes:
     """Pixel Data: the picture of this slice, its last bytes replaced by chance so that no two instances are alike."""
-    mark = chance.randbytes(32).translate(_LOW_NIBBLES)
+    mark = pixel_mark(chance)
     if shape.stub:
         value = mark * (STUB_PIXEL_BYTES // len(mark))
     else:
         value = slice_pixels(shape.rows, number - 1, shape.instances)[: -len(mark)] + mark
+    return pixel_data(value)
+
+
+def pixel_mark(chance: random.Random) -> bytes:
+    """Sixteen pixels by chance: no two pictures are alike."""
+    return chance.randbytes(32).translate(_LOW_NIBBLES)
+
+
+def pixel_data(value: bytes) -> bytes:
+    """The last element."""
     return b"\xe0\x7f\x10\x00OW\0\0" + pack("<I", len(value)) + value
 
 

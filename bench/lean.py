@@ -41,12 +41,19 @@ class Burst(Struct, frozen=True):
 
 
 class Association:
-    """One open association with a single presentation context (id 1)."""
+    """One open association. Its first presentation context has id 1, the next 3, and so on."""
 
     def __init__(
-        self, target: Target, abstract_syntax: str, transfer_syntax: str, extended: Sequence[tuple[str, bytes]] = ()
+        self,
+        target: Target,
+        abstract_syntax: str | Sequence[str],
+        transfer_syntax: str,
+        extended: Sequence[tuple[str, bytes]] = (),
     ) -> None:
-        """``extended``: application information asked for, by SOP class (PS3.7 D.3.3.5)."""
+        """``abstract_syntax``: one or several. ``extended``: application information asked for, by SOP class
+        (PS3.7 D.3.3.5)."""
+        classes = [abstract_syntax] if isinstance(abstract_syntax, str) else abstract_syntax
+        self._contexts = {sop_class: 2 * at + 1 for at, sop_class in enumerate(classes)}
         self.socket = socket.create_connection((target.host, target.port), TIMEOUT_SECONDS)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._file = self.socket.makefile("rb", 1 << 18)
@@ -54,7 +61,7 @@ class Association:
             target.ae_title.encode().ljust(16),
             b"LEAN".ljust(16),
             APPLICATION_CONTEXT,
-            [(1, abstract_syntax, [transfer_syntax])],
+            [(number, sop_class, [transfer_syntax]) for sop_class, number in self._contexts.items()],
             pdu.UserInformation(PDU_BYTES_MAX, IMPLEMENTATION, "LEAN", extended=extended),
         )
         self.socket.sendall(pdu.encode_associate_request(request))
@@ -62,8 +69,8 @@ class Association:
         if kind != 2:
             raise RuntimeError(f"{target.ae_title} refused the association (PDU type {kind})")
         accept = pdu.decode_associate_accept(body)
-        if accept.contexts[0][1]:
-            raise RuntimeError(f"{target.ae_title} refused the presentation context")
+        if any(result for _, result, _ in accept.contexts):
+            raise RuntimeError(f"{target.ae_title} refused a presentation context")
         self.peer_pdu_bytes_max = accept.user.pdu_bytes_max
         self.title = target.ae_title
 
@@ -81,7 +88,9 @@ class Association:
         for number, file in enumerate(files):
             offset = 144 + int.from_bytes(file.data[140:144], "little")
             message_id = number % 65535 + 1
-            jobs.append((1, message_id, CT, file.sop_instance_uid, file.data, offset, len(file.data) - offset))
+            context = self._contexts[file.sop_class]
+            length = len(file.data) - offset
+            jobs.append((context, message_id, file.sop_class, file.sop_instance_uid, file.data, offset, length))
         self.socket.setblocking(False)
         try:
             statuses = sender.store(self.socket.fileno(), -1, jobs, timeout_ms=TIMEOUT_SECONDS * 1000)
@@ -93,16 +102,24 @@ class Association:
             answered = f"{len(statuses)} of {len(files)} answered, {len(bad)} not by success{first}"
             raise RuntimeError(f"{self.title}: {answered}; {sender.reason}")
 
-    def ask(self, command: dict[int, int | str | bytes | list[int]], identifier: bytes) -> tuple[int, Command]:
-        """Send a C-FIND or C-MOVE request; the count of pending responses, and the final one."""
+    def ask(self, command: Command, identifier: bytes, into: bytearray | None = None) -> tuple[int, Command]:
+        """Send a C-FIND or C-MOVE request; the count of pending responses, and the final one. Their identifiers are
+        passed over, or put ``into``, one behind the other."""
         self.socket.sendall(pdu.encode_message(1, pdu.encode_command(command), identifier, self.peer_pdu_bytes_max))
         count = 0
         while True:
-            for response in _responses(self.read()):
+            for response in _responses(self.read(), into):
                 if response[STATUS] in PENDING:
                     count += 1
                 else:
                     return count, response
+
+    def __enter__(self) -> "Association":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: object, trace: object) -> None:
+        """Released in order, or closed when something was wrong."""
+        self.release() if kind is None else self.close()
 
     def release(self) -> None:
         """In order: ask, wait for the answer, close."""
@@ -116,8 +133,8 @@ class Association:
         self.socket.close()
 
 
-def _responses(answer: tuple[int, bytes]) -> list[Command]:
-    """The commands of one PDU; data sets are passed over."""
+def _responses(answer: tuple[int, bytes], into: bytearray | None) -> list[Command]:
+    """The commands of one PDU; data sets are passed over, or put ``into``."""
     kind, body = answer
     if kind != 4:
         raise RuntimeError(f"PDU type {kind} where an answer is expected")
@@ -126,13 +143,17 @@ def _responses(answer: tuple[int, bytes]) -> list[Command]:
         length = int.from_bytes(body[at : at + 4], "big")
         if body[at + 5] & 1:
             found.append(pdu.decode_command(body[at + 6 : at + 4 + length]))
+        elif into is not None:
+            into += body[at + 6 : at + 4 + length]
         at += 4 + length
     return found
 
 
 def store(target: Target, shares: Sequence[Sequence[File]], transfer_syntax: str = EXPLICIT_LITTLE) -> Burst:
     """Each share over an association of its own, all at once; timed from the first byte to the last answer."""
-    associations = [Association(target, CT, transfer_syntax) for _ in shares]
+    associations = [
+        Association(target, sorted({file.sop_class for file in share}) or CT, transfer_syntax) for share in shares
+    ]
     works = [partial(association.store, files) for association, files in zip(associations, shares, strict=True)]
     return Burst(sum(map(len, shares)), at_once(associations, works))
 

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from bench.process import Process
-from bench.report import Line, Report
+from bench.report import Report
+from bench.results import Line
 
 LOOK_SECONDS = 0.02
 MIB = 1 << 20

@@ -18,6 +18,8 @@ class Comparison(Struct, frozen=True):
     ratio_least: float
     ratio_most: float
     pairs: int
+    ours_samples: list[float]
+    theirs_samples: list[float]
 
 
 def compare(ours: Measure, theirs: Measure, rounds: int) -> dict[str, Comparison]:
@@ -39,4 +41,6 @@ def _compared(values: list[tuple[float, float]]) -> Comparison:
         min(ratios),
         max(ratios),
         len(values),
+        [us for us, _ in values],
+        [them for _, them in values],
     )

@@ -18,7 +18,7 @@ from msgspec import Struct
 
 from bench.http import Web
 from bench.lean import Target
-from bench.process import Process, await_line, free_port, started
+from bench.process import Elsewhere, Process, await_line, free_port, started
 
 ROOT = Path(__file__).parent.parent
 NO_DELAY = {"TCP_NODELAY": "1"}
@@ -29,7 +29,7 @@ ORTHANC_WEB = Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so")
 
 class Server(Struct, frozen=True):
     """A running server. ``settings``: what it was given, in one line. ``start_seconds``: until it took connections.
-    ``web``: where it speaks DICOMweb, if it does."""
+    ``web``: where it speaks DICOMweb, if it does. ``senders``: how many may store at once."""
 
     name: str
     target: Target
@@ -37,6 +37,12 @@ class Server(Struct, frozen=True):
     settings: str
     start_seconds: float
     web: Web | None = None
+    senders: int = 4
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether what it costs is seen."""
+        return not isinstance(self.process, Elsewhere)
 
 
 Destinations = Mapping[str, int]  # AE title to port
@@ -60,7 +66,8 @@ def filmroom(
         line = await_line(process, "ready ")
         seconds = time.perf_counter() - begun
         port, web_port = (int(word.rpartition(":")[2]) for word in line.split()[1:3])
-        settings = f"intake {intake_bytes >> 20} MiB" if intake_bytes else "defaults"
+        settings = f"intake {intake_bytes >> 20} MiB" if intake_bytes else "as shipped"
+        settings += ", ack = disk (synced before it answers), PDU 131072, TCP_NODELAY on every socket"
         yield Server("filmroom", Target(port, "FILMROOM"), process, settings, seconds, Web(web_port, "/dicomweb"))
 
 
@@ -102,19 +109,40 @@ def orthanc(
 
 
 @contextmanager
-def dcmqrscp(folder: Path, destinations: Destinations = NOWHERE) -> Iterator[Server]:
+def dcmqrscp(
+    folder: Path, destinations: Destinations = NOWHERE, *, no_delay: bool = True, pdu_bytes: int = PDU_BYTES
+) -> Iterator[Server]:
     """DCMTK's archive. It loses data with more than one sender: store into it by one association."""
     port = free_port()
     (folder / "store").mkdir(parents=True, exist_ok=True)
     hosts = "\n".join(f"h{title.lower()} = ({title}, 127.0.0.1, {at})" for title, at in destinations.items())
     (folder / "dcmqrscp.cfg").write_text(
-        f"NetworkTCPPort = {port}\nMaxPDUSize = {PDU_BYTES}\nMaxAssociations = {ASSOCIATIONS_MAX}\n"
+        f"NetworkTCPPort = {port}\nMaxPDUSize = {pdu_bytes}\nMaxAssociations = {ASSOCIATIONS_MAX}\n"
         f"HostTable BEGIN\n{hosts}\nHostTable END\nVendorTable BEGIN\nVendorTable END\n"
         f"AETable BEGIN\nQRSCP {folder / 'store'} RW (100000, 1024gb) ANY\nAETable END\n"
     )
     command: list[str | Path] = ["dcmqrscp", "-c", folder / "dcmqrscp.cfg"]
-    with _started("dcmqrscp", command, folder, port, "QRSCP", True, "a process an association") as server:
-        yield server
+    with _started(
+        "dcmqrscp", command, folder, port, "QRSCP", no_delay, "a process an association", pdu_bytes
+    ) as server:
+        yield msgspec.structs.replace(server, senders=1)
+
+
+@contextmanager
+def pynetdicom(folder: Path, destinations: Destinations = NOWHERE) -> Iterator[Server]:
+    """pynetdicom's archive: Python, a thread an association, SQLite."""
+    port = free_port()
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "instances").mkdir(exist_ok=True)
+    moves = "".join(f"[{title}]\naddress: 127.0.0.1\nport: {at}\n" for title, at in destinations.items())
+    (folder / "qrscp.ini").write_text(
+        f"[DEFAULT]\nae_title: QRSCP\nport: {port}\nmax_pdu: {PDU_BYTES}\nacse_timeout: 30\ndimse_timeout: 120\n"
+        f"network_timeout: 120\nbind_address: 127.0.0.1\ninstance_location: {folder / 'instances'}\n"
+        f"database_location: {folder / 'instances.sqlite'}\nlog_identifier: False\n{moves}"
+    )
+    command: list[str | Path] = [sys.executable, "-m", "pynetdicom", "qrscp", "-c", folder / "qrscp.ini", "-q"]
+    with _started("pynetdicom", command, folder, port, "QRSCP", True, "SQLite, a thread an association") as server:
+        yield msgspec.structs.replace(server, senders=1)
 
 
 @contextmanager
@@ -154,9 +182,16 @@ def storescp_sinks(folder: Path, count: int, *, implicit: bool = False) -> Itera
 
 @contextmanager
 def _started(
-    name: str, command: list[str | Path], folder: Path, port: int, title: str, no_delay: bool, note: str
+    name: str,
+    command: list[str | Path],
+    folder: Path,
+    port: int,
+    title: str,
+    no_delay: bool,
+    note: str,
+    pdu_bytes: int = PDU_BYTES,
 ) -> Iterator[Server]:
     begun = time.perf_counter()
     with started(command, folder, port, NO_DELAY if no_delay else {}) as process:
-        settings = f"{note}, PDU {PDU_BYTES}, TCP_NODELAY={int(no_delay)}"
+        settings = f"{note}, PDU {pdu_bytes}, TCP_NODELAY={'1' if no_delay else 'unset (as shipped)'}"
         yield Server(name, Target(port, title), process, settings, time.perf_counter() - begun)

@@ -1,11 +1,15 @@
-"""Servers as processes of their own: started, watched through /proc, and ended by their pid."""
+"""Servers as processes of their own: started, watched through /proc, and ended by their pid.
 
+Whatever the bench starts, the kernel kills when the bench is gone, however it ended (prctl(2), PR_SET_PDEATHSIG).
+"""
+
+import ctypes
 import os
 import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,6 +20,8 @@ STOP_SECONDS_MAX = 60.0
 REST_SECONDS = 0.5
 REST_SECONDS_MAX = 600.0
 LOOK_SECONDS = 0.02
+PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None, use_errno=True)
 
 
 class Process:
@@ -61,6 +67,28 @@ class Process:
                 self.popen.wait()
 
 
+class Elsewhere(Process):
+    """A server that the bench did not start: what it costs cannot be seen, and it is not ended."""
+
+    def __init__(self) -> None:
+        """Nothing is known of it."""
+
+    def cpu_seconds(self) -> float:
+        """Unknown."""
+        return 0.0
+
+    def resident_bytes(self) -> int:
+        """Unknown."""
+        return 0
+
+    def await_rest(self) -> float:
+        """Whether it rests is unknown: now."""
+        return time.perf_counter()
+
+    def stop(self) -> None:
+        """It goes on."""
+
+
 @contextmanager
 def started(
     command: Sequence[str | Path], folder: Path, port: int | None, environment: Mapping[str, str]
@@ -70,7 +98,12 @@ def started(
     log = folder / "output.log"
     with log.open("wb") as output:
         popen = subprocess.Popen(
-            [*map(str, command)], stdout=output, stderr=output, cwd=folder, env={**os.environ, **environment}
+            [*map(str, command)],
+            stdout=output,
+            stderr=output,
+            cwd=folder,
+            env={**os.environ, **environment},
+            preexec_fn=die_with(os.getpid()),
         )
     process = Process(popen, log)
     try:
@@ -79,6 +112,17 @@ def started(
         yield process
     finally:
         process.stop()
+
+
+def die_with(parent: int) -> Callable[[], None]:
+    """For ``preexec_fn``: the child is killed when the thread that starts it ends, or has ended already."""
+
+    def prepare() -> None:
+        _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        if os.getppid() != parent:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    return prepare
 
 
 def free_port() -> int:

@@ -1,58 +1,79 @@
-"""Rows of figures, as a table for people and as JSON for machines."""
+"""Rows of figures as they come: on the screen for people, in ``bench.results`` for machines."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-import msgspec
-from msgspec import Struct
-
+from bench import results
 from bench.machine import Machine, machine
 from bench.pairs import Comparison
+from bench.results import Line, Measurement, Refusal, Results, Settings
 
-
-class Line(Struct, frozen=True, kw_only=True):
-    """One figure. ``wanted``: what it should be at least or at most, in words; ``meets`` None: nothing is wanted."""
-
-    measure: str
-    unit: str
-    ours: float
-    peer: str = ""
-    theirs: float | None = None
-    ratio: float | None = None
-    ratio_least: float | None = None
-    ratio_most: float | None = None
-    pairs: int = 0
-    wanted: str = ""
-    meets: bool | None = None
-    note: str = ""
+OURS = "filmroom"
 
 
 class Report:
-    """Collects lines and prints each as it comes."""
+    """Collects what is measured and prints each line as it comes."""
 
-    def __init__(self, folder: Path, say: Callable[[str], None] = print) -> None:
-        self._say = say
+    def __init__(self, folder: Path, say: Callable[[str], None] = print, settings: Settings | None = None) -> None:
+        self.say = say
+        self.show: Callable[[str], None] = lambda text: None  # how far it is
         self._folder = folder
-        self._begun: Machine = machine(folder)
+        self._settings = settings or Settings(suites=[])
+        self._machine: Machine = machine(folder)
+        self._begun = time.time()
+        self._suite = self._heading = self._measure = ""
+        self._servers: dict[str, str] = {}
         self._lines: list[Line] = []
-        self._settings: dict[str, str] = {}
-        self._moment = time.time()
+        self._measurements: list[Measurement] = []
+        self._refusals: list[Refusal] = []
+        self._notes: dict[str, list[str]] = {}
+
+    def suite(self, name: str) -> None:
+        """What comes now belongs to it."""
+        self._suite, self._heading, self._measure = name, "", ""
+        self.show(name)
 
     def heading(self, text: str) -> None:
         """Begins a group of lines."""
-        self._say(f"\n{text}")
+        self._heading, self._measure = text, ""
+        self.say(f"\n{text}")
+
+    def note(self, text: str) -> None:
+        """Something to be known of the suite's data."""
+        self._notes.setdefault(self._suite, []).append(text)
+        self.say(f"  {text}")
 
     def server(self, name: str, settings: str) -> None:
         """Notes once how a server was run."""
-        if name not in self._settings:
-            self._settings[name] = settings
-            self._say(f"  [{name}: {settings}]")
+        if name not in self._servers:
+            self._servers[name] = settings
+            self.say(f"  [{name}: {settings}]")
 
     def add(self, line: Line) -> None:
         """One line, printed at once."""
         self._lines.append(line)
-        self._say(shown(line))
+        if line.theirs is None:
+            self._keep(line.measure, OURS, line.unit, [line.ours])
+        self.say(shown(line))
+
+    def measured(self, case: str, target: str, quantity: str, unit: str, rounds: Sequence[Sequence[float]]) -> None:
+        """Every sample of one quantity of one target."""
+        kept = [[round(sample, 6) for sample in one] for one in rounds]
+        self._measurements.append(
+            Measurement(suite=self._suite, case=case, target=target, quantity=quantity, unit=unit, rounds=kept)
+        )
+
+    def refused(self, case: str, target: str, reason: str) -> None:
+        """No figure, and why."""
+        self._refusals.append(Refusal(suite=self._suite, case=case, target=target, reason=reason))
+        self.say(f"  NO FIGURE: {', '.join(filter(None, (target, case)))}: {reason}")
+
+    def refusals(self) -> Sequence[Refusal]:
+        """All so far."""
+        return tuple(self._refusals)
 
     def compared(
         self,
@@ -72,34 +93,68 @@ class Report:
         elif most is not None:
             meets = comparison.ratio <= most
         wanted = f">= {least:g}x" if least is not None else f"<= {most:g}x" if most is not None else ""
-        self.add(
-            Line(
-                measure=measure,
-                unit=unit,
-                ours=comparison.ours,
-                peer=peer,
-                theirs=comparison.theirs,
-                ratio=comparison.ratio,
-                ratio_least=comparison.ratio_least,
-                ratio_most=comparison.ratio_most,
-                pairs=comparison.pairs,
-                wanted=wanted,
-                meets=meets,
-                note=note,
-            )
+        line = Line(
+            measure=measure,
+            unit=unit,
+            ours=comparison.ours,
+            peer=peer,
+            theirs=comparison.theirs,
+            ratio=comparison.ratio,
+            ratio_least=comparison.ratio_least,
+            ratio_most=comparison.ratio_most,
+            pairs=comparison.pairs,
+            wanted=wanted,
+            meets=meets,
+            note=note,
+        )
+        self.add(line)
+        self._keep(measure, OURS, unit, comparison.ours_samples)
+        self._keep(measure, peer, unit, comparison.theirs_samples)
+
+    def results(self, complete: bool) -> Results:
+        """All so far."""
+        return Results(
+            form=results.FORM,
+            complete=complete,
+            version=our_version(),
+            begun=_moment(self._begun),
+            ended=_moment(time.time()),
+            settings=self._settings,
+            machine_before=self._machine,
+            machine_after=machine(self._folder),
+            servers=self._servers,
+            measurements=self._measurements,
+            refusals=self._refusals,
+            lines=self._lines,
+            notes=self._notes,
         )
 
-    def write(self, path: Path) -> None:
-        """All as JSON: the machine before and after, how servers were run, the lines."""
-        everything = {
-            "begun_unix_seconds": self._moment,
-            "machine_before": self._begun,
-            "machine_after": machine(self._folder),
-            "servers": self._settings,
-            "lines": self._lines,
-        }
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(msgspec.json.format(msgspec.json.encode(everything)) + b"\n")
+    def write(self, path: Path, *, complete: bool) -> Results:
+        """To ``path`` when the run is complete, else to the partial file beside it."""
+        found = self.results(complete)
+        results.write(found, path)
+        return found
+
+    def _keep(self, measure: str, target: str, unit: str, samples: Sequence[float]) -> None:
+        """The samples behind a line: an indented one belongs to the last that is not."""
+        name = measure.strip()
+        if name == measure:
+            self._measure = name
+        case = ": ".join(filter(None, (self._heading, self._measure)))
+        quantity = "figure" if name == measure else name
+        taken = [
+            one for one in self._measurements if (one.case, one.quantity, one.suite) == (case, quantity, self._suite)
+        ]
+        if target not in {one.target for one in taken}:  # ours beside a second peer: the first time is kept
+            self.measured(case, target, quantity, unit, [[sample] for sample in samples])
+
+
+def our_version() -> str:
+    """Of the installed distribution; a tree that is not installed has none."""
+    try:
+        return version("filmroom")
+    except PackageNotFoundError:
+        return "not installed"
 
 
 def shown(line: Line) -> str:
@@ -116,3 +171,7 @@ def shown(line: Line) -> str:
 def figure(value: float) -> str:
     """Three digits that count."""
     return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def _moment(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")

@@ -4,7 +4,7 @@ import statistics
 
 from bench.bench import Bench
 from bench.peers import filmroom, orthanc
-from bench.report import Line
+from bench.results import Line
 
 START_SECONDS_WANTED = 1.0
 IDLE_MIB_WANTED = 120

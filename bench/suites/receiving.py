@@ -6,7 +6,7 @@ from bench.bench import Bench
 from bench.data import File, Shape
 from bench.pairs import Figures, compare
 from bench.peers import filmroom, own_sink, storescp
-from bench.report import Line
+from bench.results import Line
 from bench.sink import SEGMENT_BYTES
 from bench.suites.store import lean_senders, measured, store_once, storescu
 

@@ -16,7 +16,7 @@ from bench.data import CT, EXPLICIT_LITTLE, File, Shape
 from bench.lean import Association, Target
 from bench.memory import watched
 from bench.peers import Server, filmroom, storescp_sinks
-from bench.report import Line
+from bench.results import Line
 
 INTAKE_BYTES = 1 << 30
 INTAKE_BYTES_LEAST = 128 << 20

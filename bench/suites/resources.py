@@ -16,7 +16,7 @@ from bench.data import EXPLICIT_LITTLE, JPEG_2000, File, Shape, in_jpeg_2000
 from bench.memory import add_most, watched
 from bench.peers import ROOT, filmroom, storescp_sinks
 from bench.process import started
-from bench.report import Line
+from bench.results import Line
 
 RESIDENT_MIB_MOST = 400
 IMPORT_STUDIES = 10  # 1.07 GB; --scale 10: 10.7 GB

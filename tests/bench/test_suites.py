@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from bench import data, peers, web_asking
-from bench.__main__ import SUITES, main
+from bench.__main__ import main
 from bench.machine import machine
-from bench.report import Line, Report, shown
-from bench.suites import idle, recovery, resources, scan, web
+from bench.report import Report, shown
+from bench.results import Line
+from bench.suites import growth, idle, recovery, resources, scan, soak, web
 
 
 def test_scan_and_idle_are_written_with_their_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -59,8 +60,6 @@ def test_memory_is_watched_while_importing_and_moving(tmp_path: Path, monkeypatc
 
 
 def test_names_and_missed_targets_show() -> None:
-    named = {"scan", "idle", "store", "receiving", "move", "find", "index", "resources", "recovery", "web", "stow"}
-    assert set(SUITES) == named
     line = Line(measure="a", unit="ms", ours=2.0, wanted="<= 1", meets=False)
     assert "MISSED" in shown(line) and "met" not in shown(line)
     assert idle.IDLE_MIB_WANTED == 120
@@ -96,3 +95,22 @@ def test_web_is_asked_beside_orthanc(tmp_path: Path, monkeypatch: pytest.MonkeyP
         lines
     )
     assert all(line["pairs"] == 2 for line in lines.values())
+
+
+def test_a_mixed_load_is_watched_as_it_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(soak, "SECONDS_LEAST", 1.0)
+    monkeypatch.setattr(soak, "STUDY_SECONDS", 0.2)
+    out = tmp_path / "results.json"
+    assert main(["run", "soak", "--scale", "0", "--folder", str(tmp_path / "b"), "--out", str(out)]) == 0
+    lines = {line["measure"] for line in json.loads(out.read_bytes())["lines"]}
+    assert {"store of a study", "find", "retrieval", "resident", "  resident: rises an hour by"} <= lines
+
+
+def test_growth_is_asked_and_built_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(growth, "SIZES", (100,))
+    monkeypatch.setattr(growth, "SCALE_OF_SIZE", {100: 0.0})
+    monkeypatch.setattr(growth, "PIECE_STUDIES", 1)
+    out = tmp_path / "results.json"
+    assert main(["run", "growth", "--folder", str(tmp_path / "b"), "--out", str(out)]) == 0
+    lines = {line["measure"] for line in json.loads(out.read_bytes())["lines"]}
+    assert {"520: 104 instances of a series", "520: reindexed from the journal"} <= lines

@@ -1,0 +1,168 @@
+"""The suites of the paper, tiny, against our own server: whole results; none of a server that does not tell the truth;
+nothing left of a run that is killed."""
+
+import os
+import select
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from bench import lean, results, stages, stand
+from bench.__main__ import main
+from bench.bench import Bench
+from bench.data import File, Shape, study_files
+from bench.moving import moved
+from bench.peers import ROOT, Server
+from bench.report import Report
+from bench.results import NotWhole, Settings
+from bench.stages import PAPER
+from bench.stand import Stand, standing
+from bench.suites import find_instances, flat_query, parallel_move, random_access
+from bench.targets import starts
+from bench.traffic import KINDS, Series
+
+TINY = ["--scale", "replay=0.00002", "--scale", "parallel-move=0.0001", "--scale", "study-sizes=0.0001"]
+SECONDS = 30
+
+
+def test_every_suite_of_the_paper_is_measured(tmp_path: Path) -> None:
+    words = [*PAPER, *TINY, "--servers", "filmroom", "--replay-seconds", "1", "--pause-seconds", "0.1"]
+    places = ["--folder", str(tmp_path / "data"), "--output", str(tmp_path / "out")]
+    assert main(["run", *words, *places]) == 0
+    found = results.read(tmp_path / "out" / "results.json")
+    assert {one.suite for one in found.measurements} == set(PAPER) and not found.refusals
+    cases = {one.case for one in found.measurements}
+    assert {"seven days", "day 7", "day 7, C-FIND", "second pass", "1 worker", "16 workers", "the next ten"} <= cases
+    assert {"4 threads, 2 MB", "16 threads, 2 MB of 256 kB"} <= cases
+    late = next(one for one in found.measurements if one.quantity == "responses later than 2 s")
+    assert late.samples == [0.0]
+    assert (tmp_path / "out" / "report.html").exists() and not (tmp_path / "data" / "run").exists()
+    settings = found.settings
+    assert (settings.suites, settings.scale_of("replay"), settings.seed) == (list(PAPER), 0.00002, 1)
+
+
+@pytest.fixture(scope="module")
+def lying(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Bench, Stand]]:
+    """A stand whose one server holds an altered instance in every study, and lacks the last series of all."""
+    folder = tmp_path_factory.mktemp("lying")
+    bench = Bench(folder, 1.0, 1, Report(folder, lambda text: None, Settings(suites=[])), Settings(suites=[]))
+    made = [file for study in range(16) for file in study_files(Shape(series=2, instances=2, rows=32), study)]
+    with standing(bench, starts(["filmroom"], [])) as one:
+        one.truth.add(made)
+        kept = [lie(file) if file.sop_instance_uid.endswith("1.1") else file for file in made[:-2]]
+        lean.store(one.servers[0].target, [kept])
+        yield bench, one
+
+
+def lie(file: File) -> File:
+    return msgspec.structs.replace(file, data=file.data[:-1] + bytes([file.data[-1] ^ 1]))
+
+
+def refusals(bench: Bench) -> list[str]:
+    """Those that came since the last look."""
+    seen = [one.reason for one in bench.report.refusals()]
+    bench.report._refusals.clear()
+    return seen
+
+
+def test_no_move_is_timed_when_content_was_altered(lying: tuple[Bench, Stand]) -> None:
+    bench, one = lying
+    with pytest.raises(RuntimeError, match="of 12 instances 0 did not come, 3 came altered"):
+        moved(one, one.servers[0], one.truth.studies[:3], 2, "lean")
+    parallel_move.run(bench, one)
+    assert len(refusals(bench)) == 1
+    assert not [taken for taken in bench.report.results(True).measurements if taken.quantity == "time of a worker"]
+
+
+def test_no_search_is_timed_when_rows_are_missing(lying: tuple[Bench, Stand]) -> None:
+    bench, one = lying
+    find_instances.run(bench, one)  # asks for the last series first
+    assert refusals(bench) == ["no figure: 0 of 2 instances found, 0 rows"]
+    flat_query.run(bench, one, [planned(one, "20200101", "1.2.3")])
+    assert all("1 missing" in reason for reason in refusals(bench))
+
+
+def planned(one: Stand, day: str, uid: str) -> Series:
+    moment = 8 * 3600.0  # on the first day
+    return Series(
+        at_seconds=moment,
+        device=0,
+        kind=KINDS[0],
+        study_uid=uid,
+        series_uid=uid,
+        study=0,
+        number=1,
+        instances=2,
+        rows=32,
+    )
+
+
+def test_no_retrieval_is_timed_when_content_was_altered(lying: tuple[Bench, Stand]) -> None:
+    _, one = lying
+    server: Server = one.servers[0]
+    uids = [uid for uid in one.truth.places if uid.endswith("1.1")][:3]
+    with pytest.raises(RuntimeError, match="3 came altered"):
+        random_access.passed(server, uids, one.truth)
+    good = [uid for uid in one.truth.places if uid.endswith("1.2")][:3]
+    assert len(random_access.passed(server, good, one.truth)["retrieval", "ms"]) == 3
+
+
+def test_a_stand_leaves_out_who_does_not_keep_what_it_is_sent(lying: tuple[Bench, Stand]) -> None:
+    bench, one = lying
+    alone = Stand(bench.report, one.servers, one.sinks)
+    nobody = msgspec.structs.replace(one.servers[0], name="nobody", target=lean.Target(1, "NOBODY"))
+    alone.servers = [*one.servers, nobody]
+    alone.load([list(study_files(Shape(series=1, instances=1, rows=32, seed=77), 0))])
+    assert [server.name for server in alone.servers] == ["filmroom"] and len(refusals(bench)) == 1
+
+
+def test_what_does_not_fit_on_the_disk_is_not_begun(lying: tuple[Bench, Stand]) -> None:
+    with pytest.raises(RuntimeError, match="do not fit"):
+        stages.check_room(lying[0], 1 << 60, starts(["filmroom"], []))
+
+
+@pytest.mark.parametrize("ending", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_a_run_that_is_killed_leaves_no_process_and_no_whole_results(tmp_path: Path, ending: signal.Signals) -> None:
+    words = ["run", "replay", "--servers", "filmroom", "--replay-seconds", "600", "--scale", "0.00002"]
+    places = ["--folder", str(tmp_path / "data"), "--output", str(tmp_path / "out")]
+    command = [sys.executable, "-u", "-m", "bench", *words, *places]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as running:
+        assert running.stdout is not None
+        for line in running.stdout:
+            if "seven days in" in line:
+                break
+        children = descendants(running.pid)
+        assert len(children) >= stand_processes()
+        watched = [os.pidfd_open(child) for child in children]
+        running.send_signal(ending)
+        running.wait(SECONDS)
+    for descriptor in watched:
+        assert select.select([descriptor], [], [], SECONDS)[0], "a process of the run goes on"
+        os.close(descriptor)
+    assert not (tmp_path / "out" / "results.json").exists()
+    partial = tmp_path / "out" / "results.partial.json"
+    if partial.exists():
+        with pytest.raises(NotWhole):
+            results.read(partial)
+
+
+def stand_processes() -> int:
+    """The server and the sinks."""
+    return 2
+
+
+def descendants(pid: int) -> list[int]:
+    found = [pid]
+    for one in found:
+        for task in Path(f"/proc/{one}/task").iterdir():
+            found += [int(child) for child in (task / "children").read_text().split()]
+    return found[1:]
+
+
+def test_sinks_have_an_ae_title_each() -> None:
+    assert max(parallel_move.WORKERS) == stand.SINKS
