@@ -82,7 +82,9 @@ $(BUILT): $(TOOLS) setup.py $(NATIVE) | system-build
 
 $(RUNS): $(BUILT) pyproject.toml
 	@echo 'installing filmroom and what it runs on'
-	@$(PIP) --no-build-isolation -e .
+	@$(PIP) --no-build-isolation -e '.[codecs]' || { \
+		echo 'the codecs cannot be installed here: Filmroom runs, without images and compressed pixels unfolded'; \
+		$(PIP) --no-build-isolation -e .; }
 	@touch $@
 
 $(INSTALLED): $(RUNS) pyproject.toml | system

@@ -1,7 +1,7 @@
 """The front door of transcoding: which transfer syntax to send, and the object in it."""
 
 from protocols.codecs.look import Look, Table, Viewport, Window
-from protocols.codecs.syntaxes import Codecs, installed_codecs
+from protocols.codecs.syntaxes import ALL_CODECS, Codecs, installed_codecs
 from protocols.transcode.choice import Way, choose, ways, why_not
 from protocols.transcode.pixels import by_marker
 from protocols.transcode.refusal import Untranscodable
@@ -11,6 +11,7 @@ from protocols.transcode.transcoder import Sendable, Transcoder
 from protocols.transcode.unusual import shifted
 
 __all__ = [
+    "ALL_CODECS",
     "Codecs",
     "Look",
     "Sendable",

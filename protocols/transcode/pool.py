@@ -3,8 +3,9 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 import msgspec
 import trio
@@ -21,6 +22,8 @@ _START = "import sys; sys.path.insert(0, sys.argv[1]); from protocols.codecs.wor
 _START += "main(int(sys.argv[2]), float(sys.argv[3]))"
 _ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "LC_ALL": "C.UTF-8"}
 SHARED_BYTES_KEPT = 4 << 20
+COPIED_BYTES_MAX = 1 << 20  # by the event loop itself: a quarter of a millisecond, as much as a thread's way costs
+T = TypeVar("T")
 DIED = "the decoder died of a frame"
 
 
@@ -53,7 +56,7 @@ class Worker:
     async def work(self, job: Job, frame: bytes) -> bytes | str:
         """The result, or the worker's reason for having none. Raises Gone."""
         assert self._process.stdin is not None
-        _write(self._shared, frame)
+        await _beside(len(frame), _write, self._shared, frame)
         try:
             await self._process.stdin.send_all(framed(job))
             done = await self._answer()
@@ -61,7 +64,7 @@ class Worker:
             raise Gone from error
         if done.reason:
             return done.reason
-        result = os.pread(self._shared, done.result_bytes, 0)
+        result = await _beside(done.result_bytes, os.pread, self._shared, done.result_bytes, 0)
         if len(result) != done.result_bytes:
             raise Gone
         if max(done.result_bytes, len(frame)) > SHARED_BYTES_KEPT:
@@ -94,6 +97,13 @@ class Worker:
                     await pipe.aclose()
         os.close(self._shared)
         return self._process.returncode == 0
+
+
+async def _beside(size_bytes: int, copy: Callable[..., T], *arguments: object) -> T:
+    """Copy so many bytes; in a thread, when everybody else would wait for it."""
+    if size_bytes <= COPIED_BYTES_MAX:
+        return copy(*arguments)
+    return await trio.to_thread.run_sync(copy, *arguments)
 
 
 def _write(shared: int, frame: bytes) -> None:

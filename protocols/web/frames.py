@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
+from functools import partial
 from typing import Final
 
 import trio
@@ -9,7 +10,7 @@ import trio
 from engine.errors import Missing
 from engine.model import Instance
 from native.dataset import frame_at, frame_count
-from protocols.transcode import Untranscodable, shifted
+from protocols.transcode import Codecs, Untranscodable, shifted
 from protocols.web import named, syntax_types
 from protocols.web.accept import Offer
 from protocols.web.messages import Headers, Reply, Request
@@ -60,9 +61,7 @@ async def _retrieve(request: Request, site: Site, numbers: Sequence[int] | None)
             numbers = range(1, frames.count + 1)
         elif max(numbers) > frames.count:
             raise Problem(404, f"there are {frames.count} frames")
-        offer = syntax_types.frame_syntax_of(stored_uid, request.accepts(), site.transcoder.codecs, len(numbers))
-        if offer is None:
-            raise Problem(406, "frames are given as they are stored, or in what they can be turned into without loss")
+        offer = _offer(stored_uid, request.accepts(), site.transcoder.codecs, len(numbers))
         is_stored = offer.transfer_syntax_uid == syntax_types.frame_syntax(stored_uid)
         answer = _Answer(request, site, opened, frames, offer, is_stored=is_stored)
         try:
@@ -81,6 +80,15 @@ def numbers_of(text: str) -> list[int]:
     if 0 in numbers:
         raise Problem(400, "frames are numbers from 1, parted by commas")
     return numbers
+
+
+def _offer(stored_uid: str, accepts: list[str], codecs: Codecs, count: int) -> Offer:
+    """Raises Problem (406)."""
+    offered = partial(syntax_types.frame_syntax_of, stored_uid, accepts, frames_count=count)
+    if (offer := offered(codecs)) is None:
+        otherwise = "frames are given as they are stored, or in what they can be turned into without loss"
+        raise syntax_types.refusal(offered, codecs, otherwise)
+    return offer
 
 
 def _at_once(request: Request, site: Site, instance: Instance, number: int) -> Reply | None:

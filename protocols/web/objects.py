@@ -8,6 +8,7 @@ until it is, and the connection is cut.
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing
+from functools import partial
 from typing import Final
 
 import trio
@@ -49,11 +50,10 @@ def _offers(stored: set[str], accepts: list[str], site: Site, *, is_one: bool) -
     codecs = site.transcoder.codecs
     offers: dict[str, Offer] = {}
     for uid in sorted(stored):
-        offer = syntax_types.object_syntax(uid, accepts, codecs, is_multipart=None if is_one else True)
-        if offer is None:
-            raise Problem(
-                406, "objects are given as application/dicom, in the transfer syntax that is stored or Explicit VR"
-            )
+        offered = partial(syntax_types.object_syntax, uid, accepts, is_multipart=None if is_one else True)
+        if (offer := offered(codecs)) is None:
+            otherwise = "objects are given as application/dicom, in the transfer syntax that is stored or Explicit VR"
+            raise syntax_types.refusal(offered, codecs, otherwise)
         offers[uid] = offer
     return offers
 

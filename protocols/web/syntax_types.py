@@ -1,11 +1,12 @@
 """Which media type a transfer syntax has, and what can be given of what is stored (PS3.18 8.7.3). Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Final
 
-from protocols.transcode import Codecs, ways
+from protocols.transcode import ALL_CODECS, Codecs, ways
 from protocols.web.accept import Offer, choose
+from protocols.web.problems import Problem
 
 DICOM: Final = "application/dicom"
 OCTETS: Final = "application/octet-stream"
@@ -36,6 +37,12 @@ VIDEO: Final = frozenset(uid for uid, name in _TYPES.items() if name.startswith(
 
 
 _OF_MARKERS: Final = frozenset({"image/jpeg", "image/jls", "image/jp2", "image/jpx", "image/jphc"})
+
+
+def refusal(offered: Callable[[Codecs], Offer | None], codecs: Codecs, otherwise: str) -> Problem:
+    """Why there is no offer (406): codecs are missing that would make one, or ``otherwise``."""
+    is_missing = bool(codecs.reason) and offered(ALL_CODECS) is not None
+    return Problem(406, codecs.reason if is_missing else otherwise)
 
 
 def type_of(transfer_syntax_uid: str) -> str:

@@ -87,6 +87,8 @@ async def _named(request: Request, site: Site) -> dict[str, str]:
             keys.append(Key(path, (uid,)))
     if not keys or keys[-1].path != _KEYS[-1][1]:
         raise Problem(400, "objectUID is missing")
+    if len(keys) == len(_KEYS):
+        return dict(zip(("study", "series", "instance"), (key.values[0] for key in keys), strict=True))
     found = await site.archive.instances(Query(level=Level.INSTANCE, keys=tuple(keys)))
     if not found:
         raise Problem(404, "there is no such thing here")
