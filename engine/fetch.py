@@ -1,8 +1,6 @@
 """Out: object bytes ahead of their reader, in windows bounded by bytes and count."""
 
-import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
 from typing import Final, TypeVar
 
 import msgspec
@@ -16,6 +14,7 @@ from engine.keep.paths import object_key
 from engine.limits import LIMITS
 from engine.model import FileRange, Instance
 from native.dataset import canonical_head
+from native.opening import close_files
 
 T = TypeVar("T")
 ADDRESS_DIGITS: Final = 32  # of an object's name
@@ -36,13 +35,27 @@ class Fetched(msgspec.Struct, frozen=True):
 class Window:
     """Open sources of one stretch of instances; ``close`` gives them back. Missing objects are named apart."""
 
-    def __init__(self) -> None:
+    def __init__(self, intake: Intake) -> None:
         self.objects: list[Fetched] = []
         self.lost: list[Instance] = []
-        self._held = ExitStack()
+        self._intake = intake
+        self._pinned: list[tuple[int, FileRange]] = []
+        self._opened: list[int] = []
+
+    def hold(self, source: FileRange) -> None:
+        """An object's own file, which the window closes."""
+        self._opened.append(source.fd)
+
+    def hold_pinned(self, lsn: int, source: FileRange) -> None:
+        """A record that stays in the intake until the window is closed."""
+        self._pinned.append((lsn, source))
 
     def close(self) -> None:
-        self._held.close()
+        opened, self._opened = self._opened, []
+        pinned, self._pinned = self._pinned, []
+        close_files(opened)
+        for lsn, source in pinned:
+            self._intake.unpin(lsn, source)
 
 
 class Fetch:
@@ -71,15 +84,20 @@ class Fetch:
 
     def open(self, instances: Sequence[Instance]) -> Window:
         """Open every object of a window. Blocking: call it in a thread."""
-        window = Window()
-        for instance in instances:
-            pinned = self._pinned(instance, window)
-            source = pinned or self._open_object(instance, window)
-            if source is None:
-                window.lost.append(instance)
-            else:
-                fetched = Fetched(instance, source, dataset_offset(instance), pinned is not None)
-                window.objects.append(fetched)
+        window = Window(self._intake)
+        try:
+            pinned = [self._pinned(instance, window) for instance in instances]
+            kept = [instance for instance, pin in zip(instances, pinned, strict=True) if pin is None]
+            opened = iter(self._opened(kept, window))
+            for instance, pin in zip(instances, pinned, strict=True):
+                source = pin or next(opened) or self._looked_for(instance, window)
+                if source is None:
+                    window.lost.append(instance)
+                else:
+                    window.objects.append(Fetched(instance, source, dataset_offset(instance), pin is not None))
+        except BaseException:
+            window.close()
+            raise
         return window
 
     def at_once(self, instance: Instance, span: tuple[int, int], around: tuple[bytes, bytes]) -> bytes | None:
@@ -90,10 +108,18 @@ class Fetch:
     def _pinned(self, instance: Instance, window: Window) -> FileRange | None:
         pinned = self._intake.pin(instance.lsn) if instance.writer == self._writer else None
         if pinned is not None:
-            window._held.callback(self._intake.unpin, instance.lsn, pinned)
+            window.hold_pinned(instance.lsn, pinned)
         return pinned
 
-    def _open_object(self, instance: Instance, window: Window) -> FileRange | bytes | None:
+    def _opened(self, instances: Sequence[Instance], window: Window) -> list[FileRange | None]:
+        opened = self._store.open_ranges([object_key(self._tenant, instance.key) for instance in instances])
+        for source in opened:
+            if source is not None:
+                window.hold(source)
+        return opened
+
+    def _looked_for(self, instance: Instance, window: Window) -> FileRange | bytes | None:
+        """By itself: in a store without files, or to say what keeps it from being opened."""
         key = object_key(self._tenant, instance.key)
         try:
             source = self._store.open_range(key)
@@ -101,7 +127,7 @@ class Fetch:
                 return self._store.get(key)
         except Missing:
             return None
-        window._held.callback(os.close, source.fd)
+        window.hold(source)
         return source
 
 

@@ -5,7 +5,7 @@ No nursery: a reader may stop anywhere, its async generator with it, and errors 
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 
 import trio
 
@@ -37,7 +37,7 @@ class ReadAhead:
             raise StopAsyncIteration
         timed, self._timed = self._timed, nullcontext()
         with timed:
-            window = await trio.to_thread.run_sync(self._coming.result, abandon_on_cancel=True)
+            window = await _opened(self._coming)
         self._held, self._coming = window, self._open_next()
         return window
 
@@ -56,6 +56,18 @@ class ReadAhead:
         if self._held is not None:
             self._held.close()
             self._held = None
+
+
+async def _opened(coming: "Future[Window]") -> Window:
+    opened, token = trio.Event(), trio.lowlevel.current_trio_token()
+
+    def wake(_: object) -> None:
+        with suppress(trio.RunFinishedError):  # the reader is gone, and its loop
+            token.run_sync_soon(opened.set)
+
+    coming.add_done_callback(wake)
+    await opened.wait()
+    return coming.result()
 
 
 def _close_opened(coming: "Future[Window]") -> None:

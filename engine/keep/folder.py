@@ -31,6 +31,7 @@ from engine.limits import LIMITS, Limits
 from engine.model import FileRange
 from engine.settings import Checkpoint
 from native.glance import glance
+from native.opening import open_files
 from native.place import SHORT_SOURCE, place
 
 INCOMING: Final = ".incoming"
@@ -141,6 +142,11 @@ class FolderStore:
     ) -> bytes | None:
         """A range of an object between two pieces, when all of it is cached and has this address; else None."""
         return glance(os.fsencode(self._path(key)), bytes.fromhex(address), size_bytes, *span, *around)
+
+    def open_ranges(self, keys: Sequence[str]) -> list[FileRange | None]:
+        """``open_range`` for many in one step; None for what cannot be opened."""
+        opened = open_files([os.fsencode(self._path(key)) for key in keys])
+        return [FileRange(fd, 0, size_bytes) if fd >= 0 else None for fd, size_bytes in opened]
 
     def size(self, key: str) -> int:
         """Bytes of an object. Raises ``Missing``."""

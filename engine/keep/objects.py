@@ -71,6 +71,10 @@ class ObjectStore(Protocol):
         ``size_bytes`` have this address (XXH3-128, hex); None: ask in another way, which may wait, and says why."""
         ...
 
+    def open_ranges(self, keys: Sequence[str]) -> list[FileRange | None]:
+        """``open_range`` for many, in one step on a folder; None also for one that it would raise for."""
+        ...
+
     def size(self, key: str) -> int:
         """Raises ``Missing``."""
         ...
@@ -139,6 +143,9 @@ class MemoryStore:
     def open_range(self, key: str) -> FileRange | None:
         self.size(key)
         return None
+
+    def open_ranges(self, keys: Sequence[str]) -> list[FileRange | None]:
+        return [None] * len(keys)
 
     def glance(
         self, key: str, address: str, size_bytes: int, span: tuple[int, int], around: tuple[bytes, bytes]

@@ -7,6 +7,7 @@ import struct
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, closing
 from functools import partial
+from ipaddress import ip_address
 
 import trio
 
@@ -289,8 +290,23 @@ async def _connected(peer: Peer, settings: DimseSettings) -> AsyncIterator[trio.
 async def _connect(peer: Peer, settings: DimseSettings) -> trio.SocketStream:
     try:
         with trio.fail_after(settings.connect_seconds):
-            return await trio.open_tcp_stream(peer.host, peer.port)
+            return await _stream_to(peer.host, peer.port)
     except trio.TooSlowError as error:
         raise NotAssociated("the peer does not answer the connection") from error
     except OSError as error:
         raise NotAssociated("the peer cannot be reached") from error
+
+
+async def _stream_to(host: str, port: int) -> trio.SocketStream:
+    """An address is connected to as it is; a name's addresses are tried side by side, which costs more."""
+    try:
+        family = trio.socket.AF_INET6 if ip_address(host).version == 6 else trio.socket.AF_INET
+    except ValueError:
+        return await trio.open_tcp_stream(host, port)
+    socket = trio.socket.socket(family)
+    try:
+        await socket.connect((host, port))
+    except BaseException:
+        socket.close()
+        raise
+    return trio.SocketStream(socket)

@@ -108,6 +108,18 @@ class Contract(ABC):
             assert os.pread(source.fd, source.length, source.offset) == b"0123456789"
             os.close(source.fd)
 
+    def test_many_are_opened_and_what_is_not_there_is_left_out(self, store: ObjectStore) -> None:
+        store.create("t/a", [b"0123456789"], durable=False)
+        store.create("t/c", [b""], durable=False)
+        first, missing, folder, last = store.open_ranges(["t/a", "t/b", "t", "t/c"])
+        assert missing is None
+        assert folder is None
+        for source, content in ((first, b"0123456789"), (last, b"")):
+            if source is not None:
+                assert source.length == len(content)
+                assert os.pread(source.fd, 100, source.offset) == content
+                os.close(source.fd)
+
     def test_delete_removes_and_may_be_repeated(self, store: ObjectStore) -> None:
         store.create("t/a", [b"x"], durable=True)
         store.delete("t/a")

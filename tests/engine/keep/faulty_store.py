@@ -53,6 +53,10 @@ class FaultyStore:
         self._read()
         return self.inner.open_range(key)
 
+    def open_ranges(self, keys: Sequence[str]) -> list[FileRange | None]:
+        self._read()
+        return self.inner.open_ranges(keys)
+
     def glance(
         self, key: str, address: str, size_bytes: int, span: tuple[int, int], around: tuple[bytes, bytes]
     ) -> bytes | None:
