@@ -9,7 +9,7 @@ import msgspec
 
 from protocols.web import accept, links
 from protocols.web.messages import Reply, Request
-from protocols.web.problems import Problem
+from protocols.web.problems import MEDIA_TYPE, Problem
 from protocols.web.routing import Parameter, Route
 from protocols.web.site import Site
 
@@ -18,6 +18,7 @@ WADL_NAMESPACE: Final = "http://wadl.dev.java.net/2009/02"
 GIVES: Final = (WADL, "application/xml", "application/json")
 _OFFERS: Final = tuple(accept.Offer(name) for name in GIVES)
 _PATTERNS: Final = {name: {"pattern": "^[0-9.]{1,64}$"} for name in ("study", "series", "instance")}
+_BYTES: Final = {"type": "string", "format": "binary"}
 _SEGMENT: Final = re.compile(r"\{(\w+)\*?\}")
 
 
@@ -106,12 +107,12 @@ def _described(route: Route, of_body: Mapping[int, Any]) -> dict[str, Any]:
         "parameters": in_path + [_in_query(one) for one in route.parameters],
         "responses": {
             "2XX": {"description": "done", "content": {name: {} for name in route.gives}},
-            "4XX": {"description": "not done", "content": {"application/problem+json": {}}},
+            "4XX": {"description": "not done", "content": {name: {} for name in (MEDIA_TYPE, *route.fails)}},
         },
         "security": [{"token": [route.scope]}, {}],
     }
     if route.takes:
-        body = {"schema": of_body[id(route.body)]} if route.body is not None else {}
+        body = {"schema": of_body[id(route.body)]} if route.body is not None else {"schema": _BYTES}
         described["requestBody"] = {"required": True, "content": dict.fromkeys(route.takes, body)}
     return described
 

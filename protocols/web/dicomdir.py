@@ -138,7 +138,10 @@ def directory(entries: Sequence[Entry], sop_instance_uid: str) -> bytes:
     )
 
 
-_NEVER_EMPTY: Final = frozenset((CHARACTER_SET, 0x00081115, 0x0040A043))
+_CONCEPT_NAME: Final = 0x0040A043
+# Those of type 1 or 1C are not there rather than empty; the name of an encapsulated document is of type 2.
+_NEVER_EMPTY: Final = frozenset((CHARACTER_SET, 0x00081115, _CONCEPT_NAME))
+_EMPTY: Final = frozenset((("ENCAP DOC", _CONCEPT_NAME),))
 _OFFSET_BYTES: Final = 12  # an element of UL
 _ITEM_BYTES: Final = 8
 _LINKS_BYTES: Final = 2 * _OFFSET_BYTES + 10
@@ -173,7 +176,11 @@ class _Node:
 def _record(kind: str, header: bytes, keys: tuple[int, ...], own: bytes = b"") -> bytes:
     """A record without its links."""
     named = dataset.element(0x00041430, "CS", kind.encode())
-    found = [tag for tag in (CHARACTER_SET, *sorted(keys)) if tag not in _NEVER_EMPTY or parts.element(header, tag)]
+    found = [
+        tag
+        for tag in (CHARACTER_SET, *sorted(keys))
+        if tag not in _NEVER_EMPTY or (kind, tag) in _EMPTY or parts.element(header, tag)
+    ]
     return named + own + dataset.project(header, found)
 
 

@@ -61,18 +61,22 @@ def _with_port(host: str, scheme: str, port: int) -> str:
 
 
 def _forwarded(request: Request) -> str:
-    """What the nearest proxy says of the request that it took; empty when it says nothing usable."""
+    """What the nearest proxy says of the request that it took; empty when it says nothing usable. One that names no
+    host has passed on the one that it was asked for."""
     if said := request.header("forwarded"):
         last = parameters_of(said.rpartition(",")[2])
-        scheme, host, prefix = last.get("proto", ""), last.get("host", ""), ""
+        scheme, host, port, prefix = last.get("proto", ""), last.get("host", ""), "", ""
     else:
-        scheme, host, prefix = (_last(request.header(f"x-forwarded-{name}")) for name in ("proto", "host", "prefix"))
-        port = _last(request.header("x-forwarded-port"))
-        if port.isdigit() and host and ":" not in host.rpartition("]")[2] and int(port) != _DEFAULT_PORTS.get(scheme):
-            host = f"{host}:{port}"
-    scheme = scheme.lower() or request.scheme
+        scheme, host, port, prefix = (
+            _last(request.header(f"x-forwarded-{name}")) for name in ("proto", "host", "port", "prefix")
+        )
+    if not (scheme or host or port or prefix):
+        return ""
+    scheme, host = scheme.lower() or request.scheme, host or request.header("host")
     if scheme not in _DEFAULT_PORTS or not _HOST.fullmatch(host):
         return ""
+    if port.isdigit() and ":" not in host.rpartition("]")[2] and int(port) != _DEFAULT_PORTS[scheme]:
+        host = f"{host}:{port}"
     return f"{scheme}://{host}{prefix.rstrip('/') if re.fullmatch('(?:/[A-Za-z0-9._~-]+)*/?', prefix) else ''}"
 
 

@@ -45,6 +45,7 @@ def _store(path: str, what: str) -> Route:
         summary=f"Store {what} (STOW-RS, PS3.18 10.5)",
         gives=stow.GIVES,
         takes=stow.TAKES,
+        fails=stow.GIVES,
         body_bytes_max=stow.BODY_BYTES_MAX,
     )
 

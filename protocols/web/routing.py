@@ -25,9 +25,10 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     """One line of the table of routes.
 
     ``path``: segments, of which ``{name}`` stands for any one, and ``{name*}`` at the end for all that follow.
-    ``gives``, ``takes``: media types of answer and body. ``body_bytes_max`` 0: no body is read. ``waits``: the handler
-    reads no body and may wait for something to happen; it is cancelled when its client goes. (Who reads a body or
-    streams an answer notices that anyway.) ``body``: the type of a JSON body, for those who read what is offered.
+    ``gives``, ``takes``: media types of answer and body; ``fails``: of answers to what cannot be done, beside problems.
+    ``body_bytes_max`` 0: no body is read. ``waits``: the handler reads no body and may wait for something to happen; it
+    is cancelled when its client goes. (Who reads a body or streams an answer notices that anyway.) ``body``: the type
+    of a JSON body, for those who read what is offered.
     """
 
     method: str
@@ -37,6 +38,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     summary: str
     gives: tuple[str, ...] = ()
     takes: tuple[str, ...] = ()
+    fails: tuple[str, ...] = ()
     parameters: tuple[Parameter, ...] = ()
     body_bytes_max: int = 0
     waits: bool = False

@@ -45,7 +45,7 @@ ROUTES: Final = (
     _look(f"{ROOT}/studies", studies.studies, "Studies with counts, sizes and conflicts", *studies.PARAMETERS),
     _look(STUDY, studies.study, "A study with its series", AS_OF),
     _look(f"{STUDY}/versions", versions.versions, "Instances of a study with more than one version"),
-    _act(f"{INSTANCE}/promote", versions.promote, "write", "Make a version the current one", versions.Promotion),
+    _act(f"{INSTANCE}/promote", versions.promote, "admin", "Make a version the current one", versions.Promotion),
     *(
         _act(f"{path}/restore", deleted.restore, "delete", f"Bring back what was deleted of {of}", deleted.Restoring)
         for path, of in ((STUDY, "a study"), (SERIES, "a series"), (INSTANCE, "an instance"))

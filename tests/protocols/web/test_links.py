@@ -37,6 +37,14 @@ TABLE = [
     (BEHIND, PROXY, {"forwarded": "host=evil, host=b;proto=HTTPS"}, "http", HERE, "https://b"),
     (BEHIND, PROXY, {"host": "a:1", "forwarded": "host=b;proto=javascript"}, "http", HERE, "http://a:1"),
     (BEHIND, PROXY, {"host": "a:1", "forwarded": "for=1.2.3.4"}, "http", HERE, "http://a:1"),
+    (BEHIND, PROXY, {"host": "127.0.0.1", "forwarded": "for=1.2.3.4"}, "http", HERE, "http://127.0.0.1:8080"),
+    # a proxy that passes Host on (nginx: proxy_set_header Host $host) says the scheme alone
+    (BEHIND, PROXY, {"host": "b", "x-forwarded-proto": "https", "x-forwarded-for": "1.2.3.4"}, "http", HERE, "https://b"),
+    (BEHIND, PROXY, {"host": "b:8443", "x-forwarded-proto": "https"}, "http", HERE, "https://b:8443"),
+    (BEHIND, PROXY, {"host": "b", "x-forwarded-proto": "https", "x-forwarded-port": "443"}, "http", HERE, "https://b"),
+    (BEHIND, PROXY, {"host": "b", "x-forwarded-prefix": "/pacs"}, "http", HERE, "http://b/pacs"),
+    (BEHIND, PROXY, {"host": "b", "forwarded": "for=1.2.3.4;proto=https"}, "http", HERE, "https://b"),
+    (PLAIN, PROXY, {"host": "b", "x-forwarded-proto": "https"}, "http", HERE, "http://b:8080"),  # not trusted
     (WebSettings(public_url="https://x.org/pacs/"), PROXY, {"host": "a"}, "http", HERE, "https://x.org/pacs"),
 ]  # fmt: skip
 

@@ -22,7 +22,7 @@ NEEDED: dict[tuple[str, str], Scope] = {
     ("DELETE", STUDY): "delete",
     ("DELETE", SERIES): "delete",
     ("DELETE", INSTANCE): "delete",
-    ("POST", f"{API_SERIES}/instances/{{instance}}/promote"): "write",
+    ("POST", f"{API_SERIES}/instances/{{instance}}/promote"): "admin",
     ("POST", f"{API}/studies/{{study}}/restore"): "delete",
     ("POST", f"{API_SERIES}/restore"): "delete",
     ("POST", f"{API_SERIES}/instances/{{instance}}/restore"): "delete",

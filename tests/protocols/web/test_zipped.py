@@ -75,11 +75,31 @@ def test_a_study_is_a_file_set_with_every_object_as_it_is_stored(tmp_path: Path)
         loaded = one.load()
         assert (loaded.SOPInstanceUID, loaded.SOPClassUID) == (one.SOPInstanceUID, one.SOPClassUID)
     assert [one.InstanceNumber for one in found] == [1, 2, 1, 1]
+    assert not complaints(tmp_path / "DICOMDIR")
+
+
+def test_a_document_without_a_name_has_an_empty_one(tmp_path: Path) -> None:
+    pdf = instance(1, SOPClassUID="1.2.840.10008.5.1.4.1.1.104.1", Modality="DOC", Rows=None, Columns=None)
+    pdf.ContentDate, pdf.ContentTime, pdf.DocumentTitle = "20240101", "12", "Report"
+    pdf.EncapsulatedDocument, pdf.MIMETypeOfEncapsulatedDocument = b"%PDF", "application/pdf"
+
+    async def check(served: Served) -> None:
+        (tmp_path / "DICOMDIR").write_bytes((await fetched(served))["DICOMDIR"])
+
+    serving(check, file_of(pdf))
+    (record,) = pydicom.dcmread(tmp_path / "DICOMDIR").DirectoryRecordSequence[3:]
+    assert record.DirectoryRecordType == "ENCAP DOC" and record.ConceptNameCodeSequence == []
+    assert not complaints(tmp_path / "DICOMDIR")
+
+
+def complaints(path: Path) -> list[str]:
+    """What other readers find wrong with a file."""
+    found: list[str] = []
     for reader in ("dcmdump", "dciodvfy"):
         if shutil.which(reader) is not None:
-            done = subprocess.run([reader, tmp_path / "DICOMDIR"], capture_output=True, text=True, check=False)
-            errors = [line for line in (done.stdout + done.stderr).splitlines() if line.startswith(("Error", "E:"))]
-            assert not errors
+            done = subprocess.run([reader, path], capture_output=True, text=True, check=False)
+            found += [line for line in (done.stdout + done.stderr).splitlines() if line.startswith(("Error", "E:"))]
+    return found
 
 
 def test_objects_larger_than_a_piece_have_their_crc_behind(monkeypatch: pytest.MonkeyPatch) -> None:
