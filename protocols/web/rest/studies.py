@@ -60,7 +60,10 @@ def asked(request: Request, site: Site) -> Query:
     except Refused as error:
         raise Problem(400, str(error)) from None
     if search.passed_over:
-        raise Problem(400, "studies are not matched by what belongs to series and instances")
+        raise Problem(
+            400,
+            "a parameter counts for nothing: what is never matched, or a way of matching that is not offered",
+        )
     names = [name for value in request.values("sort") for name in value.split(",") if name]
     order = tuple("-" * name.startswith("-") + path_of(name.removeprefix("-")) for name in names)
     return msgspec.structs.replace(search.query, sort=order, as_of=forms.moment(request))

@@ -51,11 +51,15 @@ def test_what_is_not_understood_is_refused() -> None:
             "as_of=2024-01-01T00:00:00",
             "limit=-1",
             "sort=Nothing",
-            "Rows=1",
+            "PixelData=1",
+            "emptyvaluematching=true",
         ):
             answer = await served.client.get(api(served, f"studies?{query}"))
             assert answer.status_code == 400, query
             assert answer.headers["content-type"] == "application/problem+json"
+        for rows_count, total in ((4, 5), (1, 0)):  # what a study holds chooses it
+            answer = await served.client.get(api(served, f"studies?Rows={rows_count}"))
+            assert answer.json()["total"] == total
         assert (await served.client.get(api(served, f"studies/{ROOT}.1?offset=1"))).status_code == 400
         assert (await served.client.get(api(served, "studies/1.2.3"))).status_code == 404
         assert (await served.client.get(api(served, "studies/1.2.3/versions"))).status_code == 404
