@@ -13,11 +13,11 @@ from native.dataset import frame_at, frame_count
 from protocols.transcode import Codecs, Untranscodable, shifted
 from protocols.web import named, syntax_types
 from protocols.web.accept import Offer
+from protocols.web.known import Known
 from protocols.web.messages import Headers, Reply, Request
 from protocols.web.multipart import Writer
 from protocols.web.opened import Frames, Opened, Spans
 from protocols.web.problems import Problem
-from protocols.web.ranges import range_of
 from protocols.web.reading import begun
 from protocols.web.site import Site
 
@@ -63,9 +63,12 @@ async def _retrieve(request: Request, site: Site, numbers: Sequence[int] | None)
             raise Problem(404, f"there are {frames.count} frames")
         offer = _offer(stored_uid, request.accepts(), site.transcoder.codecs, len(numbers))
         is_stored = offer.transfer_syntax_uid == syntax_types.frame_syntax(stored_uid)
-        answer = _Answer(request, site, opened, frames, offer, is_stored=is_stored)
+        known = Known(request, instance, offer, is_exact=is_stored)
+        if (unchanged := known.unchanged()) is not None:
+            return unchanged
+        answer = _Answer(known, site, opened, frames, offer, is_stored=is_stored)
         try:
-            return await answer.reply(numbers)
+            return known.on(await answer.reply(numbers))
         except Untranscodable as error:
             raise Problem(406, str(error)) from error
         except Missing:
@@ -100,19 +103,25 @@ def _at_once(request: Request, site: Site, instance: Instance, number: int) -> R
     offer = syntax_types.frame_syntax_of(stored_uid, request.accepts(), site.transcoder.codecs, 1)
     if bits or len(spans) != 1 or offer is None or offer.transfer_syntax_uid != syntax_types.frame_syntax(stored_uid):
         return None
+    known = Known(request, instance, offer, is_exact=True)
+    return known.unchanged() or _read_at_once(known, site, instance, offer, spans[0])
+
+
+def _read_at_once(known: Known, site: Site, instance: Instance, offer: Offer, span: tuple[int, int]) -> Reply | None:
+    stored_uid = instance.transfer_syntax_uid
     if not offer.is_multipart or syntax_types.ends_by_marker(stored_uid):
-        data = site.archive.at_once(instance, spans[0])
-        return None if data is None else _of_one(request, site, offer, _trimmed(stored_uid, data))
+        data = site.archive.at_once(instance, span)
+        return None if data is None else known.on(_of_one(known, site, offer, _trimmed(stored_uid, data)))
     writer = Writer(site.boundary())
-    around = (writer.head(_part_type(offer), spans[0][1]), writer.end())
-    whole = site.archive.at_once(instance, spans[0], around)
-    return None if whole is None else Reply(200, _headers(writer, offer), whole)
+    around = (writer.head(_part_type(offer), span[1]), writer.end())
+    whole = site.archive.at_once(instance, span, around)
+    return None if whole is None else known.on(Reply(200, _headers(writer, offer), whole))
 
 
-def _of_one(request: Request, site: Site, offer: Offer, data: bytes) -> Reply:
+def _of_one(known: Known, site: Site, offer: Offer, data: bytes) -> Reply:
     """One frame, alone (a range of it, perhaps) or as the only part."""
     if not offer.is_multipart:
-        chosen = range_of(request, len(data))
+        chosen = known.range_of(len(data))
         headers = (("Content-Type", _part_type(offer)), *chosen.headers)
         return Reply(chosen.status, headers, data if chosen.status == 200 else data[chosen.begin : chosen.end])
     writer = Writer(site.boundary())
@@ -132,9 +141,9 @@ class _Answer:
     """One answer on its way."""
 
     def __init__(
-        self, request: Request, site: Site, opened: Opened, frames: Frames, offer: Offer, *, is_stored: bool
+        self, known: Known, site: Site, opened: Opened, frames: Frames, offer: Offer, *, is_stored: bool
     ) -> None:
-        self._request = request
+        self._known = known
         self._site = site
         self._opened = opened
         self._frames = frames
@@ -147,7 +156,7 @@ class _Answer:
     async def reply(self, numbers: Sequence[int]) -> Reply:
         """Raises Untranscodable, Missing."""
         if len(numbers) == 1:
-            return _of_one(self._request, self._site, self._offer, await self._one(numbers[0]))
+            return _of_one(self._known, self._site, self._offer, await self._one(numbers[0]))
         headers = _headers(self._writer, self._offer)
         size = sum(length for number in numbers[:64] for _, length in self._frames.at(number)[2])
         if self._is_stored and len(numbers) <= 64 and size <= AT_ONCE_BYTES_MAX:

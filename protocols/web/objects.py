@@ -19,6 +19,7 @@ from native.dataset import canonical_head
 from protocols.transcode import Sendable, Untranscodable
 from protocols.web import named, syntax_types, zipped
 from protocols.web.accept import Offer
+from protocols.web.known import Known
 from protocols.web.messages import Chunk, Reply, Request, Stretch
 from protocols.web.multipart import Writer
 from protocols.web.ports import Fetched, Window
@@ -39,8 +40,13 @@ async def retrieve(request: Request, site: Site) -> Reply:
     accepts = request.accepts()
     offers = _offers({one.transfer_syntax_uid for one in found}, accepts, site, is_one=len(found) == 1)
     sending = _Sending(site, found, offers, is_syntax_named=any("transfer-syntax" in one for one in accepts))
+    offer = next(iter(offers.values()))
+    known = Known(request, found[0], offer) if len(found) == 1 else None
+    if known is not None and (unchanged := known.unchanged()) is not None:
+        return unchanged
     try:
-        return await (sending.parts() if next(iter(offers.values())).is_multipart else sending.alone())
+        reply = await (sending.parts() if offer.is_multipart else sending.alone())
+        return reply if known is None else known.on(reply)
     except Untranscodable as error:
         raise Problem(406, str(error)) from error
 

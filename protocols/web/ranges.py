@@ -20,11 +20,13 @@ class Range(msgspec.Struct, frozen=True):
     headers: Headers
 
 
-def range_of(request: Request, length: int) -> Range:
-    """The range asked for of ``length`` bytes; all of them when none is, or several are, or it depends on a validator
-    (we give none). Raises Problem (416)."""
+def range_of(request: Request, length: int, etag: str = "") -> Range:
+    """The range asked for of ``length`` bytes; all of them when none is, or several are, or it depends on another
+    validator than ``etag`` (a weak one never fits). Raises Problem (416)."""
     asked = _ONE.fullmatch(request.header("range"))
-    if asked is None or asked[0].endswith("=-") or request.header("if-range") or not (asked[1] or asked[2]):
+    depends_on = request.header("if-range")
+    is_other = bool(depends_on) and (depends_on != etag or etag.startswith("W/"))
+    if asked is None or asked[0].endswith("=-") or is_other or not (asked[1] or asked[2]):
         return Range(200, 0, length, (("Accept-Ranges", "bytes"),))
     if asked[1]:
         begin, end = int(asked[1]), min(length, int(asked[2]) + 1) if asked[2] else length

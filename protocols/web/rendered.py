@@ -15,6 +15,7 @@ from protocols.transcode import Look, Untranscodable, Viewport
 from protocols.web import accept, frames, named, stretches, syntax_types
 from protocols.web.accept import Offer
 from protocols.web.bulkdata import ENCAPSULATED_DOCUMENT, value_of
+from protocols.web.known import Known
 from protocols.web.looks import Said
 from protocols.web.messages import Reply, Request
 from protocols.web.multipart import Writer
@@ -53,7 +54,7 @@ async def thumbnail(request: Request, site: Site) -> Reply:
         return given
     offer = _offer(request, one=True)
     numbers = _numbers(request)
-    return await _first_image(site, found, offer, asked, numbers[:1])
+    return await _first_image(request, site, found, offer, asked, numbers[:1])
 
 
 async def _retrieve(request: Request, site: Site, asked: Asked) -> Reply:
@@ -65,7 +66,7 @@ async def _retrieve(request: Request, site: Site, asked: Asked) -> Reply:
     if not offer.is_multipart:
         if len(numbers) > 1:
             raise Problem(406, "several frames are given as parts")
-        return await _first_image(site, found, offer, asked, numbers)
+        return await _first_image(request, site, found, offer, asked, numbers)
     writer = Writer(site.boundary())
     body = await begun(_parts(site, found, offer, asked, numbers, writer))
     return Reply(200, (("Content-Type", writer.content_type(offer.media_type)),), body)
@@ -83,18 +84,21 @@ def _numbers(request: Request) -> list[int]:
 
 
 async def _first_image(
-    site: Site, instances: Sequence[Instance], offer: Offer, asked: Asked, numbers: Sequence[int]
+    request: Request, site: Site, instances: Sequence[Instance], offer: Offer, asked: Asked, numbers: Sequence[int]
 ) -> Reply:
     """Of several instances the one in the middle, or one behind it, that shows something."""
     middle = len(instances) // 2
     refusal: Exception = Problem(404, "nothing here can be shown")
     for instance in (*instances[middle:], *instances[:middle])[:TRIED_COUNT_MAX]:
+        known = Known(request, instance, offer)
+        if (unchanged := known.unchanged()) is not None:
+            return unchanged
         try:
             image = await _image(site, instance, offer, asked, numbers[0] if numbers else 0)
         except (Missing, Untranscodable) as error:
             refusal = _refusal(error)
             continue
-        return Reply(200, (("Content-Type", offer.media_type),), image)
+        return known.on(Reply(200, (("Content-Type", offer.media_type),), image))
     raise refusal
 
 

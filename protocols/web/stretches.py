@@ -7,10 +7,10 @@ from typing import Final
 import trio
 
 from protocols.web.accept import Offer
+from protocols.web.known import Known
 from protocols.web.messages import Headers, Reply, Request
 from protocols.web.multipart import Writer
 from protocols.web.opened import Opened, Spans
-from protocols.web.ranges import range_of
 from protocols.web.reading import ahead, begun, gathered
 from protocols.web.site import Site
 
@@ -20,13 +20,16 @@ AT_ONCE_BYTES_MAX: Final = 1 << 20
 async def reply(request: Request, site: Site, opened: Opened, offer: Offer, spans: Spans) -> Reply:
     """``spans`` are of the data set. A range only of what comes alone (C35)."""
     length = sum(size for _, size in spans)
+    known = Known(request, opened.instance, offer, is_exact=True)
+    if (unchanged := known.unchanged()) is not None:
+        return unchanged
     if offer.is_multipart:
         writer = Writer(site.boundary())
         said = (("Content-Type", writer.content_type(offer.media_type)),)
         head, end = writer.head(_content_type(offer), length), writer.end()
-        return await _reply(200, said, site, opened, (head, spans, end))
-    chosen = range_of(request, length)
-    headers = (("Content-Type", _content_type(offer)), *chosen.headers)
+        return await _reply(200, said + known.headers, site, opened, (head, spans, end))
+    chosen = known.range_of(length)
+    headers = (("Content-Type", _content_type(offer)), *chosen.headers, *known.headers)
     part = list(_clipped(spans, chosen.begin, chosen.end))
     return await _reply(chosen.status, headers, site, opened, (b"", part, b""))
 
