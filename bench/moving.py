@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from bench.asking import IMPLICIT_LITTLE, MOVE_SECONDS_MAX, STUDY_ROOT_MOVE, move
 from bench.bench import shares
+from bench.dcmtk import tool
 from bench.lean import Association
 from bench.peers import NO_DELAY, Server
 from bench.process import die_with
@@ -85,7 +86,7 @@ def _move_lean(stand: Stand, server: Server, destination: str, studies: Sequence
 def _move_dcmtk(stand: Stand, server: Server, destination: str, studies: Sequence[str]) -> None:
     """As in the paper: DCMTK's movescu, PDUs of 64 kB, a process and an association a study."""
     for study in studies:
-        command = ["movescu", "-S", "-aet", TITLE, "-aec", server.target.ae_title, "-aem", destination]
+        command = [tool("movescu"), "-S", "-aet", TITLE, "-aec", server.target.ae_title, "-aem", destination]
         command += ["--max-pdu", "65536", "-k", "0008,0052=STUDY", "-k", f"0020,000D={study}"]
         done = subprocess.run(
             [*command, server.target.host, str(server.target.port)],

@@ -16,6 +16,7 @@ from types import MappingProxyType
 import msgspec
 from msgspec import Struct
 
+from bench.dcmtk import tool
 from bench.http import Web
 from bench.lean import Target
 from bench.process import Elsewhere, Process, await_line, free_port, started
@@ -121,7 +122,7 @@ def dcmqrscp(
         f"HostTable BEGIN\n{hosts}\nHostTable END\nVendorTable BEGIN\nVendorTable END\n"
         f"AETable BEGIN\nQRSCP {folder / 'store'} RW (100000, 1024gb) ANY\nAETable END\n"
     )
-    command: list[str | Path] = ["dcmqrscp", "-c", folder / "dcmqrscp.cfg"]
+    command: list[str | Path] = [tool("dcmqrscp"), "-c", folder / "dcmqrscp.cfg"]
     with _started(
         "dcmqrscp", command, folder, port, "QRSCP", no_delay, "a process an association", pdu_bytes
     ) as server:
@@ -152,7 +153,7 @@ def storescp(folder: Path, *, fork: bool = False, implicit: bool = False) -> Ite
     One association at a time, or with ``fork`` a process each. ``implicit``: it takes Implicit VR Little Endian alone.
     """
     port = free_port()
-    command: list[str | Path] = ["storescp", "--ignore", "--max-pdu", str(PDU_BYTES)]
+    command: list[str | Path] = [tool("storescp"), "--ignore", "--max-pdu", str(PDU_BYTES)]
     command += [*["--fork"] * fork, *["--implicit"] * implicit, str(port)]
     with _started("storescp --ignore", command, folder, port, "STORESCP", True, "keeps nothing") as server:
         yield server

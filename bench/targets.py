@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from msgspec import Struct
 
+from bench.dcmtk import is_installed
 from bench.http import Web
 from bench.lean import Target
 from bench.peers import ORTHANC_WEB, Destinations, Server, dcmqrscp, filmroom, orthanc, pynetdicom
@@ -42,13 +43,13 @@ def _orthanc(folder: Path, destinations: Destinations, *, no_delay: bool = True)
 SERVERS: Mapping[str, Managed] = {
     OURS: Managed(filmroom, lambda: True),
     "orthanc": Managed(_orthanc, lambda: shutil.which("Orthanc") is not None),
-    "dcmqrscp": Managed(dcmqrscp, lambda: shutil.which("dcmqrscp") is not None),
+    "dcmqrscp": Managed(dcmqrscp, lambda: is_installed("dcmqrscp")),
     "pynetdicom": Managed(
         pynetdicom, lambda: find_spec("pynetdicom") is not None and find_spec("sqlalchemy") is not None
     ),
     "orthanc-stock": Managed(partial(_orthanc, no_delay=False), lambda: shutil.which("Orthanc") is not None),
     "dcmqrscp-stock": Managed(
-        partial(dcmqrscp, no_delay=False, pdu_bytes=STOCK_PDU_BYTES), lambda: shutil.which("dcmqrscp") is not None
+        partial(dcmqrscp, no_delay=False, pdu_bytes=STOCK_PDU_BYTES), lambda: is_installed("dcmqrscp")
     ),
 }
 USUAL = (OURS, "orthanc", "dcmqrscp")

@@ -9,13 +9,13 @@ from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcmp, memcpy, memset
 
 from native.command cimport FRAME_BYTES_MAX, put_fragment_head, write_store_request
-from native.cursor cimport Cursor, be32, cursor_over, data_of, left, peek, skip
+from native.cursor cimport Cursor, be32, cursor_over, data_of, left, peek, skip, take
 from native.gate cimport monotonic_ns
 from native.growing cimport Growing, free_bytes, place_at
 from native.job cimport KEY_BYTES, SEALED_HEAD_BYTES_MAX, Held, Job, fill, prepare, put_seal
 from native.replies cimport Replies, Reply
 from native.socket_io cimport POLLIN, POLLOUT, await_ready, iovec, read_gapped, receive, send_at_once, send_some
-from native.stream cimport ABORT, MESSAGE, NEED, RELEASE, Event
+from native.stream cimport ABORT, CONTROL_COMMAND, CONTROL_LAST, MESSAGE, NEED, RELEASE, Event
 from native.xxh cimport (
     XXH3_128bits_reset,
     XXH3_128bits_update,
@@ -32,6 +32,7 @@ cdef enum:
     PARTS_MAX = 512          # fragments in one send
     BYTES_PER_MS_MIN = 8     # a peer that takes less than an ISDN line carries does not hold a thread for days
     FRAGMENT_BYTES = 12      # before a fragment that has a PDU of its own
+    FRAGMENT_LEAST = 10      # of a command, for a peer that takes PDUs of 16 bytes
     STATUS_UNSOUND = 1 << 16  # no status of DIMSE: what we say of an object that is not what it was and was not sent
 
 cdef enum Failure:
@@ -91,7 +92,8 @@ cdef class Sender:
         self.replies = Replies(shared)
         self.reason = ""
         self.settled = {}
-        self.out_bytes = FRAME_BYTES_MAX + WINDOW_BYTES + FRAGMENT_BYTES * (PARTS_MAX + 1)
+        self.out_bytes = FRAME_BYTES_MAX + WINDOW_BYTES
+        self.out_bytes += FRAGMENT_BYTES * (FRAME_BYTES_MAX // FRAGMENT_LEAST + 1 + PARTS_MAX + 1)
         self.out = <uint8_t*>malloc(self.out_bytes)
         self.hashed = XXH3_createState()
         if self.out == NULL or self.hashed == NULL:
@@ -208,9 +210,26 @@ cdef class Sender:
         """The request and the first fragments of a job."""
         cdef Job* job = &work[index]
         cdef uint8_t* at = self.out
-        at += write_store_request(at, job.context_id, &job.command, self.originator, self.originator_message_id)
+        at = self.put_request(at, job)
         self.laid, self.laid_bytes = index, 0
         self.laid_end = self.lay_out(job, at, &self.laid_bytes) if self.hash_head(job) else NULL
+
+    cdef uint8_t* put_request(self, uint8_t* at, const Job* job) noexcept nogil:
+        """The command, in as many PDUs as the peer wants it; where they end."""
+        cdef uint8_t whole[FRAME_BYTES_MAX]
+        cdef size_t now, length = write_store_request(
+            whole, job.context_id, &job.command, self.originator, self.originator_message_id
+        )
+        cdef Cursor rest = cursor_over(whole, length)
+        skip(&rest, FRAGMENT_BYTES)
+        while left(&rest):
+            now = min(self.fragment, left(&rest))
+            at = put_fragment_head(
+                at, now, job.context_id, CONTROL_COMMAND | (CONTROL_LAST if now == left(&rest) else 0)
+            )
+            memcpy(at, take(&rest, now), now)
+            at += now
+        return at
 
     cdef int push(self, int fd, size_t length, int cancel_fd, int timeout_ms, int64_t ends_ms) noexcept nogil:
         """What is laid out; 0, or a Failure: TIME_UP also when the peer takes a little now and then, but too little."""

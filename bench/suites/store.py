@@ -12,6 +12,7 @@ from bench import lean
 from bench.asking import check_kept
 from bench.bench import Bench, shares
 from bench.data import File, Shape
+from bench.dcmtk import tool
 from bench.lean import Target
 from bench.pairs import Figures, compare
 from bench.peers import NO_DELAY, Server, filmroom, orthanc
@@ -103,7 +104,7 @@ def lean_senders(target: Target, files: list[File], count: int) -> None:
 def storescu(target: Target, paths: list[Path], count: int, no_delay: bool = True) -> None:
     """``count`` processes of DCMTK's storescu at once, their start included; RuntimeError when one fails."""
     environment = {name: value for name, value in os.environ.items() if name != "TCP_NODELAY"}
-    command = ["storescu", "--max-pdu", "131072", "-aec", target.ae_title, target.host, str(target.port)]
+    command = [tool("storescu"), "--max-pdu", "131072", "-aec", target.ae_title, target.host, str(target.port)]
     running = [
         subprocess.Popen(
             [*command, *map(str, share)],

@@ -4,32 +4,13 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from engine.model import CommitmentRequest, FileRange, Found, Instance, Origin, Query, Reference, Verdict
+from engine.model import CommitmentRequest, Found, Instance, Origin, Query, Reference, Verdict
+from protocols.windows import Window
 
 if TYPE_CHECKING:
     from native.lane import Lane
 
 T = TypeVar("T")
-
-
-class Fetched(Protocol):
-    """One object on its way out."""
-
-    @property
-    def instance(self) -> Instance: ...
-    @property
-    def source(self) -> FileRange | bytes: ...
-    @property
-    def dataset_offset(self) -> int: ...
-
-
-class Window(Protocol):
-    """Open objects of one stretch of instances; open until the next window is asked for."""
-
-    @property
-    def objects(self) -> Sequence[Fetched]: ...
-    @property
-    def lost(self) -> Sequence[Instance]: ...
 
 
 class Commitments(Protocol):

@@ -5,7 +5,7 @@ import os
 import xxhash
 
 from engine.model import Instance
-from protocols.dimse.ports import Fetched
+from protocols.windows import Fetched
 
 READ_BYTES = 1 << 20  # at a time, of an object that is checked
 KEY_DIGITS = 32

@@ -9,11 +9,11 @@ import trio
 from engine.model import FileRange, Instance
 from native import wire
 from protocols.dimse.outbound import Outbound
-from protocols.dimse.ports import Fetched
 from protocols.dimse.requestor import Job, Seal
 from protocols.dimse.seals import is_sound, key_of
 from protocols.dimse.tally import Tally
 from protocols.transcode import Untranscodable, Way, choose, why_not
+from protocols.windows import Fetched
 
 log = logging.getLogger("filmroom.dimse")
 

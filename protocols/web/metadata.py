@@ -19,9 +19,9 @@ from protocols.web import accept, links, named, native_xml
 from protocols.web.conditional import etag_of, has_already, packer, takes_gzip
 from protocols.web.messages import Chunk, Headers, Reply, Request
 from protocols.web.multipart import Writer
-from protocols.web.ports import Fetched
 from protocols.web.problems import Problem
 from protocols.web.site import Site
+from protocols.windows import Fetched
 
 GIVES: Final = ("application/dicom+json", "application/json", native_xml.MEDIA_TYPE)
 OFFERS: Final = (*map(accept.Offer, GIVES), accept.Offer(native_xml.MEDIA_TYPE, is_multipart=True))

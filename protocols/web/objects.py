@@ -22,10 +22,10 @@ from protocols.web.accept import Offer
 from protocols.web.known import Known
 from protocols.web.messages import Chunk, Reply, Request, Stretch
 from protocols.web.multipart import Writer
-from protocols.web.ports import Fetched, Window
 from protocols.web.problems import Problem
 from protocols.web.reading import ahead, begun, check, checked, gathered, parts_of, pieces_of
 from protocols.web.site import Site
+from protocols.windows import Fetched, Window
 
 GIVES: Final = ('multipart/related; type="application/dicom"', "application/dicom", zipped.MEDIA_TYPE)
 # An object up to here is read, checked and answered in one go.

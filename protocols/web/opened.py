@@ -12,8 +12,9 @@ from engine.model import Instance
 from native.dataset import Malformed, frame_at, frame_count
 from native.pixels import Pixels, look
 from protocols.transcode import Source, by_marker
-from protocols.web.ports import CHUNK_BYTES, Archive, Fetched, Ranged, Window
+from protocols.web.ports import CHUNK_BYTES, Archive, Ranged
 from protocols.web.syntax_types import BIG
+from protocols.windows import Fetched, Window
 
 Spans = Sequence[tuple[int, int]]
 NUMBER_OF_FRAMES: Final = 0x00280008

@@ -7,23 +7,11 @@ from typing import Any, Final, Literal, Protocol, TypeVar
 import msgspec
 
 from engine import Bell, Holdings, Measured
-from engine.model import Change, Decided, FileRange, Found, Gone, Instance, Kept, Origin, Query, Several, Stored, Uids
+from engine.model import Change, Decided, Found, Gone, Instance, Kept, Origin, Query, Several, Stored, Uids
+from protocols.windows import Window
 
 T = TypeVar("T")
 CHUNK_BYTES: Final = 1 << 20  # of an object that are checked together
-
-
-class Fetched(Protocol):
-    """One object on its way out."""
-
-    @property
-    def instance(self) -> Instance: ...
-    @property
-    def source(self) -> FileRange | bytes: ...
-    @property
-    def dataset_offset(self) -> int: ...
-    @property
-    def is_pinned(self) -> bool: ...
 
 
 class Ranged(Protocol):
@@ -36,16 +24,6 @@ class Ranged(Protocol):
     def read(self, offset: int, length: int) -> bytes: ...
     def read_at_once(self, offset: int, length: int) -> bytes | None: ...
     def check(self, offset: int, length: int) -> None: ...
-
-
-class Window(Protocol):
-    """Open objects of one stretch of instances; open until the next window is asked for."""
-
-    @property
-    def objects(self) -> Sequence[Fetched]: ...
-    @property
-    def lost(self) -> Sequence[Instance]: ...
-    def close(self) -> None: ...
 
 
 class Traffic(Protocol):

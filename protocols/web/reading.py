@@ -12,7 +12,7 @@ import xxhash
 from engine.errors import Corrupt
 from engine.model import FileRange, Instance
 from protocols.web.messages import Chunk, Stretch
-from protocols.web.ports import Fetched
+from protocols.windows import Fetched
 
 PIECE_BYTES: Final = 1 << 20
 FIRST_PIECE_BYTES: Final = 128 << 10  # small, so that the answer begins at once

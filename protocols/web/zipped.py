@@ -17,11 +17,11 @@ from protocols.web import dicomdir, named
 from protocols.web.conditional import etag_of, has_already
 from protocols.web.media_types import media_types_of
 from protocols.web.messages import Chunk, Headers, Reply, Request, Stretch
-from protocols.web.ports import Fetched
 from protocols.web.problems import Problem
 from protocols.web.reading import begun, checked
 from protocols.web.site import Site
 from protocols.web.zip_file import ZipFile
+from protocols.windows import Fetched
 
 MEDIA_TYPE: Final = "application/zip"
 AT_ONCE_BYTES_MAX: Final = 1 << 20

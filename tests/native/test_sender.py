@@ -33,6 +33,9 @@ class Peer:
             if self._file.read(length)[5] == 2:
                 return pdu.decode_command(command)
 
+    def exactly(self, length: int) -> bytes:
+        return self._file.read(length)
+
     def answer(self, message_id: int, status: int = 0) -> bytes:
         elements = {0x2: CT, 0x100: 0x8001, 0x120: message_id, 0x800: 0x101, 0x900: status, 0x1000: "1.2"}
         return bytes(pdu.encode_message(1, pdu.encode_command(elements), None, 16384))
@@ -58,6 +61,32 @@ def beside(work: Callable[[], None]) -> threading.Thread:
 
 def jobs(count: int) -> list[tuple[int, int, str, str, bytes, int, int]]:
     return [(1, number + 1, CT, f"1.2.{number}", b"x" * 1000, 0, 1000) for number in range(count)]
+
+
+@pytest.mark.parametrize("pdu_bytes_max", [16, 17, 64, 299, 300, 16384])
+def test_no_pdu_is_longer_than_the_peer_takes(ends: tuple[socket.socket, Peer], pdu_bytes_max: int) -> None:
+    """The command too, which is some 200 bytes (PS3.8 D.1)."""
+    ours, peer = ends
+    seen: list[tuple[int, bytes]] = []
+
+    def read() -> None:
+        while not seen or seen[-1][0] != 2:
+            length = int.from_bytes(peer.exactly(6)[2:], "big")
+            assert length <= pdu_bytes_max
+            body = peer.exactly(length)
+            assert int.from_bytes(body[:4], "big") == length - 4
+            seen.append((body[5], body[6:]))
+        peer.socket.sendall(peer.answer(1))
+
+    thread = beside(read)
+    sender = wire.Sender(pdu_bytes_max=pdu_bytes_max)
+    sent = sender.store(ours.fileno(), -1, jobs(1), originator=("MODALITY", 7), timeout_ms=5000)
+    thread.join(10)
+    assert sent == [0]
+    command = [part for control, part in seen if control & 1]
+    assert [control for control, _ in seen if control & 1] == [1] * (len(command) - 1) + [3]
+    assert pdu.decode_command(b"".join(command))[0x1030] == "MODALITY"
+    assert b"".join(part for control, part in seen if not control & 1) == b"x" * 1000
 
 
 @pytest.mark.parametrize("cut", range(0, len(cancel()) + 1, 3))
