@@ -14,6 +14,8 @@ from bench.peers import Server, filmroom, orthanc
 from bench.web_asking import FIRST_RUNS, Sides, both, checked, first_times, frame, parts_of, rates, rows, times, web_of
 
 FEW, MANY = 19, 409
+# Of the studies that the names of measures speak of.
+SERIES, INSTANCES = 5, 104
 CONNECTIONS = (1, 8)
 DOWNLOADS = 5
 CURL = ("curl", "-sSf", "--noproxy", "*", "-o", "/dev/null", "-w")
@@ -34,7 +36,7 @@ def run(bench: Bench) -> None:
 
 def searching(bench: Bench, sides: Sides) -> None:
     """One whole study of stubs, then small ones up to FEW, then up to MANY."""
-    whole = Shape(stub=True, seed=4)
+    whole = Shape(series=SERIES, instances=INSTANCES, stub=True, seed=4)
     files = fill(bench, sides, whole)
     study, series = files[0].study_uid, files[0].series_uid
     for studies, seed, before in ((FEW, 5, 1), (MANY, 6, FEW)):
@@ -43,26 +45,27 @@ def searching(bench: Bench, sides: Sides) -> None:
         path = f"/studies?PatientID={patient_id(whole, 0)}"
         for connections in CONNECTIONS:
             rates(bench, f"study by PatientID, {connections} connections", sides, [path], connections, 4, [rows(1)])
-        times(bench, "104 instances of a series", sides, f"/studies/{study}/series/{series}/instances", 104)
-        times(bench, "520 instances of a study", sides, f"/studies/{study}/instances", 520)
+        times(bench, "104 instances of a series", sides, f"/studies/{study}/series/{series}/instances", INSTANCES)
+        times(bench, "520 instances of a study", sides, f"/studies/{study}/instances", SERIES * INSTANCES)
 
 
 def describing(bench: Bench, sides: Sides) -> None:
     """Metadata of studies that nobody has asked for yet, each once; then of one, again and again."""
     needed = 2 * bench.rounds * FIRST_RUNS
-    files = fill(bench, sides, Shape(studies=2 * needed, stub=True, seed=7))
+    shape = Shape(studies=2 * needed, series=SERIES, instances=INSTANCES, stub=True, seed=7)
+    files = fill(bench, sides, shape)
     studies = list(dict.fromkeys(file.study_uid for file in files))
     bench.report.heading("Metadata (WADO-RS)")
     of_series = [f"/studies/{study}/series/{study}.1/metadata" for study in studies[:needed]]
     of_studies = [f"/studies/{study}/metadata" for study in studies[needed:]]
-    for paths, count in ((of_series, 104), (of_studies, 520)):
-        first_times(bench, f"of {count} instances, the first time", sides, paths, count)
-        times(bench, f"of {count} instances, again", sides, paths[0], count)
+    for paths, name, count in ((of_series, 104, INSTANCES), (of_studies, 520, SERIES * INSTANCES)):
+        first_times(bench, f"of {name} instances, the first time", sides, paths, count)
+        times(bench, f"of {name} instances, again", sides, paths[0], count)
 
 
 def retrieving(bench: Bench, sides: Sides) -> None:
     """A study of pixels (106 MB) by curl, and its frames, each as often as another."""
-    shape = Shape(seed=8)
+    shape = Shape(series=SERIES, instances=INSTANCES, seed=8)
     files = fill(bench, sides, shape)
     study, peer, frame_bytes = files[0].study_uid, sides[1].name, 2 * shape.rows**2
     bench.report.heading("A study of 520 CT (WADO-RS), by curl")

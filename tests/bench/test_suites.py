@@ -85,6 +85,7 @@ def test_web_is_asked_beside_orthanc(tmp_path: Path, monkeypatch: pytest.MonkeyP
         pytest.skip("Orthanc's DICOMweb plug-in is not installed (orthanc-dicomweb)")
     monkeypatch.setattr(web, "FEW", 2)
     monkeypatch.setattr(web, "MANY", 3)
+    monkeypatch.setattr(web, "INSTANCES", 8)
     monkeypatch.setattr(web_asking, "RUNS", 1)
     monkeypatch.setattr(web, "FIRST_RUNS", 1)
     monkeypatch.setattr(web_asking, "FIRST_RUNS", 1)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import trio
 
+import engine
 from bench.data import Shape, files, write
 from engine.ports import Peer
 from native import pdu
@@ -14,7 +15,7 @@ from protocols.dimse.leases import Interrupts
 from protocols.dimse.requestor import Job, associate
 from protocols.dimse.settings import DimseSettings
 from tests.protocols.hostile_peer import associated
-from tests.protocols.serving import CT, EXPLICIT, Served, serving
+from tests.protocols.serving import CT, EXPLICIT, Served, serving, serving_in
 from tests.protocols.storing import StoringArchive
 
 
@@ -74,6 +75,25 @@ def test_C08_dcmtk_stores_over_many_associations_at_once(tmp_path: Path, command
 
     serving(check, archive, receive_threads_max=3)
     assert len(archive.kept()) == 40
+
+
+def test_C06_a_node_that_is_full_answers_A700_and_takes_more_when_it_is_not() -> None:
+    (first, one), (second, two) = generated(2)
+
+    async def work() -> None:
+        async with engine.open("memory://") as archive:
+
+            async def check(served: Served) -> None:
+                log = archive._house.intake.log
+                log.refuse(True)
+                assert await store(served, [(first, one), (second, two)]) == [0xA700, 0xA700]
+                log.refuse(False)
+                assert await store(served, [(first, one)]) == [0]
+                assert [kept.sop_instance_uid async for kept in archive.fetch()] == [first]
+
+            await serving_in(check, archive)
+
+    trio.run(work)
 
 
 def test_H20_other_uid_in_the_data_set_than_in_the_command_is_A900() -> None:
