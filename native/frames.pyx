@@ -18,7 +18,7 @@ number of fragments agrees with it. What a table says is believed only when it m
 from libc.stdint cimport uint32_t, uint64_t
 from libc.string cimport memcmp, memcpy, memset, strlen
 
-from native.cursor cimport bytes_of, le32_at, le64_at, left, skip, unpadded
+from native.cursor cimport Cursor, bytes_of, cursor_over, data_of, le32_at, le64_at, left, skip, unpadded
 from native.output cimport Output, output_free, room, write, write_le32
 from native.walker cimport STEP_ELEMENT, STEP_FRAGMENT, STEP_FRAGMENTS, STEP_FRAGMENTS_END, Step, Walker
 
@@ -293,10 +293,18 @@ def frame_at(bytes frames not None, size_t number):
         if len(frames) < behind:
             raise ValueError("frame table is cut")
         spans = unpack_from("<I", frames, 8 + 4 * number)[0]
-        before = sum(unpack_from(f"<{number}I", frames, 8))
+        before = spans_before(frames, number)
         return 0, 0, [unpack_from("<QI", frames, behind + 12 * (before + n)) for n in range(spans)]
     except StructError as cut:
         raise ValueError("frame table is cut") from cut
+
+
+cdef size_t spans_before(bytes frames, size_t number):
+    cdef Cursor table = cursor_over(data_of(frames), len(frames))
+    cdef size_t frame, count = 0
+    for frame in range(number):
+        count += le32_at(&table, 8 + 4 * frame)
+    return count
 
 
 cdef list encapsulated_spans(bytes frames, size_t count):

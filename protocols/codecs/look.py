@@ -39,12 +39,14 @@ class Viewport(msgspec.Struct, frozen=True):
 
 
 class Look(msgspec.Struct, frozen=True, kw_only=True):
-    """Of one frame. Without window and table of values of interest all values of the frame are shown."""
+    """Of one frame. Without window and table of values of interest all values of the frame are shown. ``padding``: the
+    stored values, from the first to the last, that do not count among them."""
 
     slope: float = 1.0
     intercept: float = 0.0
     modality: Table | None = None
     window: Window | None = None
+    padding: tuple[int, int] | None = None
     voi: Table | None = None
     palette: tuple[Table, Table, Table] | None = None
     viewport: Viewport | None = None

@@ -33,13 +33,14 @@ def _has_colours(picture: Picture) -> bool:
 
 
 def _grey(picture: Picture, look: Look, samples: Array) -> Array:
-    values = _modality(look, _stored(picture, samples))
+    stored = _stored(picture, samples)
+    values = _modality(look, stored)
     if look.voi is not None and look.window is None:
         image = _looked_up(look.voi, values)
         top = (1 << look.voi.bits) - 1
         image = image * (255.0 / top)
     else:
-        image = _windowed(values, look.window or _whole(picture, look, values))
+        image = _windowed(values, look.window or _whole(picture, look, values, stored))
     grey = numpy.clip(numpy.rint(image), 0, 255).astype(numpy.uint8)
     return 255 - grey if picture.photometric == "MONOCHROME1" else grey
 
@@ -60,12 +61,16 @@ def _modality(look: Look, values: Array) -> Array:
     return values * look.slope + look.intercept
 
 
-def _whole(picture: Picture, look: Look, values: Array) -> Window:
-    """Of bytes all that there may be, else all that there is."""
+def _whole(picture: Picture, look: Look, values: Array, stored: Array) -> Window:
+    """Of bytes all that there may be, else all that there is, what fills up around the picture left out."""
     if picture.bits_stored <= 8 and not picture.is_signed and values.dtype == numpy.uint8:
         return Window(
             center=((1 << picture.bits_stored) - 1) / 2, width=(1 << picture.bits_stored) - 1, function="LINEAR_EXACT"
         )
+    if look.padding is not None:
+        first, last = look.padding
+        shown = values[(stored < first) | (stored > last)]
+        values = shown if shown.size else values
     low, high = float(values.min()), float(values.max())
     if not numpy.isfinite(high - low):  # floating point only
         low, high = -1e30, 1e30

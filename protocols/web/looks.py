@@ -15,6 +15,7 @@ _MODALITY_TABLE, _VOI_TABLE, _DESCRIPTOR, _DATA = 0x00283000, 0x00283010, 0x0028
 # Of red, green and blue: descriptor, data, segmented data.
 _PALETTE: Final = tuple((0x00281101 + n, 0x00281201 + n, 0x00281221 + n) for n in range(3))
 _FUNCTIONS: Final = {"LINEAR": "LINEAR", "LINEAR_EXACT": "LINEAR_EXACT", "SIGMOID": "SIGMOID"}
+_PADDING: Final = (0x00280120, 0x00280121)  # value, limit of its range
 TABLE_BYTES_MAX: Final = 1 << 17  # 65536 entries of two bytes
 
 
@@ -30,6 +31,12 @@ class Said:
         slope = self._number_at(0x00281053, _MODALITY_GROUP)
         intercept = self._number_at(0x00281052, _MODALITY_GROUP)
         return (1.0 if slope is None else slope), (0.0 if intercept is None else intercept)
+
+    def padding(self, *, is_signed: bool) -> tuple[int, int] | None:
+        """Stored values that are no part of the picture, the first and the last (PS3.3 C.7.5.1.1.2)."""
+        limits = [self._value(tag) for tag in _PADDING]
+        ends = [int.from_bytes(one, "little", signed=is_signed) for one in limits if one is not None and len(one) == 2]
+        return (min(ends), max(ends)) if limits[0] is not None and ends else None
 
     def modality(self, *, is_signed: bool) -> Table | None:
         """A table instead of a line."""

@@ -47,11 +47,9 @@ async def retrieve(request: Request, site: Site) -> Reply:
 
 
 async def thumbnail(request: Request, site: Site) -> Reply:
-    """One small image of a study, series, instance or frame."""
+    """One small image of a study, series, instance or frame; of a document or a video there is none."""
     asked = asked_by(request, THUMBNAIL)
     found = await named.instances(request, site)
-    if len(found) == 1 and (given := await _as_it_is(request, site, found[0])) is not None:
-        return given
     offer = _offer(request, one=True)
     numbers = _numbers(request)
     return await _first_image(request, site, found, offer, asked, numbers[:1])
@@ -147,6 +145,7 @@ def _look(opened: Opened, number: int, asked: Asked, media_type: str) -> tuple[i
         intercept=intercept,
         modality=modality,
         window=asked.window or said.window(),
+        padding=said.padding(is_signed=of_frames.is_signed),
         voi=None if asked.window else said.voi(is_signed=of_frames.is_signed or intercept < 0),
         palette=said.palette(),
         viewport=asked.viewport,

@@ -199,6 +199,8 @@ def test_o11_documents_and_videos_are_as_they_are_whatever_accept_says() -> None
         ranged = await served.client.get(f"{path_of(video)}/rendered", headers={"Range": "bytes=4-11"})
         assert (ranged.status_code, ranged.content) == (206, b"ftypmp42")
         assert (await served.client.get(f"{path_of(video)}/frames/1")).status_code == 404
+        for made in (document, video):  # no image of them is made: none is given for one
+            assert (await served.client.get(f"{path_of(made)}/thumbnail")).status_code in (404, 406)
 
     serving(check, file_of(document), file_of(video, MP4))
 

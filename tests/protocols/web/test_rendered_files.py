@@ -86,6 +86,26 @@ def test_c41_every_file_is_drawn_as_it_should_be(name: str, tmp_path: Path) -> N
     serving(check, stored)
 
 
+def test_what_fills_up_around_a_picture_dims_it_not() -> None:
+    """Pixel Padding Value, alone and with the limit of its range (PS3.3 C.7.5.1.1.2); a window counts as it is."""
+    values = numpy.arange(100, 164, dtype="<i2").reshape(8, 8)
+    values[0, :3], values[7, 7] = (-2000, -1999, -1990), 163
+    for limit, low in ((None, -1999), (-1990, 103)):
+        made = with_pixels(instance(1), values.tobytes(), rows=8, columns=8, bits=16, PixelRepresentation=1)
+        made.add_new(0x00280120, "SS", -2000)
+        if limit is not None:
+            made.add_new(0x00280121, "SS", limit)
+
+        async def check(served: Served, made: pydicom.Dataset = made, low: int = low) -> None:
+            for query, bottom in (("", low), ("?window=0,200,linear-exact", -100)):
+                answer = await served.client.get(f"{path_of(made)}/rendered{query}", headers={"Accept": "image/png"})
+                top = 163 if not query else 100
+                wanted = numpy.clip((values.astype(float) - bottom) / (top - bottom), 0, 1) * 255
+                assert abs(image(answer.content) - wanted).max() <= 1
+
+        serving(check, file_of(made))
+
+
 def floats(values: numpy.ndarray, syntax: str) -> pydicom.Dataset:
     """A parametric map of one frame."""
     made = with_pixels(instance(1), b"", rows=values.shape[0], columns=values.shape[1], bits=8 * values.itemsize)
