@@ -74,6 +74,7 @@ class _Parameters:
         self.all_included = self.fuzzy = False
         self.limit = COUNT_MAX
         self.offset = 0
+        self._universal: set[str] = set()
 
     def take(self, name: str, value: str) -> None:
         """One parameter. Raises Refused."""
@@ -116,7 +117,9 @@ class _Parameters:
             self.passed_over.append(name)
             return
         values = _values(value, vr, name)
-        self.keys[path] = self.keys.get(path, ()) + values
+        if value and not values:  # a star among several values matches everything, whichever parameter has it
+            self._universal.add(path)
+        self.keys[path] = () if path in self._universal else self.keys.get(path, ()) + values
         if len(self.keys) > KEYS_MAX:
             raise Refused(f"more than {KEYS_MAX} keys")
 

@@ -159,7 +159,7 @@ class _Compiler:
             return self._name(path, value)
         for kind in _RANGES:
             if vr == kind and not _is_wild(value):
-                span = self._span(path, kind, value)
+                span = self._span(path, kind, value.replace(" ", ""))
                 if span is None:  # an empty answer would deceive: 2004 is no date
                     raise Invalid(f"{path}: {_WRITTEN[kind]}")
                 return span

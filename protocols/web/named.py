@@ -14,6 +14,11 @@ _KEYS: Final = {
 }
 
 
+def uids(request: Request) -> dict[int, str]:
+    """The UIDs that the path names, by tag."""
+    return {int(path, 16): request.parameters[name] for name, (_, path) in _KEYS.items() if name in request.parameters}
+
+
 def query(request: Request) -> Query:
     """For all that the path names, at the level it names last."""
     keys = [(*_KEYS[name], request.parameters[name]) for name in _KEYS if name in request.parameters]

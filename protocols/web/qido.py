@@ -10,7 +10,7 @@ from native import dataset, dicomjson
 from native.layout import Layout
 from protocols.query_parameters import Search, search_of
 from protocols.query_values import Refused
-from protocols.web import accept, attributes, links, native_xml
+from protocols.web import accept, attributes, links, named, native_xml
 from protocols.web.conditional import representation
 from protocols.web.messages import Headers, Reply, Request
 from protocols.web.problems import Problem
@@ -48,7 +48,7 @@ async def _search(request: Request, site: Site, level: Level) -> Reply:
     offer = accept.choose(OFFERS, request.accepts())
     if offer is None:
         raise Problem(406, f"matches are given as {', '.join(GIVES)}")
-    above = {tag: request.parameters[name] for name, tag in _IN_PATH.items() if name in request.parameters}
+    above = named.uids(request)
     try:
         search = search_of(level, above, request.query, site.settings.rows_count_max)
     except Refused as error:
@@ -79,8 +79,8 @@ class Rows:
         self._level = level
         self._search = search
         self._layout, counted = _layout(level, above, search.included)
-        named = {key.path for key in search.query.keys}
-        asked = tuple(key for key in counted if key.path not in named)
+        said = {key.path for key in search.query.keys}
+        asked = tuple(key for key in counted if key.path not in said)
         self.query = msgspec.structs.replace(search.query, keys=search.query.keys + asked)
 
     def header(self, match: Match) -> bytes:
@@ -112,7 +112,6 @@ class Rows:
         return own + dataset.element(attributes.AVAILABLE_TRANSFER_SYNTAX, "UI", instance.transfer_syntax_uid.encode())
 
 
-_IN_PATH: Final = {"study": attributes.STUDY_UID, "series": attributes.SERIES_UID}
 _ONLINE: Final = dataset.element(attributes.AVAILABILITY, "CS", b"ONLINE")
 
 
