@@ -1,4 +1,4 @@
-"""What keys of a search mean: those of lower levels, and values that are no values."""
+"""What keys of a search mean: those of lower levels, and values that are no values (C27, C32)."""
 
 from tests.protocols.web.serving import Served, serving
 from tests.protocols.web.studies import ARCHIVE, ROOT, uids
