@@ -19,6 +19,3 @@ def canonical_head(sop_class_uid: str, sop_instance_uid: str, transfer_syntax_ui
 
 def read_meta(file: Buffer) -> tuple[str, int]:
     """Transfer syntax UID and where the data set begins. Raises Malformed."""
-
-def guessed(file: Buffer, at: int) -> str:
-    """The transfer syntax that a bare data set looks like. Raises Malformed."""

@@ -13,22 +13,24 @@ UIDs of odd length are padded with one NUL (PS3.10 7.1, PS3.5 9.1).
 """
 
 from libc.stdint cimport uint8_t, uint16_t, uint32_t
-from libc.string cimport memcpy, memset, strlen
+from libc.string cimport memcpy, memset, strcpy, strlen
 
 from native.cursor cimport (
     Cursor,
+    byte_at,
     bytes_of,
-    cursor_over,
     holds,
     le16_at,
     le32_at,
-    peek,
     put_le16,
     put_le32,
     skip,
+    take,
 )
-from native.uid cimport UID_BYTES_MAX
+from native.uid cimport UID_BYTES_MAX, copy_uid
+from native.view cimport over
 from native.vr cimport is_letters, is_long
+from native.walker cimport BAD_META, NOT_DICOM
 
 from native.faults import Malformed
 from native.identity import check
@@ -39,14 +41,14 @@ cdef bytes IMPLEMENTATION = IMPLEMENTATION_CLASS_UID.encode("ascii")
 cdef const char* implementation = IMPLEMENTATION
 
 cdef enum:
-    PREAMBLE_BYTES = 128
-    META_AT = 132
-    BAD_META = 15
-    NOT_DICOM = 14
+    DICM = 0x4D434944
 
 IMPLICIT = "1.2.840.10008.1.2"
 EXPLICIT = "1.2.840.10008.1.2.1"
 BIG_ENDIAN = "1.2.840.10008.1.2.2"
+cdef const char* implicit = b"1.2.840.10008.1.2"
+cdef const char* explicit = b"1.2.840.10008.1.2.1"
+cdef const char* big_endian = b"1.2.840.10008.1.2.2"
 TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
@@ -90,50 +92,62 @@ def canonical_head(str sop_class_uid, str sop_instance_uid, str transfer_syntax_
     return bytes_of(head, length)
 
 
+cdef int find_dataset(Cursor file, char* transfer_syntax, size_t* at) noexcept nogil:
+    cdef bint is_sound = True
+    cdef size_t index, size
+    cdef uint16_t vr, element
+    cdef const uint8_t* value
+    at[0] = transfer_syntax[0] = 0
+    if holds(&file, META_AT) and le32_at(&file, PREAMBLE_BYTES) == DICM:
+        skip(&file, META_AT)
+    elif not holds(&file, 8) or le32_at(&file, 0) != 2:
+        return guess_syntax(&file, transfer_syntax)
+    while holds(&file, 8) and le16_at(&file, 0) == 2:
+        at[0] = file.at
+        element, vr = le16_at(&file, 2), le16_at(&file, 4)
+        if not is_letters(vr) or not holds(&file, 12 if is_long(vr) else 8):
+            return BAD_META
+        size = le32_at(&file, 8) if is_long(vr) else le16_at(&file, 6)
+        skip(&file, 12 if is_long(vr) else 8)
+        value = take(&file, size)
+        if value == NULL:
+            return BAD_META
+        if element == 0x0010:
+            is_sound = copy_uid(transfer_syntax, value, size)
+    at[0] = file.at
+    if is_sound and not transfer_syntax[0]:
+        return guess_syntax(&file, transfer_syntax)
+    for index in range(strlen(transfer_syntax)):
+        is_sound = is_sound and (transfer_syntax[index] == c"." or c"0" <= transfer_syntax[index] <= c"9")
+    return 0 if is_sound else BAD_META
+
+
+cdef int guess_syntax(const Cursor* dataset, char* transfer_syntax) noexcept nogil:
+    """What the first element of a data set looks like, with or without value representations."""
+    cdef uint16_t group = le16_at(dataset, 0)
+    cdef bint is_explicit = c"A" <= byte_at(dataset, 4) <= c"Z" and c"A" <= byte_at(dataset, 5) <= c"Z"
+    if not holds(dataset, 8):
+        return NOT_DICOM
+    if is_explicit and group and group & 0xFF == 0:
+        strcpy(transfer_syntax, big_endian)
+        return 0
+    if group < 2 or group > 0x7FE0 or (not is_explicit and le16_at(dataset, 6) == 0xFFFF):
+        return NOT_DICOM
+    strcpy(transfer_syntax, explicit if is_explicit else implicit)
+    return 0
+
+
 def read_meta(const uint8_t[::1] file):
     """Transfer syntax and where the data set begins, of a Part-10 file or, guessed, of a bare data set.
 
     A wrong group length does not matter. Raises Malformed.
     """
-    cdef Cursor cursor
-    cdef size_t size, length = file.shape[0]
-    cdef uint16_t vr, element
-    cdef bint has_preamble = length >= META_AT and bytes(file[PREAMBLE_BYTES:META_AT]) == b"DICM"
-    if not has_preamble and (length < 8 or bytes(file[:4]) != b"\x02\0\0\0"):
-        return guessed(file, 0), 0
-    cursor = cursor_over(&file[0], length)
-    skip(&cursor, META_AT if has_preamble else 0)
-    syntax = ""
-    while holds(&cursor, 8) and le16_at(&cursor, 0) == 2:
-        element, vr = le16_at(&cursor, 2), le16_at(&cursor, 4)
-        if not is_letters(vr) or not holds(&cursor, 12 if is_long(vr) else 8):
-            raise Malformed(BAD_META, cursor.at)
-        size = le32_at(&cursor, 8) if is_long(vr) else le16_at(&cursor, 6)
-        skip(&cursor, 12 if is_long(vr) else 8)
-        if not holds(&cursor, size):
-            raise Malformed(BAD_META, cursor.at)
-        if element == 0x0010:
-            syntax = bytes_of(peek(&cursor, size), size).rstrip(b"\0 ").decode("ascii", "replace")
-        skip(&cursor, size)
-    if not syntax:
-        return guessed(file, cursor.at), cursor.at
-    if len(syntax) > UID_BYTES_MAX or not all(c in "0123456789." for c in syntax):
-        raise Malformed(BAD_META, META_AT)
-    return syntax, cursor.at
-
-
-def guessed(const uint8_t[::1] file, size_t at):
-    """The syntax that the first element of a data set looks like. Raises Malformed when it looks like none."""
-    if file.shape[0] < <Py_ssize_t>at + 8:
-        raise Malformed(NOT_DICOM, at)
-    head = bytes(file[at : at + 8])
-    group = head[0] | head[1] << 8
-    explicit = 65 <= head[4] <= 90 and 65 <= head[5] <= 90
-    if explicit and head[0] == 0 and head[1]:
-        return BIG_ENDIAN
-    if group < 2 or group > 0x7FE0 or head[6:8] == b"\xff\xff" and not explicit:
-        raise Malformed(NOT_DICOM, at)
-    return EXPLICIT if explicit else IMPLICIT
+    cdef char transfer_syntax[UID_BYTES_MAX + 1]
+    cdef size_t at
+    cdef int reason = find_dataset(over(file), transfer_syntax, &at)
+    if reason:
+        raise Malformed(reason, at)
+    return transfer_syntax.decode("ascii"), at
 
 
 def canonical(const uint8_t[::1] file):

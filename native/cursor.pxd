@@ -32,6 +32,7 @@ cdef extern from *:
     void put_le64 "fr_put_le64"(uint8_t* p, uint64_t v) noexcept nogil
     void put_be16 "fr_put_be16"(uint8_t* p, uint16_t v) noexcept nogil
     void put_be32 "fr_put_be32"(uint8_t* p, uint32_t v) noexcept nogil
+    const void* memmem(const void* data, size_t length, const void* wanted, size_t wanted_length) noexcept nogil
 
 
 cdef struct Cursor:
@@ -121,6 +122,16 @@ cdef inline const uint8_t* part(const uint8_t* data, size_t length, size_t at, s
 cdef inline size_t find_byte(const uint8_t* data, size_t length, uint8_t wanted) noexcept nogil:
     """Where it stands first; ``length`` when nowhere."""
     cdef const uint8_t* found = <const uint8_t*>memchr(data, wanted, length) if length else NULL
+    return found - data if found != NULL else length
+
+
+cdef inline size_t find_bytes(
+    const uint8_t* data, size_t length, size_t begin, const uint8_t* wanted, size_t wanted_length
+) noexcept nogil:
+    """Where they stand first from ``begin`` on; ``length`` when nowhere."""
+    cdef const uint8_t* found = NULL
+    if begin <= length and wanted_length <= length - begin:
+        found = <const uint8_t*>memmem(data + begin, length - begin, wanted, wanted_length)
     return found - data if found != NULL else length
 
 

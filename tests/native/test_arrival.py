@@ -15,7 +15,7 @@ from native.arrival import Arrival
 from native.dataset import canonical, canonical_head, describe
 from native.faults import Malformed
 from native.lane import Lane
-from native.segment import KIND_INSTANCE, KIND_SPOOLED, Log
+from native.segment import KIND_INSTANCE, KIND_SPOOLED, Entry, Log
 
 GATHER_BYTES = 8192
 SMALL = next(files(Shape(series=1, instances=1, rows=32, seed=5))).data
@@ -46,6 +46,14 @@ class Intake:
     def kept(self) -> tuple[int, bytes, bytes]:
         """Kind, context and file of the only record that is new."""
         (entry,) = self.log.drain(10, 0)
+        return self.read(entry)
+
+    def kept_one(self) -> tuple[int, bytes, bytes]:
+        """LSN, context and file of the next record."""
+        (entry,) = self.log.drain(1, 0)
+        return entry.lsn, *self.read(entry)[1:]
+
+    def read(self, entry: Entry) -> tuple[int, bytes, bytes]:
         payload = os.pread(self.segment, entry.payload_length, entry.payload_offset)
         at = entry.payload_offset - entry.context_length
         context = os.pread(self.segment, entry.context_length, at)
