@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from engine.errors import Invalid, Unavailable
+from engine.errors import Fenced, Invalid, Unavailable
 from engine.house import House
 from engine.keep.copying import Buffer
 from engine.keep.fold import few
@@ -16,6 +16,7 @@ from engine.model import Instance, Origin, Stored, StoreRecord, Uids
 from native import dataset
 from native.arrival import Arrival
 from native.canonical import TIFF
+from native.lane import Lane
 
 
 def submit(house: House, source: bytes | Path, origin: Origin) -> Stored:
@@ -115,36 +116,45 @@ def _submit_buffer(house: House, source: Buffer, origin: Origin) -> Stored:
 
 class Upload:
     """Files of one origin on their way in, one after another, each in pieces: in memory while small, in the intake's
-    own spool file while they arrive when large. It blocks: for threads, one at a time."""
+    own spool file while they arrive when large. It blocks: for threads, one at a time. ``arrival``: the same, for those
+    who write without the GIL (``native.body``)."""
 
     def __init__(self, house: House, origin: Origin, gather_bytes_max: int = 0) -> None:
         """``gather_bytes_max``: less than the usual limit, when many arrive at once."""
         self._house = house
         self._origin = origin
-        self._arrival = Arrival(house.intake.lane(origin), gather_bytes_max)
+        self.arrival = Arrival(house.intake.lane(origin), gather_bytes_max)
 
     @property
     def known(self) -> Uids:
         """What the last check saw of it before it refused it; empty: nothing."""
-        return Uids(*self._arrival.known)
+        return Uids(*self.arrival.known)
 
     def write(self, piece: Buffer) -> None:
         """More of a file. Raises Invalid, Unavailable, Fenced; then it can only be given up."""
         with self._refusals():
-            self._arrival.write(piece)
+            self.arrival.write(piece)
 
     def check(self) -> Uids:
         """The file has come: whether it can be kept. Raises Invalid."""
         with self._refusals():
-            return Uids(*self._arrival.check())
+            return Uids(*self.arrival.check())
 
     def keep(self) -> int:
         """Append what was checked, without waiting; its LSN, for ``settle``. Raises Unavailable, Fenced."""
-        preamble = self._arrival.preamble
+        preamble = self.arrival.preamble
         with self._refusals():
             if preamble[:4] not in TIFF:
-                return self._arrival.keep()
-            return self._arrival.keep(self._house.intake.lane(msgspec.structs.replace(self._origin, preamble=preamble)))
+                return self.arrival.keep()
+            return self.arrival.keep(self.lane_for(preamble))
+
+    def lane_for(self, preamble: bytes) -> Lane:
+        """The way in for a file with a preamble that is kept."""
+        return self._house.intake.lane(msgspec.structs.replace(self._origin, preamble=preamble))
+
+    def refused(self, error: OSError) -> Unavailable | Fenced:
+        """What the arrival's error means."""
+        return self._house.intake.refused(error)
 
     def settle(self, lsns: Sequence[int]) -> list[Stored]:
         """Wait, once for all, until what was kept is acknowledged and findable; what the archive made of each.
@@ -154,11 +164,11 @@ class Upload:
 
     def give_up(self) -> None:
         """Forget the file that arrives."""
-        self._arrival.give_up()
+        self.arrival.give_up()
 
     def close(self) -> None:
         """No more comes; what was not kept leaves nothing."""
-        self._arrival.close()
+        self.arrival.close()
 
     @contextmanager
     def _refusals(self) -> Iterator[None]:
@@ -169,4 +179,4 @@ class Upload:
         except ValueError as error:
             raise Invalid(str(error)) from None
         except OSError as error:
-            raise self._house.intake.refused(error) from error
+            raise self.refused(error) from error

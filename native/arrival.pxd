@@ -1,7 +1,7 @@
 """One DICOM file after another on its way into the intake, for those who write without the GIL. See arrival.pyi.
 
-Bytes are received to the end of ``gathered``, at most ``room`` of them; the caller moves its end. The last ones may prove
-not to belong to the file (what was taken for data is a boundary): as long as that is open they are ``held_back``.
+Bytes are received to the end of ``gathered``, at most ``room`` of them; the caller moves its end. The last ones may
+prove not to belong to the file (what was taken for data is a boundary): as long as that is open they are ``held_back``.
 Whatever returns a bint: False means that the file is refused, ``reason`` (dataset.pyi REASONS) or ``outcome`` says why.
 """
 

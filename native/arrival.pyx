@@ -20,7 +20,7 @@ from native.record cimport CONTEXT_BYTES_MAX, RECORD_HEAD_BYTES
 from native.segment cimport raise_for
 from native.uid cimport is_uid
 from native.view cimport over
-from native.walker cimport NO_MEMORY, NOT_DICOM, SOUND, Syntax
+from native.walker cimport NO_MEMORY, NOT_DICOM, SOUND
 
 from native.canonical import TIFF
 from native.faults import Malformed

@@ -57,8 +57,7 @@ class Body:
         """0: the part is taken, and so are those with the same head behind it. Else it is refused for that reason, a number above
         those of ``native.faults`` and of this module."""
     def take_data(self) -> bytes: ...
-    def keep_in(self, lane: Lane) -> int:
-        """As ``run``, without receiving."""
+    def keep_in(self, lane: Lane) -> None: ...
     @property
     def preamble(self) -> bytes: ...
     @property

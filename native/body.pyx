@@ -8,65 +8,22 @@ beginning: they are held back until what follows has come.
 """
 
 from libc.stdint cimport int64_t, uint8_t, uint64_t
-from libc.stdlib cimport free, realloc
-from libc.string cimport memcmp, memcpy, memmove, strcmp
+from libc.string cimport memcmp
 
-from native.arrival cimport Arrival, uids_of
-from native.cursor cimport (
-    Cursor,
-    byte_at,
-    bytes_of,
-    data_of,
-    find_bytes,
-    left,
-    peek,
-    skip,
-)
-from native.framing cimport (
-    FRAME_END,
-    FRAME_MALFORMED,
-    Frame,
-    Framing,
-    framing_begin,
-    framing_next,
-    framing_took,
-)
+from native.arrival cimport Arrival
+from native.cursor cimport Cursor, byte_at, data_of, find_bytes, left, peek, skip
+from native.framing cimport FRAME_END, FRAME_MALFORMED, Frame, Framing, framing_begin, framing_next, framing_took
 from native.framing cimport WHOLE as FRAMING_WHOLE
-from native.growing cimport (
-    Growing,
-    add,
-    compact,
-    free_bytes,
-    grow,
-    held,
-    held_as_bytes,
-    held_bytes,
-    place_at,
-    release,
+from native.growing cimport Growing, add, compact, free_bytes, grow, held, held_as_bytes, held_bytes, place_at, release
+from native.landing cimport (
+    CANCEL, DATA, END, GO_ON, GONE, HEAD, IDLE, LARGE, LARGER_THAN_ALLOWED, NEED, OF_OTHER_STUDY, PART, PREAMBLE,
+    REFUSED, UNSOUND, Event, Landing,
 )
-from native.identity cimport Checked
 from native.lane cimport Lane
-from native.ledger cimport ACCEPTED, TOO_LARGE, Outcome
+from native.ledger cimport ACCEPTED
 from native.segment cimport raise_for
 from native.socket_io cimport POLLIN, await_ready, receive
 from native.view cimport over
-from native.walker cimport NO_ROOM
-
-cdef enum Event:
-    NEED = 0         # more bytes
-    IDLE = 1
-    HEAD = 2         # a part begins
-    DATA = 3
-    PART = 4         # it is whole
-    PREAMBLE = 5
-    END = 6          # the body is whole
-    GONE = 7
-    CANCEL = 8
-    UNSOUND = 9
-    REFUSED = 10
-    LARGE = 11
-    # never leaves native code
-    GO_ON = 12
 
 EVENT_NEED, EVENT_IDLE, EVENT_HEAD, EVENT_DATA, EVENT_PART, EVENT_PREAMBLE = NEED, IDLE, HEAD, DATA, PART, PREAMBLE
 EVENT_END, EVENT_GONE, EVENT_CANCEL, EVENT_UNSOUND, EVENT_REFUSED, EVENT_LARGE = (
@@ -86,10 +43,6 @@ cdef enum:
     STAGING_BYTES = 1 << 16
     BEHIND_BYTES = 1 << 12       # room for what stands between two parts
     HELD_BYTES_MAX = 1 << 16
-    HANDED_BYTES = 1 << 18
-    BOUNDARY_BYTES_MAX = 200
-    OF_OTHER_STUDY = 32
-    LARGER_THAN_ALLOWED = 33
 
 CHUNKED, PIECES = -1, -2
 REASON_OTHER_STUDY = OF_OTHER_STUDY
@@ -100,28 +53,15 @@ cdef bytes BLANK_LINE = b"\r\n\r\n"
 cdef const uint8_t* blank_line = data_of(BLANK_LINE)
 cdef const char* NO_MEMORY_LEFT = b"there is no memory for the body"
 
-cdef struct Came:
-    # one part: appended (lsn), or why not
-    uint64_t lsn
-    int reason
-    Checked uids
-
 
 cdef class Body:
     cdef const char* fault
-    cdef Arrival arrival
-    cdef bint is_kept            # by the arrival; else its data is handed over
-    cdef bytes study_uid
-    cdef const char* only_study
+    cdef Landing landing
     # what the connection gives
     cdef Framing framing
     cdef Growing raw
     cdef uint64_t bytes_left     # that the body may still have
     # the parts
-    cdef bytes boundary
-    cdef const uint8_t* delimiter
-    cdef size_t delimiter_bytes
-    cdef size_t held_back
     cdef size_t heads_bytes_max
     cdef size_t preamble_bytes_left
     cdef size_t parts_left
@@ -132,37 +72,16 @@ cdef class Body:
     cdef Growing head            # of the part; once judged, that of parts like it
     cdef bint is_judged
     cdef int verdict
-    # the part
-    cdef Growing handed
-    cdef Growing* window
-    cdef size_t searched
-    cdef bint is_given_up
-    cdef uint64_t part_bytes
-    cdef uint64_t expected_bytes
-    cdef Came* came
-    cdef size_t came_count
-    cdef size_t came_capacity
-    cdef bint is_lost            # what became of a part could not be written down
-    cdef size_t kept_count
-    cdef Outcome outcome
 
     def __cinit__(
         self, Arrival arrival, bytes boundary, int64_t length, *, uint64_t bytes_max, str study_uid="",
         size_t heads_bytes_max, size_t preamble_bytes_max, size_t parts_count_max
     ):
-        if len(boundary) > BOUNDARY_BYTES_MAX:
-            raise ValueError("the boundary is too long")
         self.fault = b""
-        self.arrival, self.is_kept = arrival, arrival is not None
-        self.window = &arrival.gathered if self.is_kept else &self.handed
-        self.study_uid = study_uid.encode("ascii")
-        self.only_study = self.study_uid
+        self.landing = Landing(arrival, boundary, study_uid)
         framing_begin(&self.framing, length == -1, BOUNDLESS if length < 0 else length)
         self.bytes_left, self.heads_bytes_max = bytes_max, heads_bytes_max
         self.preamble_bytes_left, self.parts_left = preamble_bytes_max, parts_count_max
-        self.boundary = b"\r\n--" + boundary if boundary else b""
-        self.delimiter, self.delimiter_bytes = data_of(self.boundary), len(self.boundary)
-        self.held_back = max(self.delimiter_bytes, 1) - 1
         if not boundary:
             self.has_part, self.state, self.is_judged = True, HEAD_READ, False
         elif not add(&self.held, data_of(b"\r\n"), 2, STAGING_BYTES):    # a body may begin with a boundary at once
@@ -170,13 +89,11 @@ cdef class Body:
 
     def __dealloc__(self):
         self.free_all()
-        free(self.came)
 
     cdef void free_all(self) noexcept nogil:
         release(&self.raw)
         release(&self.held)
         release(&self.head)
-        release(&self.handed)
 
     def trim(self):
         if held_bytes(&self.raw) == 0:
@@ -187,8 +104,9 @@ cdef class Body:
     def close(self):
         """Give back all but what became of the parts."""
         self.free_all()
-        if self.is_kept:
-            self.arrival.close()
+        self.landing.free_all()
+        if self.landing.is_kept:
+            self.landing.arrival.close()
 
     # ------------------------------------------------------------ in
 
@@ -218,7 +136,7 @@ cdef class Body:
 
     def raise_refusal(self):
         """See body.pyi."""
-        raise_for(self.arrival.lane.log, self.outcome)
+        raise_for(self.landing.arrival.lane.log, self.landing.outcome)
 
     @property
     def rest(self):
@@ -245,21 +163,22 @@ cdef class Body:
     cdef int64_t receive_some(self, int fd) noexcept nogil:
         """Data of a part goes straight into the window, as much as the last part had; what follows is staged."""
         cdef Growing* raw = &self.raw
+        cdef Growing* window = self.landing.window
         cdef int64_t got
         cdef size_t direct = 0, staged = STAGING_BYTES
         compact(raw)
         if not grow(raw, raw.end + 1, STAGING_BYTES):
             return -2
         if raw.end == 0 and self.state == IN_DATA and self.framing.left:
-            direct = min(self.wished(), self.framing.left, self.bytes_left, self.room())
+            direct = min(self.landing.wished(), self.framing.left, self.bytes_left, self.landing.room())
             staged = STAGING_BYTES if self.framing.left < STAGING_BYTES else BEHIND_BYTES
         got = receive(
-            fd, place_at(self.window, self.window.end), direct, place_at(raw, raw.end), min(free_bytes(raw), staged)
+            fd, place_at(window, window.end), direct, place_at(raw, raw.end), min(free_bytes(raw), staged)
         )
         if got > 0:
             direct = min(direct, <size_t>got)
             if direct:
-                self.window.end += direct
+                window.end += direct
                 self.took(direct)
             raw.end += <size_t>got - direct
         return got
@@ -268,12 +187,12 @@ cdef class Body:
 
     cdef Event parse(self) noexcept nogil:
         """Everything that has come, until something stops it."""
-        cdef Event event = GO_ON
+        cdef Event event = GO_ON if self.landing.outcome == ACCEPTED else REFUSED
         while event == GO_ON:
             event = self.step()
             if event == NEED:
                 event = self.take_raw()
-        return self.unsound(NO_MEMORY_LEFT) if self.is_lost else event
+        return self.unsound(NO_MEMORY_LEFT) if self.landing.is_lost else event
 
     cdef Event take_raw(self) noexcept nogil:
         """More of the body, out of its framing."""
@@ -291,10 +210,10 @@ cdef class Body:
             return LARGE
         now = min(left(&raw), self.framing.left, self.bytes_left)
         if self.state == IN_DATA:
-            now = min(now, self.room())
+            now = min(now, self.landing.room())
             if now == 0:
-                return self.refused()
-            add(self.window, peek(&raw, now), now, HANDED_BYTES)
+                return self.landing.refused()
+            add(self.landing.window, peek(&raw, now), now, STAGING_BYTES)
         else:
             compact(&self.held)
             now = min(now, <size_t>HELD_BYTES_MAX)
@@ -311,7 +230,7 @@ cdef class Body:
     cdef Event ended(self) noexcept nogil:
         if self.state == IN_EPILOGUE:
             return END
-        if self.delimiter_bytes == 0 and self.state == IN_DATA:
+        if self.landing.delimiter_bytes == 0 and self.state == IN_DATA:
             self.state, self.following = DATA_READ, IN_EPILOGUE
             return GO_ON
         return self.unsound(b"the multipart body ends before its last boundary")
@@ -341,10 +260,10 @@ cdef class Body:
 
     cdef Event find_first_boundary(self) noexcept nogil:
         cdef Cursor so_far = held(&self.held)
-        cdef size_t found = find_bytes(so_far.data, so_far.end, 0, self.delimiter, self.delimiter_bytes)
-        cdef size_t gone = found + self.delimiter_bytes
+        cdef size_t found = find_bytes(so_far.data, so_far.end, 0, self.landing.delimiter, self.landing.delimiter_bytes)
+        cdef size_t gone = found + self.landing.delimiter_bytes
         if found == so_far.end:
-            gone = so_far.end - min(so_far.end, self.held_back)
+            gone = so_far.end - min(so_far.end, self.landing.held_back)
             if gone > self.preamble_bytes_left:
                 return self.unsound(b"the multipart body does not begin with its boundary")
             self.preamble_bytes_left -= gone
@@ -370,10 +289,11 @@ cdef class Body:
         elif not self.has_part:
             return self.unsound(b"the multipart body does not begin with its boundary")
         else:
-            self.searched, self.state = self.window.end, IN_DATA
+            self.landing.go_on()
+            self.state = IN_DATA
             return GO_ON
         if self.has_part:
-            self.window.end -= self.delimiter_bytes
+            self.landing.cut()
             self.state = DATA_READ
         else:
             self.state = self.following
@@ -385,7 +305,9 @@ cdef class Body:
         cdef size_t end = find_bytes(head.data, head.end, 0, blank_line, 4)
         cdef size_t length
         if end == head.end:
-            return NEED if end <= self.heads_bytes_max else self.unsound(b"the headers of a part are longer than allowed")
+            if end <= self.heads_bytes_max:
+                return NEED
+            return self.unsound(b"the headers of a part are longer than allowed")
         if self.parts_left == 0:
             return self.unsound(b"the body has more than the allowed number of parts")
         self.parts_left -= 1
@@ -405,15 +327,9 @@ cdef class Body:
     cdef Event begin_part(self) noexcept nogil:
         if not self.is_judged:
             return HEAD
-        self.is_given_up, self.state = False, IN_DATA
-        if self.is_kept:
-            self.arrival.begin()
-        else:
-            self.is_judged = False
-            self.handed.begin = self.handed.end = 0
-        self.searched = self.window.begin
-        if self.verdict and self.is_kept:
-            self.give_up(self.verdict)
+        self.landing.begin(self.verdict)
+        self.is_judged = self.landing.is_kept  # each part that is handed over is told of
+        self.state = IN_DATA
         return GO_ON
 
     @property
@@ -424,53 +340,21 @@ cdef class Body:
         """See body.pyi."""
         self.is_judged, self.verdict = True, verdict
 
-    # ------------------------------------------------------------ the data of a part
-
-    cdef size_t room(self) noexcept nogil:
-        """How much may be received to the end of the window, all of which was searched; 0: the part is refused."""
-        cdef size_t room
-        if self.is_kept:
-            room = self.arrival.room(self.held_back)
-            self.searched = self.window.end  # it has moved when what it held was written
-            return room
-        if not grow(&self.handed, HANDED_BYTES + self.held_back, HANDED_BYTES + self.held_back):
-            return 0
-        return free_bytes(&self.handed)
-
-    cdef size_t wished(self) noexcept nogil:
-        """Parts are often as large as the one before: so far we receive to its place, without reading over its end."""
-        cdef size_t so_far = held_bytes(self.window)
-        return max(self.expected_bytes - so_far if self.expected_bytes > so_far else 0, <size_t>STAGING_BYTES)
-
-    cdef size_t take_held(self) noexcept nogil:
-        """What stood behind the head; how many bytes of it."""
-        cdef Cursor rest = held(&self.held)
-        cdef size_t now = left(&rest)
-        if now:
-            now = min(now, self.room())
-            add(self.window, peek(&rest, now), now, HANDED_BYTES)
-            self.held.begin += now
-        return now
-
     cdef Event find_end_of_data(self) noexcept nogil:
-        cdef Growing* window = self.window
-        cdef bint has_held = held_bytes(&self.held) > 0
-        cdef size_t found, surplus
-        if has_held and self.take_held() == 0:
-            return self.refused()
-        if self.searched == window.end:
-            return NEED
-        found = window.end
-        if self.delimiter_bytes:
-            found = find_bytes(
-                window.data, window.end, max(window.begin + self.held_back, self.searched) - self.held_back,
-                self.delimiter, self.delimiter_bytes
-            )
-        self.searched = window.end
-        if found == window.end:
-            return self.not_yet()
-        surplus = window.end - found - self.delimiter_bytes
-        window.end -= surplus
+        """What stood behind the head goes first into the window; what stands behind the boundary comes back."""
+        cdef Growing* window = self.landing.window
+        cdef Cursor rest = held(&self.held)
+        cdef bint has_held = left(&rest) > 0
+        cdef size_t now = min(left(&rest), self.landing.room()) if has_held else 0
+        cdef size_t surplus = 0
+        cdef Event event
+        if has_held and now == 0:
+            return self.landing.refused()
+        add(window, peek(&rest, now), now, STAGING_BYTES)
+        self.held.begin += now
+        if not self.landing.find(&surplus):
+            event = self.landing.not_yet()
+            return GO_ON if event == NEED and held_bytes(&self.held) else event
         self.state = BEHIND_BOUNDARY
         if has_held:
             self.held.begin -= surplus
@@ -480,119 +364,29 @@ cdef class Body:
             return self.unsound(NO_MEMORY_LEFT)
         return GO_ON
 
-    cdef Event not_yet(self) noexcept nogil:
-        """All of the window is data, but perhaps its last bytes."""
-        cdef size_t count = held_bytes(self.window)
-        if self.is_given_up:
-            self.drop(count - min(count, self.held_back))
-        elif not self.is_kept and count >= HANDED_BYTES / 2 + self.held_back:
-            return DATA
-        return GO_ON if held_bytes(&self.held) else NEED
+    cdef Event end_part(self) noexcept nogil:
+        cdef Event event = self.landing.end()
+        if event == GO_ON or event == PART:
+            self.state = self.following
+        return event
 
-    cdef void drop(self, size_t count) noexcept nogil:
-        """The first bytes of the window are done with."""
-        cdef Growing* window = self.window
-        cdef size_t kept = held_bytes(window) - count
-        memmove(place_at(window, window.begin), place_at(window, window.begin + count), kept)
-        window.end = window.begin + kept
-        self.searched = window.end
+    # ------------------------------------------------------------ for the caller; see body.pyi
 
     def take_data(self):
-        """See body.pyi."""
-        cdef size_t kept = self.held_back if self.state == IN_DATA else 0
-        cdef size_t count = held_bytes(&self.handed) - kept
-        data = bytes_of(place_at(&self.handed, self.handed.begin), count)
-        self.drop(count)
-        return data
-
-    # ------------------------------------------------------------ what becomes of it
-
-    cdef Event end_part(self) noexcept nogil:
-        if not self.is_kept:
-            if held_bytes(&self.handed):
-                return DATA
-            self.state = self.following
-            return PART
-        if not self.is_given_up and not self.arrival.is_checked:
-            self.expected_bytes = self.arrival.written_bytes + held_bytes(&self.arrival.gathered)
-            if not self.arrival.examine():
-                return self.refused()
-            if self.only_study[0] and strcmp(self.arrival.found.study_uid, self.only_study):
-                self.give_up(OF_OTHER_STUDY)
-            elif self.arrival.has_kept_preamble():
-                return PREAMBLE
-        return self.keep(self.arrival.lane)
-
-    cdef Event keep(self, Lane lane) noexcept nogil:
-        cdef Checked uids = self.arrival.found
-        cdef uint64_t lsn = 0
-        if not self.is_given_up:
-            if not self.arrival.store(lane, &lsn):
-                return self.refused()
-            self.kept_count += 1
-            self.note(lsn, 0, &uids)
-        self.state = self.following
-        return GO_ON
-
-    def keep_in(self, Lane lane not None):
-        """See body.pyi."""
-        cdef Event event
-        if self.state != DATA_READ or not self.is_kept or not self.arrival.is_checked:
-            raise ValueError("no part waits for another lane")
-        with nogil:
-            event = self.keep(lane)
-        return event
+        return self.landing.taken(self.state != IN_DATA)
 
     @property
     def preamble(self):
-        return self.arrival.preamble if self.is_kept else b""
+        return self.landing.arrival.preamble if self.landing.is_kept else b""
 
-    cdef Event refused(self) noexcept nogil:
-        """The arrival has refused the part: its reason counts for this part, or for the whole request."""
-        cdef Outcome outcome = self.arrival.outcome if self.is_kept else ACCEPTED
-        if not self.is_kept or self.is_given_up:
-            return self.unsound(NO_MEMORY_LEFT)
-        if outcome == ACCEPTED:
-            self.give_up(self.arrival.reason)
-        elif outcome == TOO_LARGE:
-            self.give_up(LARGER_THAN_ALLOWED)
-        elif self.kept_count == 0 or self.arrival.lane.log.ledger.failed:
-            self.outcome = outcome
-            return REFUSED
-        else:
-            self.give_up(NO_ROOM)
-        return GO_ON
-
-    cdef void give_up(self, int reason) noexcept nogil:
-        """What still comes of the part counts for nothing, but that it may be the boundary's beginning."""
-        cdef uint8_t last[BOUNDARY_BYTES_MAX + 4]
-        cdef Cursor window = held(self.window)
-        cdef size_t kept = min(left(&window), self.held_back)
-        skip(&window, left(&window) - kept)
-        memcpy(last, peek(&window, kept), kept)
-        self.note(0, reason, &self.arrival.found)
-        self.arrival.forget()
-        memcpy(place_at(self.window, self.window.end), last, kept)
-        self.window.end += kept
-        self.searched = self.window.end
-        self.is_given_up = True
-
-    cdef void note(self, uint64_t lsn, int reason, const Checked* uids) noexcept nogil:
-        cdef size_t capacity = max(2 * self.came_capacity, 16)
-        cdef Came* came = self.came
-        if self.came_count == self.came_capacity:
-            came = <Came*>realloc(self.came, capacity * sizeof(Came))
-            if came == NULL:
-                self.is_lost = True
-                return
-            self.came, self.came_capacity = came, capacity
-        came[self.came_count].lsn, came[self.came_count].reason = lsn, reason
-        came[self.came_count].uids = uids[0]
-        self.came_count += 1
+    def keep_in(self, Lane lane not None):
+        cdef Landing landing = self.landing
+        if self.state != DATA_READ or not landing.is_kept or not landing.arrival.is_checked:
+            raise ValueError("no part waits for another lane")
+        with nogil:
+            if landing.keep(lane) == GO_ON:
+                self.state = self.following
 
     @property
     def parts(self):
-        return [
-            (self.came[number].lsn, self.came[number].reason, uids_of(&self.came[number].uids))
-            for number in range(self.came_count)
-        ]
+        return self.landing.told()

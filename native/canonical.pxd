@@ -15,6 +15,6 @@ cdef size_t write_head(
     uint8_t* out, const char* sop_class_uid, const char* sop_instance_uid, const char* transfer_syntax_uid
 ) noexcept nogil
 
-# The transfer syntax (65 bytes of room) and where the data set begins, of a Part-10 file or, guessed, of a bare data set.
-# 0, or a reason code and the place of what is wrong.
+# The transfer syntax (65 bytes of room) and where the data set begins, of a Part-10 file or, guessed, of a bare data
+# set. 0, or a reason code and the place of what is wrong.
 cdef int find_dataset(Cursor file, char* transfer_syntax, size_t* at) noexcept nogil

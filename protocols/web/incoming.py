@@ -1,177 +1,143 @@
-"""Parts of a store on their way into the intake. It blocks: for threads, one call at a time."""
+"""The body of a store on its way into the intake. It blocks: for threads, one call at a time."""
 
-from collections.abc import Mapping, Sequence
-from typing import Protocol
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Final
 
-from engine.errors import Invalid, Unavailable
 from engine.model import Uids
-from protocols.web import multipart
+from native.arrival import Arrival
+from native.body import (
+    EVENT_HEAD,
+    EVENT_LARGE,
+    EVENT_NEED,
+    EVENT_PREAMBLE,
+    EVENT_REFUSED,
+    EVENT_UNSOUND,
+    REASON_OTHER_STUDY,
+    REASON_TOO_LARGE,
+    Body,
+)
 from protocols.web.media_types import media_type_of
-from protocols.web.multipart import PartBegin, PartData
+from protocols.web.messages import Chunk
+from protocols.web.multipart import HEADERS_BYTES_MAX, PARTS_COUNT_MAX, PREAMBLE_BYTES_MAX, Malformed, headers_of
 from protocols.web.ports import Upload
+from protocols.web.problems import Problem
 from protocols.web.store_answer import (
     CANNOT_UNDERSTAND,
-    NO_RESOURCES,
     NOT_SUPPORTED,
     OTHER_STUDY,
     Part,
     failure_of,
+    sentence_of,
 )
 
-DICOM = "application/dicom"
+DICOM: Final = "application/dicom"
+TAKEN: Final = 0
+OTHER_TYPE: Final = 64
+ENCODED: Final = 65
+REFUSALS: Final = {
+    OTHER_TYPE: (NOT_SUPPORTED, f"the part is not of the media type {DICOM}"),
+    ENCODED: (CANNOT_UNDERSTAND, "the part must not be encoded"),
+    REASON_OTHER_STUDY: (OTHER_STUDY, "the instance is of another study than that of the URL"),
+    REASON_TOO_LARGE: (CANNOT_UNDERSTAND, "the instance is larger than any that is kept here"),
+}
 
 
-class Receiver(Protocol):
-    """What takes the parts of a request. ``parts``: what became of those that are whole."""
+class Incoming(ABC):
+    """A body, received in a thread from its socket, or fed in pieces; ``close`` it however it ends."""
 
-    parts: list[Part]
+    def __init__(self, arrival: Arrival | None, boundary: bytes, length: int, bytes_max: int, study_uid: str) -> None:
+        """``arrival``: where DICOM files go; None: parts are handed over. ``boundary``: empty when all is one part.
+        ``length``: as of ``native.body``. ``study_uid``: the only study whose instances are wanted; empty: any."""
+        self._bytes_max = bytes_max
+        self.body = Body(
+            arrival,
+            boundary,
+            length,
+            bytes_max=bytes_max,
+            study_uid=study_uid,
+            heads_bytes_max=HEADERS_BYTES_MAX,
+            preamble_bytes_max=PREAMBLE_BYTES_MAX,
+            parts_count_max=PARTS_COUNT_MAX,
+        )
 
-    def begin(self, headers: Mapping[str, str]) -> None:
-        """A part begins."""
+    @abstractmethod
+    def settled(self) -> list[Part]:
+        """The body is whole: what became of its instances."""
 
-    def data(self, piece: bytes | memoryview) -> None:
-        """Some of its data; a view of it is only valid during the call."""
+    @abstractmethod
+    def tell(self, event: int) -> bool:
+        """What a part brings; whether to go on behind it. Raises Unavailable, Fenced, Invalid."""
 
-    def end(self) -> None:
-        """The part is whole."""
+    def lease(self, received: bytes, fileno: int, idle_ms: int, budget_bytes: int) -> int:
+        """``received``, then what the socket has, until an event ends it. Raises Malformed, Problem, as ``tell``."""
+        event = self._until(partial(self.body.feed, received), partial(self.body.feed, b""))
+        if event == EVENT_NEED:
+            run = partial(self.body.run, fileno, -1, idle_ms, budget_bytes)
+            event = self._until(run, run)
+        return event
+
+    def feed(self, pieces: Sequence[Chunk]) -> None:
+        """Some of the body. Raises as ``lease``."""
+        for piece in pieces:
+            self._until(partial(self.body.feed, piece), partial(self.body.feed, b""))
 
     def finish(self) -> None:
-        """The request is whole."""
+        """The pieces have ended. Raises as ``lease``."""
+        self._until(self.body.finish, self.body.finish)
 
     def close(self) -> None:
-        """Whatever happened: nothing unfinished is left."""
+        """What is unfinished leaves nothing."""
+        self.body.close()
+
+    def _until(self, begin: Callable[[], int], go_on: Callable[[], int]) -> int:
+        event = begin()
+        while self.tell(event):
+            event = go_on()
+        if event == EVENT_UNSOUND:
+            raise Malformed(self.body.reason)
+        if event == EVENT_LARGE:
+            raise Problem(413, f"the body is larger than {self._bytes_max} bytes")
+        return event
 
 
-class Keeper:
-    """Puts instances into the intake, one after another, and writes down what became of each."""
+class Files(Incoming):
+    """A body whose parts are DICOM files (PS3.18 8.7.3.1)."""
 
-    def __init__(self, upload: Upload, study_uid: str) -> None:
-        """``study_uid``: the only study whose instances are wanted; empty: any."""
-        self.parts: list[Part] = []
+    def __init__(self, upload: Upload, boundary: bytes, length: int, bytes_max: int, study_uid: str) -> None:
+        super().__init__(upload.arrival, boundary, length, bytes_max, study_uid)
         self._upload = upload
-        self._study_uid = study_uid
-        self._is_given_up = False
 
-    def begin(self) -> None:
-        """An instance begins."""
-        self._is_given_up = False
+    def settled(self) -> list[Part]:
+        """In their order."""
+        return [
+            Part(Uids(*uids), lsn) if lsn else Part(Uids(*uids), 0, *_refusal(reason))
+            for lsn, reason, uids in self.body.parts
+        ]
 
-    def write(self, piece: bytes | memoryview) -> None:
-        """More of its file. Raises Unavailable as long as nothing was kept: then the whole request is refused."""
-        if self._is_given_up:
-            return
-        try:
-            self._upload.write(piece)
-        except Invalid as error:
-            self.fail(failure_of(error.fault), str(error), self._upload.known)
-        except Unavailable as error:
-            self._no_room(error)
-
-    def keep(self) -> None:
-        """Its file is whole. Raises as ``write``."""
-        if self._is_given_up:
-            return
-        try:
-            uids = self._upload.check()
-            if self._study_uid and uids.study_uid != self._study_uid:
-                self.fail(OTHER_STUDY, "the instance is of another study than that of the URL", uids)
-                return
-            self.parts.append(Part(uids, self._upload.keep()))
-        except Invalid as error:
-            self.fail(failure_of(error.fault), str(error), self._upload.known)
-        except Unavailable as error:
-            self._no_room(error)
-
-    def fail(self, failure: int, sentence: str, uids: Uids | None = None) -> None:
-        """It cannot be kept; what still comes of it counts for nothing."""
-        self.parts.append(Part(uids or Part().uids, 0, failure, sentence))
-        self.drop()
-
-    def drop(self) -> None:
-        """Forget the instance that is under way."""
-        self._upload.give_up()
-        self._is_given_up = True
-
-    def close(self) -> None:
-        """No more comes."""
-        self._upload.close()
-
-    def _no_room(self, error: Unavailable) -> None:
-        if not any(part.lsn for part in self.parts):
-            raise error
-        self.fail(NO_RESOURCES, "there is no room to keep it: try again later", self._upload.known)
+    def tell(self, event: int) -> bool:
+        """Heads are judged, preambles kept."""
+        if event == EVENT_HEAD:
+            self.body.judge(_verdict(self.body.head))
+        elif event == EVENT_PREAMBLE:
+            self.body.keep_in(self._upload.lane_for(self.body.preamble))
+        elif event == EVENT_REFUSED:
+            try:
+                self.body.raise_refusal()
+            except OSError as error:
+                raise self._upload.refused(error) from error
+        return event in (EVENT_HEAD, EVENT_PREAMBLE)
 
 
-class Instances:
-    """A request whose parts are DICOM files (PS3.18 8.7.3.1)."""
-
-    def __init__(self, keeper: Keeper) -> None:
-        self.parts = keeper.parts
-        self._keeper = keeper
-
-    def begin(self, headers: Mapping[str, str]) -> None:
-        """A part begins."""
-        self._keeper.begin()
-        said = headers.get("content-type", DICOM)
-        found = media_type_of(said)
-        if found is None or found.name != DICOM:
-            self._keeper.fail(NOT_SUPPORTED, f"the part is not of the media type {DICOM}")
-        elif headers.get("content-transfer-encoding", "binary").lower() not in ("binary", "8bit", "7bit"):
-            self._keeper.fail(CANNOT_UNDERSTAND, "the part must not be encoded")
-
-    def data(self, piece: bytes | memoryview) -> None:
-        """Some of the file."""
-        self._keeper.write(piece)
-
-    def end(self) -> None:
-        """The file is whole."""
-        self._keeper.keep()
-
-    def finish(self) -> None:
-        """Each was kept when it was whole."""
-
-    def close(self) -> None:
-        """No more comes."""
-        self._keeper.close()
+def _verdict(head: bytes) -> int:
+    headers = headers_of(head)
+    found = media_type_of(headers.get("content-type", DICOM))
+    if found is None or found.name != DICOM:
+        return OTHER_TYPE
+    encoding = headers.get("content-transfer-encoding", "binary").lower()
+    return TAKEN if encoding in ("binary", "8bit", "7bit") else ENCODED
 
 
-class Parted:
-    """A multipart body on its way to a receiver."""
-
-    def __init__(self, boundary: bytes, receiver: Receiver) -> None:
-        self._reader = multipart.Reader(boundary)
-        self._receiver = receiver
-
-    def feed(self, pieces: Sequence[bytes]) -> None:
-        """Raises multipart.Malformed, Unavailable, Fenced."""
-        for piece in pieces:
-            for event in self._reader.feed(piece):
-                if isinstance(event, PartData):
-                    self._receiver.data(event.data)
-                elif isinstance(event, PartBegin):
-                    self._receiver.begin(event.headers)
-                else:
-                    self._receiver.end()
-
-    def finish(self) -> None:
-        """The body is whole. Raises as ``feed``."""
-        self._reader.close()
-        self._receiver.finish()
-
-
-class Single:
-    """A body that is one part."""
-
-    def __init__(self, headers: Mapping[str, str], receiver: Receiver) -> None:
-        self._receiver = receiver
-        receiver.begin(headers)
-
-    def feed(self, pieces: Sequence[bytes]) -> None:
-        """Raises Unavailable, Fenced."""
-        for piece in pieces:
-            self._receiver.data(piece)
-
-    def finish(self) -> None:
-        """The body is whole."""
-        self._receiver.end()
-        self._receiver.finish()
+def _refusal(reason: int) -> tuple[int, str]:
+    return REFUSALS.get(reason) or (failure_of(reason), sentence_of(reason))

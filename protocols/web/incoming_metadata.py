@@ -12,12 +12,15 @@ import msgspec
 
 from engine.errors import Invalid, Unavailable
 from engine.model import Uids
+from native.body import EVENT_DATA, EVENT_HEAD, EVENT_PART
 from native.canonical import EXPLICIT, canonical_head
 from protocols.web import native_xml
-from protocols.web.incoming import Keeper
+from protocols.web.incoming import Incoming
 from protocols.web.json_dataset import Pieces, Unsound, pieces_of
+from protocols.web.keeper import Keeper
 from protocols.web.media_types import media_type_of
-from protocols.web.store_answer import CANNOT_UNDERSTAND, NO_UIDS
+from protocols.web.multipart import headers_of
+from protocols.web.store_answer import CANNOT_UNDERSTAND, NO_UIDS, Part
 from protocols.web.xml_dataset import model_of
 
 JSON: Final = "application/dicom+json"
@@ -30,11 +33,11 @@ COPY_BYTES: Final = 1 << 20
 _DECODER: Final = msgspec.json.Decoder(float_hook=str)  # decimal strings keep their digits
 
 
-class Described:
+class Described(Incoming):
     """Takes the parts, and builds the instances when all are there."""
 
-    def __init__(self, keeper: Keeper) -> None:
-        self.parts = keeper.parts
+    def __init__(self, keeper: Keeper, boundary: bytes, length: int, bytes_max: int) -> None:
+        super().__init__(None, boundary, length, bytes_max, "")
         self._keeper = keeper
         self._models: list[Any] = []
         self._bulk: dict[str, tuple[int, int]] = {}  # by its location: where it begins and how long it is
@@ -44,16 +47,27 @@ class Described:
         self._location = ""
         self._metadata = bytearray()
 
-    def begin(self, headers: Mapping[str, str]) -> None:
-        """A part begins. One without a Content-Type is metadata if it has no location."""
+    def tell(self, event: int) -> bool:
+        """A part begins, brings data, ends. Raises Invalid, Unavailable, Fenced."""
+        if event == EVENT_HEAD:
+            self._begin(headers_of(self.body.head))
+            self.body.judge(0)
+        elif event == EVENT_DATA:
+            self._take(self.body.take_data())
+        elif event == EVENT_PART:
+            self._end()
+        return event in (EVENT_HEAD, EVENT_DATA, EVENT_PART)
+
+    def _begin(self, headers: Mapping[str, str]) -> None:
+        """One without a Content-Type is metadata if it has no location."""
         self._location = headers.get("content-location", "")
         found = media_type_of(headers.get("content-type", BULK_TYPE if self._location else JSON))
         self._media_type = found.name if found is not None else ""
         self._metadata.clear()
         self._begun_at = self._waiting.tell()
 
-    def data(self, piece: bytes | memoryview) -> None:
-        """Some of its data. Raises Invalid for more than may wait here, Unavailable when the disk is full."""
+    def _take(self, piece: bytes) -> None:
+        """Raises Invalid for more than may wait here, Unavailable when the disk is full."""
         if self._media_type not in METADATA_TYPES:
             if self._waiting.tell() + len(piece) > BULK_BYTES_MAX:
                 raise Invalid(f"the parts of the request hold more than {BULK_BYTES_MAX} bytes")
@@ -66,24 +80,25 @@ class Described:
         if len(self._metadata) > METADATA_BYTES_MAX:
             raise Invalid(f"the metadata of the request is larger than {METADATA_BYTES_MAX} bytes")
 
-    def end(self) -> None:
-        """The part is whole."""
+    def _end(self) -> None:
         if self._media_type in METADATA_TYPES:
             self._end_metadata()
         elif self._location and self._media_type == BULK_TYPE:
             self._bulk[self._location] = (self._begun_at, self._waiting.tell() - self._begun_at)
 
-    def finish(self) -> None:
-        """All has come."""
+    def settled(self) -> list[Part]:
+        """The instances are made, and kept."""
         for model in self._models:
             self._keeper.begin()
             try:
                 self._keep(model)
             except Unsound as error:
                 self._keeper.fail(CANNOT_UNDERSTAND, str(error), _uids_of(model))
+        return self._keeper.parts
 
     def close(self) -> None:
         """Nothing is left of the parts."""
+        super().close()
         self._waiting.close()
         self._keeper.close()
 

@@ -1,5 +1,5 @@
-"""Bodies from sockets and in pieces: whatever the cuts, the parts are those that a slow, obvious reading finds; each DICOM
-file is in the intake, or it is told why not; nothing unfinished is left (C44, C47, H24, H50-H52)."""
+"""Bodies from sockets and in pieces: whatever the cuts, the parts are those that a slow, obvious reading finds; each
+DICOM file is in the intake, or it is told why not; nothing unfinished is left (C44, C47, H24, H50-H52)."""
 
 import contextlib
 import os
@@ -99,7 +99,20 @@ def handed(raw: Iterator[bytes], length: int = native.PIECES, **bounds: Any) -> 
     return event, parts, body.rest
 
 
-WORDS = (b"\r", b"\n", b"-", b"--b0", b"\r\n--b", b"\r\n--b0", b"\r\n--b0--", b"\r\n--b0\r\n", b"\r\n\r\n", b"A: 1", b" ", b"xyz")
+WORDS = (
+    b"\r",
+    b"\n",
+    b"-",
+    b"--b0",
+    b"\r\n--b",
+    b"\r\n--b0",
+    b"\r\n--b0--",
+    b"\r\n--b0\r\n",
+    b"\r\n\r\n",
+    b"A: 1",
+    b" ",
+    b"xyz",
+)
 
 
 @pytest.mark.parametrize("seed", range(300))
@@ -161,7 +174,9 @@ def test_h50_h51_bounds(raw: bytes, bounds: dict[str, int], event: int, most: in
     assert handed(pieces_of(raw, random.Random(1), most), **bounds)[0] == event
 
 
-@pytest.mark.parametrize("raw", [b"5\nhello", b"5\r\nhelloX", b"g\r\n", b"\r\n", b"fffffffffffffffff\r\n", b"5;" + bytes(2000)])
+@pytest.mark.parametrize(
+    "raw", [b"5\nhello", b"5\r\nhelloX", b"g\r\n", b"\r\n", b"fffffffffffffffff\r\n", b"5;" + bytes(2000)]
+)
 def test_chunks_that_are_not_sound_are_refused(raw: bytes) -> None:
     for most in (2, 100):
         assert handed(pieces_of(raw, random.Random(1), most), native.CHUNKED)[0] == native.EVENT_UNSOUND

@@ -31,7 +31,7 @@ OWN_ROOM = {
 }
 # File to the reason of its casts: an address from C that becomes a cursor, or goes back to C.
 CASTS = {
-    "arrival.pyx": "a cursor becomes a view for Python",
+    "arrival.pyx": "the preambles that are kept become a cursor",
     "job.pyx": "a caller's buffer becomes a cursor; goes on in its own parts where a read ended",
     "scan.pyx": "a mapped segment becomes a cursor",
     "frames.pyx": "its own array of fragments, written as bytes",
