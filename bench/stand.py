@@ -5,6 +5,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import msgspec
+
 from bench import catching, lean
 from bench.asking import check_kept
 from bench.bench import Bench, shares
@@ -92,7 +94,10 @@ def standing(bench: Bench, starts: dict[str, Start]) -> Iterator[Stand]:
     with ExitStack() as running:
         folder = running.enter_context(bench.room("stand"))
         sinks = running.enter_context(sinking(folder / "sinks", bench.settings.sink_port))
-        servers = [running.enter_context(start(folder / name, sinks.destinations)) for name, start in starts.items()]
+        servers = [
+            msgspec.structs.replace(running.enter_context(start(folder / name, sinks.destinations)), name=name)
+            for name, start in starts.items()
+        ]
         for server in servers:
             bench.report.server(server.name, server.settings)
         yield Stand(bench.report, servers, sinks)
