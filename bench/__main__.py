@@ -14,15 +14,20 @@ from bench.results import NotWhole, Results, Settings
 from bench.running import run
 from bench.words import completed, parser, settings_of
 
+INTERRUPTED = 130
+
 
 def main(words: Sequence[str] | None = None, program: str = "python -m bench") -> int:
-    """Exit status: 1 when an answer of the first target was wrong, or a row is below ``--fail-under``; 2 usage."""
+    """Exit status: 1 when an answer of the first target was wrong, or a row is below ``--fail-under``; 2 usage, 130
+    interrupted."""
     reading = parser(program)
     asked = reading.parse_args(completed(list(sys.argv[1:] if words is None else words)))
     try:
         return _done(asked)
     except (NotWhole, ValueError) as error:
         reading.error(str(error))
+    except KeyboardInterrupt:
+        return INTERRUPTED
 
 
 def _done(asked: argparse.Namespace) -> int:

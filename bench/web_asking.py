@@ -120,6 +120,19 @@ def frame(file: File, frame_bytes: int) -> Check:
     return check
 
 
+def jpeg(size: int) -> Check:
+    """A whole JPEG picture of so many rows and columns (its SOF segment says them, ITU-T T.81 B.2.2)."""
+
+    def check(answer: http.Answer) -> None:
+        body = answer.body
+        begin = next((at for at in (body.find(b"\xff\xc0"), body.find(b"\xff\xc2")) if at > 0), 0)
+        said = int.from_bytes(body[begin + 5 : begin + 7], "big"), int.from_bytes(body[begin + 7 : begin + 9], "big")
+        if not (body.startswith(b"\xff\xd8") and body.endswith(b"\xff\xd9")) or said != (size, size):
+            raise RuntimeError(f"no figure: no JPEG of {size} x {size}: {said}")
+
+    return check
+
+
 def parts_of(files: Sequence[File]) -> Check:
     """As many parts as files, and the pixels of each."""
 

@@ -1,9 +1,12 @@
 """DICOMweb beside Orthanc's plug-in: searches, metadata, a study as it is, frames."""
 
+import json
 import statistics
 import subprocess
+import time
 from collections.abc import Sequence
 from contextlib import ExitStack
+from importlib.util import find_spec
 
 from bench import http, lean
 from bench.asking import check_kept
@@ -11,13 +14,28 @@ from bench.bench import Bench, shares
 from bench.data import File, Shape, patient_id
 from bench.pairs import Figures
 from bench.peers import Server, filmroom, orthanc
-from bench.web_asking import FIRST_RUNS, Sides, both, checked, first_times, frame, parts_of, rates, rows, times, web_of
+from bench.web_asking import (
+    FIRST_RUNS,
+    RUNS,
+    Sides,
+    both,
+    checked,
+    first_times,
+    frame,
+    jpeg,
+    parts_of,
+    rates,
+    rows,
+    times,
+    web_of,
+)
 
 FEW, MANY = 19, 409
 # Of the studies that the names of measures speak of.
 SERIES, INSTANCES = 5, 104
 CONNECTIONS = (1, 8)
 DOWNLOADS = 5
+RENDERED = 26  # pictures in turn
 CURL = ("curl", "-sSf", "--noproxy", "*", "-o", "/dev/null", "-w")
 FRAMES = 'multipart/related; type="application/octet-stream"'
 DICOM = 'multipart/related; type="application/dicom"; transfer-syntax=*'
@@ -32,6 +50,7 @@ def run(bench: Bench) -> None:
         searching(bench, (ours, other))
         describing(bench, (ours, other))
         retrieving(bench, (ours, other))
+        looking(bench, (ours, other))
 
 
 def searching(bench: Bench, sides: Sides) -> None:
@@ -78,6 +97,46 @@ def retrieving(bench: Bench, sides: Sides) -> None:
     for connections in CONNECTIONS:
         checks = [frame(one, frame_bytes) for one in files]
         rates(bench, f"frames, {connections} connections", sides, paths, connections, 2, checks, FRAMES)
+
+
+def looking(bench: Bench, sides: Sides) -> None:
+    """What a viewer's user waits for: the first picture of a study that is known by its patient; drawn pictures."""
+    shape = Shape(series=SERIES, instances=INSTANCES, seed=8)  # stored by ``retrieving``
+    files, peer = bench.files(shape), sides[1].name
+    bench.report.heading("The first image (search, series, instances, one frame; a connection of its own)")
+    found = both(bench, sides, lambda side: first_image(side, shape, files))
+    bench.report.compared("first image", "ms", found["ms"], peer)
+    if find_spec("imagecodecs") is None:
+        bench.report.heading("Rendered images are left out: imagecodecs is not installed")
+        return
+    bench.report.heading(f"Rendered images of {shape.rows} x {shape.rows} (WADO-RS, JPEG), each asked for once before")
+    paths = [
+        f"/studies/{one.study_uid}/series/{one.series_uid}/instances/{one.sop_instance_uid}/rendered"
+        for one in files[:RENDERED]
+    ]
+    for connections in CONNECTIONS:
+        checks = [jpeg(shape.rows)] * len(paths)
+        rates(bench, f"rendered, {connections} connections", sides, paths, connections, 1, checks, "image/jpeg")
+
+
+def first_image(side: Server, shape: Shape, files: Sequence[File]) -> Figures:
+    """Milliseconds of what a viewer asks; the frame that comes must be one of the study's."""
+    web, taken = web_of(side), []
+    pixels = {one.data[-2 * shape.rows**2 :] for one in files}
+    for _ in range(RUNS):
+        begun = time.perf_counter()
+        connection = http.Connection(web)
+        path = f"/studies?PatientID={patient_id(shape, 0)}"
+        for level, tag in (("series", "0020000D"), ("instances", "0020000E"), ("frames/1", "00080018")):
+            found = json.loads(connection.ask(http.get(web, path)).body)
+            parent = {"series": "/studies", "instances": path.partition("?")[0], "frames/1": path}[level]
+            path = f"{parent}/{found[0][tag]['Value'][0]}/{level}"
+        answer = connection.ask(http.get(web, path, FRAMES))
+        taken.append((time.perf_counter() - begun) * 1000)
+        connection.close()
+        if answer.status != 200 or not any(one in answer.body for one in pixels):
+            raise RuntimeError(f"no figure: status {answer.status}, or another frame")
+    return {"ms": statistics.median(taken)}
 
 
 def downloaded(side: Server, study: str, files: Sequence[File]) -> Figures:

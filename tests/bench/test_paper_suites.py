@@ -1,9 +1,11 @@
 """The suites of the paper, tiny, against our own server: whole results; none of a server that does not tell the truth;
 nothing left of a run that is killed."""
 
+import contextlib
 import os
 import select
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,7 +14,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from bench import lean, results, stages, stand
+from bench import lean, peers, results, stages, stand
 from bench.__main__ import main
 from bench.bench import Bench
 from bench.data import File, Shape, study_files
@@ -124,6 +126,42 @@ def test_a_stand_leaves_out_who_does_not_keep_what_it_is_sent(lying: tuple[Bench
 def test_what_does_not_fit_on_the_disk_is_not_begun(lying: tuple[Bench, Stand]) -> None:
     with pytest.raises(RuntimeError, match="do not fit"):
         stages.check_room(lying[0], 1 << 60, starts(["filmroom"], []))
+
+
+def test_a_server_that_runs_already_is_measured_by_its_address(tmp_path: Path) -> None:
+    first = consecutive_ports(stand.SINKS)
+    destinations = {f"WS{number + 1}": first + number for number in range(stand.SINKS)}
+    with peers.filmroom(tmp_path / "there", destinations) as server:
+        assert server.web is not None
+        dimse = f"FILMROOM@127.0.0.1:{server.target.port}"
+        words = ["run", "random-access", "parallel-move", *TINY, "--servers", "", "--sink-port", str(first)]
+        words += ["--against", server.web.url, "--dimse", dimse, "--pause-seconds", "0.1"]
+        assert main([*words, "--folder", str(tmp_path / "data"), "--output", str(tmp_path / "out")]) == 0
+        assert server.process.popen.poll() is None
+    found = results.read(tmp_path / "out" / "results.json")
+    assert found.targets() == ["target"] and not found.refusals
+    assert not [one for one in found.measurements if one.quantity == "server CPU"]  # it cannot be seen
+
+
+def consecutive_ports(count: int) -> int:
+    """The first of so many that are free now, below those that the kernel gives to clients."""
+    for first in range(20_000 + os.getpid() % 500 * count, 32_000, count):
+        with contextlib.ExitStack() as held, contextlib.suppress(OSError):
+            for port in range(first, first + count):
+                held.enter_context(socket.create_server(("127.0.0.1", port)))
+            return first
+    pytest.skip("no ports are free")
+
+
+def test_a_run_is_made_again_from_its_results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parallel_move, "WORKERS", (3,))  # studies, each of five series
+    places = ["--folder", str(tmp_path / "data"), "--output", str(tmp_path / "out")]
+    assert main(["run", "find-instances", *TINY, "--seed", "7", "--servers", "filmroom", *places]) == 0
+    first = results.read(tmp_path / "out" / "results.json")
+    assert main(["again", str(tmp_path / "out" / "results.json"), *places]) == 0
+    second = results.read(tmp_path / "out" / "results.json")
+    assert second.settings == first.settings and second.begun >= first.begun
+    assert [one.row for one in second.measurements] == [one.row for one in first.measurements]
 
 
 @pytest.mark.parametrize("ending", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
