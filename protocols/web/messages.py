@@ -6,6 +6,7 @@ from typing import Protocol
 import msgspec
 import trio
 
+from engine.model import FileRange
 from protocols.web.problems import Problem
 
 Chunk = bytes | bytearray | memoryview
@@ -107,10 +108,19 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
         return [value for key, value in self.query if key == "accept"] or [self.headers.get("accept", "")]
 
 
+class Whole(msgspec.Struct, frozen=True):
+    """A stored object as it is: a file whose XXH3-128 is ``key``, with the preamble that it came with, if it did. Who
+    sends it checks it on the way."""
+
+    source: FileRange
+    key: bytes
+    preamble: bytes = b""
+
+
 class Stretch(msgspec.Struct, frozen=True):
     """Pieces that a blocking iterator makes. One thread takes them from file to socket where it can: half the cost."""
 
-    pieces: Iterator[Chunk]
+    pieces: Iterator[Chunk | Whole]
 
 
 class Reply(msgspec.Struct, frozen=True):

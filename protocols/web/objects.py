@@ -20,7 +20,7 @@ from protocols.transcode import Sendable, Untranscodable
 from protocols.web import named, syntax_types, zipped
 from protocols.web.accept import Offer
 from protocols.web.known import Known
-from protocols.web.messages import Chunk, Reply, Request, Stretch
+from protocols.web.messages import Chunk, Reply, Request, Stretch, Whole
 from protocols.web.multipart import Writer
 from protocols.web.problems import Problem
 from protocols.web.reading import ahead, begun, check, checked, gathered, parts_of, pieces_of
@@ -127,7 +127,7 @@ class _Sending:
             async for objects in stretches:
                 made = pieces(objects)
                 if is_first:
-                    yield await trio.to_thread.run_sync(next, made)
+                    yield await trio.to_thread.run_sync(_first, made)
                     is_first = False
                 yield Stretch(made)
         if pieces != _alone:
@@ -140,7 +140,7 @@ class _Sending:
                     raise Corrupt("an object is gone")
                 yield window.objects
 
-    def _parts(self, objects: Sequence[Fetched]) -> Iterator[bytes]:
+    def _parts(self, objects: Sequence[Fetched]) -> Iterator[Chunk | Whole]:
         return parts_of(objects, lambda fetched: self._head_of(fetched.instance))
 
     # -- otherwise ---------------------------------------------------------------------------------------------------
@@ -193,8 +193,14 @@ class _Sending:
         )
 
 
-Pieces = Callable[[Sequence[Fetched]], Iterator[bytes]]
+Pieces = Callable[[Sequence[Fetched]], Iterator[Chunk | Whole]]
 Turned = Callable[[Fetched], AsyncGenerator[bytes, None]]
+
+
+def _first(pieces: Iterator[Chunk | Whole]) -> Chunk:
+    piece = next(pieces)
+    assert not isinstance(piece, Whole)
+    return piece
 
 
 def _whole(window: Window) -> bytes:

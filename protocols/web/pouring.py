@@ -2,65 +2,68 @@
 it is sent. It never waits long; for a slow reader the event loop waits.
 """
 
-import os
-import select
 from collections.abc import Iterator
 from typing import Final
 
-from protocols.web.messages import Chunk
+from engine.errors import Corrupt
+from native.pour import GONE, POURED, SHORT, UNSOUND, Pour
+from protocols.web.messages import Chunk, Whole
+from protocols.web.reading import NOT_WRITTEN, TOO_SHORT
 
 GATHERED_BYTES: Final = 128 << 10  # small pieces are sent together
-BUFFERS_COUNT_MAX: Final = 64
 LEASE_BYTES_MAX: Final = 32 << 20  # then others may have the thread
 WAIT_MS_MAX: Final = 5
 
 
 class Pouring:
-    """What one iterator makes, on its way into a non-blocking socket. ``count``: bytes of it that were sent."""
+    """What one iterator makes, on its way into a socket that does not block."""
 
-    def __init__(self, fileno: int, head: bytes, pieces: Iterator[Chunk]) -> None:
+    def __init__(self, fileno: int, head: bytes, pieces: Iterator[Chunk | Whole]) -> None:
         """``head`` goes first and is not counted."""
-        self._fileno = fileno
         self._pieces = pieces
-        self._buffers = [memoryview(head)] if head else []
-        self._waiting_bytes = len(head)
-        self._has_ended = False
-        self._poll = select.poll()
-        self._poll.register(fileno, select.POLLOUT)
-        self.count = -len(head)
+        self._pour = Pour(fileno)
+        self._head_bytes = len(head)
+        self._pour.put(head)
+
+    @property
+    def count(self) -> int:
+        """Bytes of the pieces that were sent."""
+        return self._pour.count - self._head_bytes
 
     def work(self) -> bool:
         """True: all is sent. False: the reader takes no more for now, or the lease is over. Raises what the iterator
-        does, and OSError."""
-        left = LEASE_BYTES_MAX
-        while self._fill():
-            try:
-                sent = os.writev(self._fileno, self._buffers)
-            except BlockingIOError:
-                if not self._poll.poll(WAIT_MS_MAX):
-                    return False
-                continue
-            self._drop(sent)
-            left -= sent
-            if left <= 0:
+        does, Corrupt, BrokenPipeError."""
+        end = self._pour.count + LEASE_BYTES_MAX
+        while True:
+            state = self._pour.work(end - self._pour.count, WAIT_MS_MAX)
+            if state == UNSOUND:
+                raise Corrupt(NOT_WRITTEN)
+            if state == SHORT:
+                raise Corrupt(TOO_SHORT)
+            if state == GONE:
+                raise BrokenPipeError
+            if state != POURED:
                 return False
-        return True
+            if not self._put_next():
+                return True
 
-    def _fill(self) -> bool:
-        """Whether there is anything to send."""
-        while not self._has_ended and self._waiting_bytes < GATHERED_BYTES and len(self._buffers) < BUFFERS_COUNT_MAX:
-            piece = next(self._pieces, None)
-            if piece is None:
-                self._has_ended = True
-            elif piece:
-                self._buffers.append(memoryview(piece))
-                self._waiting_bytes += len(piece)
-        return bool(self._buffers)
-
-    def _drop(self, sent: int) -> None:
-        self.count += sent
-        self._waiting_bytes -= sent
-        while self._buffers and sent >= len(self._buffers[0]):
-            sent -= len(self._buffers.pop(0))
-        if sent:
-            self._buffers[0] = self._buffers[0][sent:]
+    def _put_next(self) -> bool:
+        """Whether there is anything to send. Small pieces go together, and with the object behind them."""
+        small: list[Chunk] = []
+        size = 0
+        for piece in self._pieces:
+            if isinstance(piece, Whole):
+                source = piece.source
+                self._pour.put_object(
+                    b"".join(small), source.fd, source.offset, source.length, piece.key, piece.preamble
+                )
+                return True
+            if len(piece) >= GATHERED_BYTES:
+                self._pour.put(b"".join(small), piece)
+                return True
+            small.append(piece)
+            size += len(piece)
+            if size >= GATHERED_BYTES:
+                break
+        self._pour.put(b"".join(small))
+        return bool(small)

@@ -10,52 +10,44 @@ import trio
 import xxhash
 
 from engine.errors import Corrupt
-from engine.model import FileRange, Instance
-from protocols.web.messages import Chunk, Stretch
+from engine.model import FileRange
+from protocols.web.messages import Chunk, Stretch, Whole
 from protocols.windows import Fetched
 
 PIECE_BYTES: Final = 1 << 20
 FIRST_PIECE_BYTES: Final = 128 << 10  # small, so that the answer begins at once
 KEY_DIGITS: Final = 32
-
-
-class Hash:
-    """What is read of an object, compared with its key in the end."""
-
-    def __init__(self, instance: Instance) -> None:
-        self._instance = instance
-        self._seen = xxhash.xxh3_128()
-
-    def add(self, piece: bytes) -> None:
-        """The next bytes."""
-        self._seen.update(piece)
-
-    def check(self) -> None:
-        """Raises Corrupt."""
-        if self._seen.hexdigest() != self._instance.key[:KEY_DIGITS]:
-            raise Corrupt("an object is not what was written")
+NOT_WRITTEN: Final = "an object is not what was written"
+TOO_SHORT: Final = "an object is shorter than its record says"
 
 
 def checked(fetched: Fetched) -> Iterator[bytes]:
     """The object piece by piece, a preamble given back; the last piece only when all are sound. Raises Corrupt."""
-    seen, preamble, held = Hash(fetched.instance), fetched.instance.preamble, b""
-    for piece in _pieces(fetched.source):
-        seen.add(piece)
+    return _checked(fetched.source, _key_of(fetched), fetched.instance.preamble)
+
+
+def _checked(source: FileRange | bytes, key: bytes, preamble: bytes) -> Iterator[bytes]:
+    seen, held = xxhash.xxh3_128(), b""
+    for piece in _pieces(source):
+        seen.update(piece)
         if held:
             yield held
         if preamble:
             piece, preamble = preamble + piece[len(preamble) :], b""
         held = piece
-    seen.check()
+    if seen.digest() != key:
+        raise Corrupt(NOT_WRITTEN)
     yield held
 
 
 def check(fetched: Fetched) -> None:
     """Read the object for its hash alone. Raises Corrupt."""
-    seen = Hash(fetched.instance)
-    for piece in _pieces(fetched.source):
-        seen.add(piece)
-    seen.check()
+    for _ in checked(fetched):
+        pass
+
+
+def _key_of(fetched: Fetched) -> bytes:
+    return bytes.fromhex(fetched.instance.key[:KEY_DIGITS])
 
 
 def pieces_of(source: FileRange | bytes, offset: int, length: int) -> Iterator[bytes]:
@@ -76,7 +68,7 @@ def read(source: FileRange | bytes, offset: int, length: int) -> bytes:
                 break
             data += more
     if len(data) != length:
-        raise Corrupt("an object is shorter than its record says")
+        raise Corrupt(TOO_SHORT)
     return data
 
 
@@ -87,11 +79,11 @@ def _pieces(source: FileRange | bytes) -> Iterator[bytes]:
         yield from pieces_of(source, 0, source.length)
 
 
-def gathered(pieces: Iterator[Chunk]) -> Iterator[bytes]:
-    """Fewer, larger ones: the first soon, then of about ``PIECE_BYTES``."""
+def gathered(pieces: Iterator[Chunk | Whole]) -> Iterator[bytes]:
+    """Fewer, larger ones: the first soon, then of about ``PIECE_BYTES``. Raises Corrupt."""
     parts: list[Chunk] = []
     size, enough = 0, FIRST_PIECE_BYTES
-    for piece in pieces:
+    for piece in _read_out(pieces):
         parts.append(piece)
         size += len(piece)
         if size >= enough:
@@ -99,6 +91,14 @@ def gathered(pieces: Iterator[Chunk]) -> Iterator[bytes]:
             parts, size, enough = [], 0, PIECE_BYTES
     if parts:
         yield b"".join(parts)
+
+
+def _read_out(pieces: Iterator[Chunk | Whole]) -> Iterator[Chunk]:
+    for piece in pieces:
+        if isinstance(piece, Whole):
+            yield from _checked(piece.source, piece.key, piece.preamble)
+        else:
+            yield piece
 
 
 async def ahead(pieces: Iterator[bytes], threads: ThreadPoolExecutor) -> AsyncGenerator[bytes, None]:
@@ -161,11 +161,15 @@ Heads = Callable[[Fetched], bytes]
 Pieces = AsyncGenerator[bytes, None] | AsyncGenerator[Chunk | Stretch, None]
 
 
-def parts_of(objects: Sequence[Fetched], head: Heads) -> Iterator[bytes]:
-    """Each object behind its head. A small one is checked before its part begins."""
-    for fetched in objects:
+def parts_of(objects: Sequence[Fetched], head: Heads) -> Iterator[Chunk | Whole]:
+    """Each object behind its head, which comes first. The first object, if it is small, is checked before that, the
+    others by who sends them."""
+    for number, fetched in enumerate(objects):
         pieces = checked(fetched)
-        first = next(pieces)
+        first = next(pieces) if not number or isinstance(fetched.source, bytes) else b""
         yield head(fetched)
-        yield first
-        yield from pieces
+        if isinstance(fetched.source, bytes):
+            yield first
+            yield from pieces
+        else:
+            yield Whole(fetched.source, _key_of(fetched), fetched.instance.preamble)

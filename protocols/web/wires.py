@@ -7,7 +7,7 @@ from typing import Final, Protocol
 import trio
 
 from native.http1 import Incoming
-from protocols.web.messages import Chunk
+from protocols.web.messages import Chunk, Whole
 from protocols.web.pouring import Pouring
 
 RECEIVED_BYTES_MAX: Final = 64 << 10
@@ -28,7 +28,7 @@ class Wire(Protocol):
     async def send(self, parts: Sequence[Chunk], idle_seconds: float) -> None:
         """All of them. Raises what is in ``GONE``."""
 
-    async def pour(self, head: bytes, pieces: Iterator[Chunk], idle_seconds: float) -> int:
+    async def pour(self, head: bytes, pieces: Iterator[Chunk | Whole], idle_seconds: float) -> int:
         """Send what a blocking iterator makes, by a thread; how many bytes it made. Only of a socket."""
 
     async def send_end(self) -> None:
@@ -82,7 +82,7 @@ class Plain:
         except BlockingIOError:
             return 0
 
-    async def pour(self, head: bytes, pieces: Iterator[Chunk], idle_seconds: float) -> int:
+    async def pour(self, head: bytes, pieces: Iterator[Chunk | Whole], idle_seconds: float) -> int:
         pouring = Pouring(self.fileno, head, pieces)
         while not await trio.to_thread.run_sync(pouring.work, limiter=self._threads):
             with trio.fail_after(idle_seconds):
@@ -115,7 +115,7 @@ class Secure:
             with trio.fail_after(idle_seconds):
                 await self._stream.send_all(whole[at : at + SENT_BYTES_MAX])
 
-    async def pour(self, head: bytes, pieces: Iterator[Chunk], idle_seconds: float) -> int:
+    async def pour(self, head: bytes, pieces: Iterator[Chunk | Whole], idle_seconds: float) -> int:
         raise NotImplementedError
 
     async def send_end(self) -> None:

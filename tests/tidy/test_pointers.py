@@ -36,6 +36,7 @@ CASTS = {
     "scan.pyx": "a mapped segment becomes a cursor",
     "frames.pyx": "its own array of fragments, written as bytes",
     "dicomjson.pyx": "its own array of tags",
+    "pour.pyx": "a buffer that a caller puts, held until it is sent",
     "view.pxd": "an empty buffer has no first byte to point to",
 }
 POINTER = r"(?:uint8_t|uint32_t|uint64_t|char|void|unsigned char)\s*\*+\s*"

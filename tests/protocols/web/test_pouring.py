@@ -44,9 +44,10 @@ def test_a_lease_ends_for_a_reader_of_any_speed(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(pouring, "LEASE_BYTES_MAX", 1000)
     ours, theirs = pairs()
     with ours, theirs:
-        work = Pouring(ours.fileno(), b"", iter([bytes(200)] * 200))
-        assert not work.work()
-        assert work.work() or work.count >= 2000
+        work = Pouring(ours.fileno(), b"", iter([bytes(pouring.GATHERED_BYTES)] * 2))
+        assert not work.work() and work.count == pouring.GATHERED_BYTES
+        theirs.recv(pouring.GATHERED_BYTES, socket.MSG_WAITALL)
+        assert not work.work() or work.count == 2 * pouring.GATHERED_BYTES
 
 
 def route(pieces: Iterator[bytes] | None = None, length: int | None = None) -> tuple[Route, ...]:
