@@ -165,10 +165,16 @@ async def carry_all(hooks: Sequence[Hook]) -> None:
 
 
 async def _guarded(hook: Hook, client: "httpx.AsyncClient") -> None:
-    """Troubles of the journal or of the disk end no node: they are said, and the hook tries again."""
+    """Troubles of the journal or of the disk end no node: they are said, and the hook tries again, soon at first (the
+    index catches up when a node starts), then less often."""
+    wait = FIRST_WAIT_SECONDS
     while True:
+        began = trio.current_time()
         try:
             await hook.carry(client)
         except (engine.FilmroomError, OSError) as error:
             log.error("webhook waits", extra={"url": hook.url, "reason": sentence_of(error)})
-        await trio.sleep(WAIT_SECONDS_MAX)
+        if trio.current_time() - began > WAIT_SECONDS_MAX:
+            wait = FIRST_WAIT_SECONDS
+        await trio.sleep(wait)
+        wait = min(2 * wait, WAIT_SECONDS_MAX)

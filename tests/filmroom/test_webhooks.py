@@ -174,7 +174,7 @@ def test_a_full_disk_ends_no_hook_and_no_node(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The cursor cannot be kept: what is posted may come twice, and goes on when there is room."""
-    monkeypatch.setattr(webhooks, "WAIT_SECONDS_MAX", 0.01)
+    monkeypatch.setattr(webhooks, "FIRST_WAIT_SECONDS", 0.01)
     kept: list[bytes] = []
     refusals = [OSError(errno.ENOSPC, "No space left on device"), OSError(errno.EMFILE, "Too many open files")]
 

@@ -196,6 +196,23 @@ def test_frames_without_a_table_are_told_apart_by_their_codestreams() -> None:
     serving(check, file_of(made, JPEG))
 
 
+@pytest.mark.parametrize("is_extended", [False, True])
+def test_c38_the_byte_that_makes_a_fragment_even_is_none_of_the_frame(*, is_extended: bool) -> None:
+    frames = [b"\xff\xd8\xff\xdb" + bytes([n]) * 59 + b"\xff\xd9" for n in range(3)]
+    made = with_pixels(instance(1), b"", rows=4, columns=4, bits=8, NumberOfFrames=3)
+    made.PixelData = encapsulate(frames, has_bot=not is_extended)
+    if is_extended:
+        made.PixelData, made.ExtendedOffsetTable, made.ExtendedOffsetTableLengths = encapsulate_extended(frames)
+    made["PixelData"].VR, made["PixelData"].is_undefined_length = "OB", True
+
+    async def check(served: Served) -> None:
+        answer = await served.client.get(f"{path_of(made)}/frames/3,1,2", headers={"Accept": ANY})
+        assert [data for _, data in parts(answer)] == [frames[2], frames[0], frames[1]]
+        assert {len(data) for _, data in parts(answer)} == {65}
+
+    serving(check, file_of(made, JPEG))
+
+
 def test_h36_h37_tables_and_counts_that_lie_are_4xx() -> None:
     made = []
     for number, count in enumerate(("2147483647", "0", "-1", "1e9"), 1):
