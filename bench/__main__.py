@@ -64,15 +64,18 @@ def outcome(found: Results, fail_under: float | None) -> int:
     """1 when the first target gave no figure where one was asked for, or is beaten by more than was allowed."""
     first = next(iter([*found.settings.servers, *(text.partition("=")[0] for text in found.settings.targets)]), "")
     refused = [one for one in found.refusals if one.target in ("", first)]
+    late = tables.late(found, first)
+    if late:
+        print(f"{first}: {late} responses came later than 2 s", file=sys.stderr)
     if fail_under is None:
-        return 1 if refused else 0
+        return 1 if refused or late else 0
     rows = [row for row in tables.rows(found) if row.beside is not None]
     below = [row for row in rows if row.beside is not None and row.beside.times < fail_under]
     for row in below:
         print(f"below {fail_under:g}: {row.suite}, {row.case}: {row.quantity}: {tables.remark(row)}", file=sys.stderr)
     if not rows:
         print("--fail-under: nothing was beside another", file=sys.stderr)
-    return 1 if refused or below or not rows else 0
+    return 1 if refused or late or below or not rows else 0
 
 
 def compare(first: Results, second: Results, margin: float, fail_under: float | None) -> int:

@@ -8,7 +8,7 @@ import msgspec
 from bench.paper import CITATION
 from bench.report import figure
 from bench.results import Results
-from bench.tables import Row, cell, remark, rows
+from bench.tables import Row, behind, cell, remark, rows
 
 STYLE = """
 body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:72rem;padding:0 1rem;color:#1b1f24;background:#fff}
@@ -47,8 +47,15 @@ def page(found: Results, drawn: Mapping[str, str]) -> str:
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(title)}</title><style>{STYLE}</style>'
         f'<h1>{escape(title)}</h1><p class="quiet">{escape(HOW)}</p><p class="quiet">{escape(CITATION)}</p>'
-        f"{_table(('', ''), list(facts.items()))}{body}</html>\n"
+        f"{_table(('', ''), list(facts.items()))}{_behind(found)}{body}</html>\n"
     )
+
+
+def _behind(found: Results) -> str:
+    lost = [(f"{row.suite}, {row.case}", f"{row.quantity}: {remark(row)}") for row in behind(found)]
+    if not lost:
+        return ""
+    return f"<h2>Where {escape(found.targets()[0])} is behind</h2>{_table(('', ''), lost)}"
 
 
 def _suite(found: Results, suite: str, svg: str) -> str:

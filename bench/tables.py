@@ -9,6 +9,7 @@ from bench.report import figure
 from bench.results import Measurement, Results, is_more_better
 from bench.statistics import SAMPLES_LEAST, Interval, Summary, median, median_interval, pair_ratios, summary
 
+LATE = "responses later than 2 s"
 NOT_BESIDE = frozenset({"%", "% gain", "count"})  # shares and counts: a ratio of them says nothing
 
 
@@ -51,6 +52,17 @@ def rows(results: Results, suite: str = "") -> list[Row]:
             grouped.setdefault(one.row, []).append(one)
     first = results.targets()[0] if results.measurements else ""
     return [_row(taken, first) for taken in grouped.values()]
+
+
+def behind(results: Results) -> list[Row]:
+    """Rows in which the first target is not as good as the best of the others: they are said, and not looked for."""
+    return [row for row in rows(results) if row.beside is not None and row.beside.times < 1]
+
+
+def late(results: Results, target: str) -> int:
+    """Responses of the replay that came later than they may (paper 4.1)."""
+    taken = [one for one in results.measurements if one.target == target and one.quantity == LATE]
+    return round(sum(sum(one.samples) for one in taken))
 
 
 def table(results: Results, suite: str) -> list[str]:

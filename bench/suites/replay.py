@@ -21,6 +21,7 @@ from bench.lean import Association, Target
 from bench.peers import Server
 from bench.results import Settings
 from bench.stand import Stand
+from bench.tables import LATE
 from bench.taking import Costs, Samples, take
 from bench.traffic import ACCESS_DEVICES, DAY_SECONDS, DAYS, Series
 from bench.traffic_files import series_files
@@ -78,7 +79,7 @@ def run(bench: Bench, stand: Stand, series: Sequence[Series]) -> None:
         return {
             ("response", "ms"): told.responses_ms,
             ("the latest response", "ms"): [max(told.responses_ms)],
-            (f"responses later than {RESPONSE_SECONDS_MOST:g} s", "count"): [late],
+            (LATE, "count"): [late],
             ("begun after its moment", "s"): told.late_seconds,
             ("taken in", "MB/s"): [size / 1e6 / passed],
             **answered,

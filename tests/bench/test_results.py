@@ -10,7 +10,7 @@ import pytest
 from bench import page, results, tables
 from bench.__main__ import main
 from bench.output import write_samples, write_summary
-from bench.results import NotWhole, Refusal
+from bench.results import Measurement, NotWhole, Refusal
 from tests.bench.results_made import made, measured
 
 SCHEMA = Path(__file__).parents[2] / "docs" / "bench-results.schema.json"
@@ -71,8 +71,15 @@ def test_fail_under_and_refusals_decide_the_exit(tmp_path: Path, capsys: pytest.
     assert outcome(made(QUICK), 1.0) == 1  # nothing was beside it
     refused = Refusal(suite="x", case="", target="orthanc", reason="wrong")
     assert outcome(msgspec.structs.replace(found, refusals=[refused]), None) == 0  # another's fault is not ours
+    late = [measured(name, [count], quantity=tables.LATE, unit="count") for name, count in (("filmroom", 0), ("b", 3))]
+    assert outcome(made(*late), None) == 0
+    assert outcome(made(measured("filmroom", [2.0], quantity=tables.LATE, unit="count")), None) == 1
     ours = msgspec.structs.replace(refused, target="filmroom")
     assert outcome(msgspec.structs.replace(found, refusals=[ours]), None) == 1
+
+
+def swapped() -> list[Measurement]:
+    return [msgspec.structs.replace(one, target=name) for one, name in ((SLOW, "filmroom"), (QUICK, "orthanc"))]
 
 
 def test_csv_holds_every_sample_and_the_page_needs_nothing_else(tmp_path: Path) -> None:
@@ -82,6 +89,7 @@ def test_csv_holds_every_sample_and_the_page_needs_nothing_else(tmp_path: Path) 
     assert len((tmp_path / "samples.csv").read_text().splitlines()) == 11
     assert "orthanc,5,2.0" in (tmp_path / "summary.csv").read_text()
     drawn = page.page(msgspec.structs.replace(found, notes={"parallel-move": ["<b>&"]}), {})
+    assert "is behind" not in drawn and "Where filmroom is behind" in page.page(made(*swapped()), {})
     assert "&lt;b&gt;&amp;" in drawn and "2.00x orthanc" in drawn
     assert "http://" not in drawn and "https://" not in drawn and "<script" not in drawn
 
