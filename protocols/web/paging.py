@@ -35,7 +35,8 @@ class Continuations:
 
     async def answer(self, request: Request, archive: Archive, query: Query, shape: Callable[[Found], Reply]) -> Reply:
         """The page asked for: of the answer that its asker is reading already, or of a new one."""
-        place = _place(request, query, query.offset)
+        asked_by = _digest(request, query)
+        place = (asked_by, query.offset)
         going_on = self._places.get(place) if query.offset else None
         if going_on is not None and not going_on.token:
             return shape(Found(matches=(), total=going_on.total))
@@ -48,7 +49,7 @@ class Continuations:
             self._places.pop(place, None)  # that answer is not kept any more
             found, reply = await archive.shaped(query, lambda found: (found, shape(found)))
         if found.matches:  # a page without rows leads nowhere
-            self._keep(_place(request, query, query.offset + len(found.matches)), found)
+            self._keep((asked_by, query.offset + len(found.matches)), found)
         return reply
 
     def _keep(self, place: _Place, found: Found) -> None:
@@ -58,7 +59,6 @@ class Continuations:
             self._places.popitem(last=False)
 
 
-def _place(request: Request, query: Query, offset: int) -> _Place:
+def _digest(request: Request, query: Query) -> bytes:
     bare = msgspec.structs.replace(query, limit=None, offset=0)
-    said = msgspec.msgpack.encode((request.peer, request.header("authorization"), bare))
-    return blake3(said).digest(), offset
+    return blake3(msgspec.msgpack.encode((request.peer, request.header("authorization"), bare))).digest()
