@@ -47,6 +47,7 @@ class Ingest:
         self._folded_lsn = 0 if intake.recovered else self._begun_at_lsn
         self._outcomes: OrderedDict[int, FoldOutcome] = OrderedDict()
         self._queue: deque[Job] = deque()
+        self._group_bytes = 0  # of what was spilled last
         self._queued_count = 0  # those that are being spilled, too
         self._pace = Pace(clock, rest_bytes_max)
         self._drained = False
@@ -77,7 +78,7 @@ class Ingest:
             self._changed.notify_all()
         for thread in self._threads:
             self._join(thread)
-        self._settler.stop(settle=not self._ended())
+        self._settler.stop(self._patience_seconds(), settle=not self._ended())
         if self._given_up:
             size, count = self._intake.unspilled()
             log.warning("closed before all was spilled; the next start does", extra={"bytes": size, "count": count})
@@ -85,9 +86,13 @@ class Ingest:
     def _join(self, thread: threading.Thread) -> None:
         while thread.is_alive():
             steps = self._steps
-            thread.join(LIMITS.close_stalled_seconds_max)
+            thread.join(self._patience_seconds())
             if thread.is_alive() and self._steps == steps:
                 raise Unavailable("the store does not answer: what is acknowledged stays in the intake")
+
+    def _patience_seconds(self) -> float:
+        """How long one step may take: one that copies, or syncs, an object of 6 GB takes its time."""
+        return LIMITS.close_stalled_seconds_max + self._group_bytes / LIMITS.close_bytes_a_second_min
 
     def _ended(self) -> bool:
         return self._failure is not None or self._given_up
@@ -221,6 +226,7 @@ class Ingest:
 
     def _spill_forever(self) -> None:
         while jobs := self._next_jobs():
+            self._group_bytes = _size(jobs)
             if not self._until_taken(lambda jobs=jobs: self._spill.run(jobs)):  # type: ignore[misc]
                 return
             with self._changed:

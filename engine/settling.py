@@ -7,7 +7,6 @@ from collections.abc import Callable
 from engine.errors import FilmroomError, Unavailable
 from engine.index import Index
 from engine.keep.intake import Intake
-from engine.limits import LIMITS
 
 log = logging.getLogger("filmroom.settling")
 
@@ -36,11 +35,11 @@ class Settler:
         if self._index.due():
             self._wake.set()
 
-    def stop(self, *, settle: bool) -> None:
+    def stop(self, patience_seconds: float, *, settle: bool) -> None:
         """End the thread; ``settle``: make all of the index durable first. Raises Unavailable when it hangs."""
         self._stopping.set()
         self._wake.set()
-        self._thread.join(LIMITS.close_stalled_seconds_max)
+        self._thread.join(patience_seconds)
         if self._thread.is_alive():
             raise Unavailable("the index does not come to the end of its settle")
         if settle:

@@ -56,7 +56,7 @@ def test_the_records_are_synced_between_fold_and_settle(tmp_path: Path, monkeypa
     monkeypatch.setattr(Shard, "write", lambda *words: (synced.append(intake.log.acknowledged_lsn()), write(*words))[1])
     settler = Settler(index, intake, lambda: None)
     settler.start()
-    settler.stop(settle=True)
+    settler.stop(30, settle=True)
     assert synced == [wanted]
     intake.close()
 
@@ -70,7 +70,7 @@ def test_what_is_old_settles_with_nobody_saying_so(tmp_path: Path, monkeypatch: 
     index.fold(archive())
     clock.advance(FRESH_SECONDS_MAX)
     assert settled.wait(30)
-    settler.stop(settle=False)
+    settler.stop(30, settle=False)
     index.close()
     intake.close()
     assert count(Index.open(tmp_path / "index")) == len(archive())
@@ -116,6 +116,23 @@ def test_a_hung_thread_ends_the_wait_with_an_error(tmp_path: Path, monkeypatch: 
     os.write(release, b"x")
     house.ingest.stop()
     house.node.close()
+
+
+def test_a_large_object_gives_its_thread_more_time_to_close(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A step that copies 6 GB takes longer than one that hangs may."""
+    limits = engine.ingest.LIMITS
+    monkeypatch.setattr("engine.ingest.LIMITS", msgspec.structs.replace(limits, close_bytes_a_second_min=1000))
+    house = House(StoreSettings(url=str(tmp_path / "archive")))
+    spill, patience = house.ingest._spill.run, []
+    monkeypatch.setattr(
+        house.ingest._spill, "run", lambda jobs: patience.append(house.ingest._patience_seconds()) or spill(jobs)
+    )
+    (one,) = files(Shape(studies=1, series=1, instances=1, stub=True))
+    append(house, one.data, LIBRARY)
+    house.close()
+    assert len(patience) == 1
+    more = patience[0] - limits.close_stalled_seconds_max
+    assert len(one.data) / 1000 * 0.5 < more < len(one.data) / 1000 * 2
 
 
 def test_a_full_disk_at_the_checkpoint_is_asked_again_and_gives_no_segment_away(
