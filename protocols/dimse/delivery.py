@@ -45,9 +45,9 @@ class Delivery:
             self._peer, settings, pairs, self._outbound.interrupts, window=settings.store_window_max
         )
         try:
-            async with association as requestor:
+            async with sending.opened(part) as windows, association as requestor:
                 self.reached = True
-                await sending.send(requestor, part)
+                await sending.send(requestor, part, windows)
                 if requestor.lost:
                     raise NotAssociated(requestor.lost)
         except (NotAssociated, FilmroomError) as error:

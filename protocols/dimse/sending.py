@@ -1,7 +1,8 @@
 """Instances sent by C-STORE over whatever association takes them (PS3.4 B.2): in groups, and counted."""
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 import trio
@@ -13,7 +14,7 @@ from protocols.dimse.requestor import Job, Seal
 from protocols.dimse.seals import is_sound, key_of
 from protocols.dimse.tally import Tally
 from protocols.transcode import Untranscodable, Way, choose, why_not
-from protocols.windows import Fetched
+from protocols.windows import Fetched, Window
 
 log = logging.getLogger("filmroom.dimse")
 
@@ -87,20 +88,23 @@ class Sending:
         self._ways: dict[Pair, Way | None] = {}
         self._message_id = 0
 
-    async def send(self, carrier: Carrier, part: Sequence[Instance]) -> None:
+    def opened(self, part: Sequence[Instance]) -> AbstractAsyncContextManager[AsyncIterator[Window]]:
+        """For ``send``. The first objects are opened from now on, while an association is made to carry them."""
+        return self.outbound.archive.reader(part)
+
+    async def send(self, carrier: Carrier, part: Sequence[Instance], windows: AsyncIterator[Window]) -> None:
         """Send those of ``part`` that the peer takes in some syntax, until it is ``lost`` or wants no more.
 
         As stored where the peer takes that; else in another syntax, never with a loss of what is there.
         """
-        accepted = self._choose(carrier, part)
-        if not accepted:
+        if not self._choose(carrier, part):
             return
-        async with self.outbound.archive.reader(accepted) as windows:
-            async for window in windows:
-                for instance in window.lost:
-                    self.tally.fail(instance, LOST)
-                if not await self._send_objects(carrier, window.objects):
-                    break
+        async for window in windows:
+            for instance in filter(self._is_taken, window.lost):
+                self.tally.fail(instance, LOST)
+            objects = [one for one in window.objects if self._is_taken(one.instance)]
+            if not await self._send_objects(carrier, objects):
+                break
 
     def rest(self, part: Sequence[Instance]) -> list[Instance]:
         """What of ``part`` was neither sent nor failed, unless the peer wants no more."""
@@ -117,22 +121,23 @@ class Sending:
             extra = {"destination": self._destination, "count": count}
             log.warning(f"instances not sent: {reason}", extra=extra)
 
-    def _choose(self, carrier: Carrier, part: Sequence[Instance]) -> list[Instance]:
-        """Those that the peer takes; ``_ways`` says how. The others have failed."""
+    def _choose(self, carrier: Carrier, part: Sequence[Instance]) -> bool:
+        """Whether the peer takes any; ``_ways`` says how. The others have failed."""
         offered: dict[str, set[str]] = {}
         for sop_class, syntax in carrier.accepted:
             offered.setdefault(sop_class, set()).add(syntax)
         codecs = self.outbound.transcoder.codecs
-        for pair in {_pair(instance) for instance in part}:
+        pairs = {_pair(instance) for instance in part}
+        for pair in pairs:
             self._ways[pair] = choose(pair[1], offered.get(pair[0], set()), codecs)
-        accepted = []
         for instance in part:
-            sop_class, stored = _pair(instance)
-            if self._ways[sop_class, stored] is not None:
-                accepted.append(instance)
-            else:
+            if not self._is_taken(instance):
+                sop_class, stored = _pair(instance)
                 self.tally.fail(instance, why_not(stored, codecs) if sop_class in offered else NOT_TAKEN)
-        return accepted
+        return any(self._ways[pair] is not None for pair in pairs)
+
+    def _is_taken(self, instance: Instance) -> bool:
+        return self._ways[_pair(instance)] is not None
 
     async def _send_objects(self, carrier: Carrier, objects: Sequence[Fetched]) -> bool:
         """The carrier comes back now and then with a part of them: then ``go_on`` is asked."""

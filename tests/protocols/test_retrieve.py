@@ -97,8 +97,11 @@ def test_C15_counters_add_up_in_every_pending_response(tmp_path: Path) -> None:
     serving(check, paper_archive(30), pending_seconds=0.001)
 
 
-def test_C16_what_can_only_be_sent_as_it_is_fails_alone(tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_lost", [False, True])
+def test_C16_what_can_only_be_sent_as_it_is_fails_alone(tmp_path: Path, is_lost: bool) -> None:
+    """Once, also when it could not be sent in any way."""
     archive = paper_archive(3)
+    archive.lost |= {STUDY + ".2.1"} if is_lost else set()
     made = header(PatientID="P1", StudyInstanceUID=STUDY, SeriesInstanceUID=STUDY + ".2", SOPInstanceUID=STUDY + ".2.1")
     archive.add(made, made, CT, MPEG2)
 

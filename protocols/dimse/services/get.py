@@ -45,7 +45,8 @@ async def answer(exchange: Exchange, site: Site, agreed: Options, bearer: Bearer
     carrier = SameAssociation(bearer, site, interrupt)
 
     async def carry(sending: Sending) -> None:
-        await sending.send(carrier, sending.instances)
+        async with sending.opened(sending.instances) as windows:
+            await sending.send(carrier, sending.instances, windows)
         sending.fail_rest(sending.instances, carrier.lost)
 
     try:
