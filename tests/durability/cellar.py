@@ -34,6 +34,8 @@ WAIT_SECONDS = 20
 class Cellar:
     """An open archive without an index. Thread-safe."""
 
+    together = 1  # that are sent at a time
+
     def __init__(self, settings: StoreSettings) -> None:
         self._object_ack = settings.ack == "object"
         with ExitStack() as held:

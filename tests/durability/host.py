@@ -107,18 +107,32 @@ class Host:
         return refused
 
     def _send(self, found_too: bool, lane: list[tuple[int, Send]], refused: list[tuple[int, str]]) -> None:
-        for index, send in lane:
+        count = self._keeper.together
+        for part in (lane[first : first + count] for first in range(0, len(lane), count)):
             try:
-                self._keeper.store(send) if found_too else self._keeper.hand_in(send)
+                self._hand_over(found_too, [send for _, send in part])
             except (FilmroomError, OSError) as error:
-                refused.append((index, f"{type(error).__name__}: {error}"))
+                refused.extend((index, f"{type(error).__name__}: {error}") for index, _ in part)
                 continue
-            recorder.mark(b"acknowledged %d" % index)
-            self.answer("acknowledged", index)
+            for index, _ in part:
+                recorder.mark(b"acknowledged %d" % index)
+                self.answer("acknowledged", index)
+
+    def _hand_over(self, found_too: bool, sends: list[Send]) -> None:
+        if self._keeper.together > 1:
+            self._keeper.store_all(sends)
+        elif found_too:
+            self._keeper.store(sends[0])
+        else:
+            self._keeper.hand_in(sends[0])
 
 
 def keeper(name: str) -> Any:
-    """The class that stands behind the pipe: all of the archive, or what is true of it."""
+    """The class that stands behind the pipe: all of the archive, with its web or without, or what is true of it."""
+    if name == "stowed":
+        from tests.durability.stowed import Stowed
+
+        return Stowed
     if name == "whole":
         from tests.durability.whole import Whole
 

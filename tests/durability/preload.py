@@ -27,5 +27,5 @@ limits.LIMITS = limits.Limits(
 )
 
 del sys.modules["engine"]
-for name in ("engine", "tests.durability.cellar", "tests.durability.whole", "tests.durability.host"):
+for name in ("engine", "tests.durability.cellar", "tests.durability.stowed", "tests.durability.host"):
     importlib.import_module(name)

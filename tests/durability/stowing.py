@@ -70,7 +70,7 @@ def send(port: int, sends: Sequence[tuple[int, Send]], answered: Answered) -> No
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT_SECONDS)
     for first in range(0, len(sends), REQUEST_COUNT):
         part = sends[first : first + REQUEST_COUNT]
-        body = _body([one.file() for _, one in part])
+        body = body_of([one.file() for _, one in part])
         pieces = (body[at : at + PIECE_BYTES] for at in range(0, len(body), PIECE_BYTES))
         try:
             connection.request("POST", "/dicomweb/studies", pieces, HEADERS, encode_chunked=True)
@@ -83,6 +83,7 @@ def send(port: int, sends: Sequence[tuple[int, Send]], answered: Answered) -> No
         answered([index for index, _ in part], is_kept)
 
 
-def _body(files: Sequence[bytes]) -> bytes:
+def body_of(files: Sequence[bytes]) -> bytes:
+    """Begun by a line end, and without the last one, as some clients do."""
     head = f"\r\n--{BOUNDARY}\r\nContent-Type: application/dicom\r\n\r\n".encode()
     return b"".join(head + file for file in files) + f"\r\n--{BOUNDARY}--".encode()

@@ -34,6 +34,17 @@ def test_what_was_acknowledged_survives_power_loss_after_a_crash(seed: int, tmp_
     assert lose_power(tmp_path, seed, MOMENTS, trials.record_after_crash) == []
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_what_was_answered_over_the_web_survives_power_loss(seed: int, tmp_path: Path) -> None:
+    assert lose_power(tmp_path, seed, MOMENTS, trials.record_stowed) == []
+
+
+@pytest.mark.campaign
+@pytest.mark.parametrize("seed", range(100, 100 + many(50)))
+def test_what_was_answered_over_the_web_survives_power_loss_for_long(seed: int, tmp_path: Path) -> None:
+    assert lose_power(tmp_path, seed, 60, trials.record_stowed) == []
+
+
 @pytest.mark.campaign
 @pytest.mark.parametrize("seed", range(100, 100 + many(50)))
 def test_what_was_acknowledged_survives_power_loss_after_a_crash_for_long(seed: int, tmp_path: Path) -> None:

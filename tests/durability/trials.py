@@ -131,7 +131,7 @@ class Recording:
     inodes: dict[str, int]
 
 
-def record(folder: Path, seed: int, count: int = SENDS * 2) -> Recording:
+def record(folder: Path, seed: int, count: int = SENDS * 2, keeper: str = "whole") -> Recording:
     """A run with everything in it: a first life that is killed, then (recorded) recovery, load, reindex, close."""
     chance = random.Random(f"power {seed}")
     sends = plan(seed, count)
@@ -155,6 +155,7 @@ def record(folder: Path, seed: int, count: int = SENDS * 2) -> Recording:
         log=str(log),
         checkpoint=chance.choice(("auto", "files")),
         ack=chance.choice(("disk", "disk", "object")),
+        keeper=keeper,
     )
     with Node(order) as node:
         node.opened()
@@ -164,6 +165,11 @@ def record(folder: Path, seed: int, count: int = SENDS * 2) -> Recording:
         node.close()
     data = memoryview(log.read_bytes())
     return Recording(disk, base, log, sends, positions(data), data, earlier, inodes)
+
+
+def record_stowed(folder: Path, seed: int) -> Recording:
+    """The same, stored to by STOW-RS."""
+    return record(folder, seed, keeper="stowed")
 
 
 def moments(recording: Recording, chance: random.Random) -> Iterator[tuple[int, Survival, int]]:

@@ -33,6 +33,8 @@ class Ahead(Clock):
 class Whole:
     """An open archive. Thread-safe."""
 
+    together = 1  # that are sent at a time
+
     def __init__(self, settings: StoreSettings) -> None:
         self._opened = threading.Event()
         self._failure: BaseException | None = None
@@ -111,10 +113,14 @@ class Whole:
         house = await trio.to_thread.run_sync(House, settings, self._clock)
         try:
             self._archive = Archive(house)
-            self._opened.set()
-            await self._closing.wait()
+            await self._stay()
         finally:
             await trio.to_thread.run_sync(house.close)
+
+    async def _stay(self) -> None:
+        """Open, until it is to close."""
+        self._opened.set()
+        await self._closing.wait()
 
     async def _changes(self, after: str) -> list[tuple[str, str, str]]:
         return [(one.cursor, one.kind, one.study_uid) async for one in self._archive.changes(after)]
