@@ -6,6 +6,7 @@ to 127.0.0.1 (DNS rebinding), then its Host is that name; or as a form sent acro
 
 import ipaddress
 import re
+from functools import lru_cache
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -42,6 +43,7 @@ def is_addressed(host: str, server: str, settings: WebSettings) -> bool:
     return is_loopback(name) or name == (urlsplit(settings.public_url).hostname or "")
 
 
+@lru_cache(maxsize=256)
 def is_loopback(host: str) -> bool:
     """Whether a host is this machine, whatever a name server says."""
     if host == "localhost":

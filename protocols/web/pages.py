@@ -2,7 +2,7 @@
 knows: it makes the scope, runs the application and checks what it says. The wire is ours (see ``connection``)."""
 
 from collections.abc import AsyncGenerator
-from typing import Any
+from typing import Any, Final
 
 import trio
 from hypercorn.app_wrappers import ASGIWrapper
@@ -15,12 +15,15 @@ from hypercorn.typing import ConnectionState
 
 from native.http1 import Head
 from protocols.web.exchange import Line
-from protocols.web.messages import Headers, Reply
-from protocols.web.problems import Disconnected
+from protocols.web.messages import Reply
+from protocols.web.problems import Disconnected, Problem
 
-STREAM_ID = 1
+STREAM_ID: Final = 1
+BODY_BYTES_MAX: Final = 1 << 30  # the application has a bound of its own
+AT_ONCE_BYTES_MAX: Final = 64 << 10
+EVENTS_COUNT_MAX: Final = 4  # that wait to be sent: head, body and end of a small answer
 # Said by the connection for itself.
-OF_THE_CONNECTION = frozenset({"connection", "keep-alive", "transfer-encoding"})
+OF_THE_CONNECTION: Final = frozenset({"connection", "keep-alive", "transfer-encoding"})
 
 
 class Pages:
@@ -34,7 +37,8 @@ class Pages:
 
     async def __call__(self, head: Head, line: Line) -> None:
         """One exchange. Raises Disconnected."""
-        said, coming = trio.open_memory_channel[Event](0)
+        said, coming = trio.open_memory_channel[Event](EVENTS_COUNT_MAX)
+        reply: Reply | None = None
         with trio.CancelScope() as scope:
             async with TaskGroup() as group:
                 stream = HTTPStream(
@@ -49,12 +53,15 @@ class Pages:
                     STREAM_ID,
                 )
                 await stream.handle(_request(head))
-                group.spawn(_feed, stream, head, line)
-                event = await coming.receive()
-                if not isinstance(event, Response):
-                    raise Disconnected
-                await line.answer(head, Reply(event.status_code, _headers(event), _body(coming)))
+                group.spawn(_feed, stream, head, line, scope)
+                reply = await _reply(head, coming)
+                if reply is not None and not isinstance(reply.body, bytes):
+                    reply = await _sent(head, line, reply)
                 scope.cancel()
+        if reply is None:
+            raise Disconnected
+        if isinstance(reply.body, bytes):
+            await line.answer(head, reply)
 
 
 def _request(head: Head) -> Request:
@@ -69,18 +76,40 @@ def _request(head: Head) -> Request:
     )
 
 
-async def _feed(stream: HTTPStream, head: Head, line: Line) -> None:
-    if head.length:
-        body = line.body()
-        body.bytes_max = 1 << 62  # the application has a bound of its own
-        async for piece in body:
-            await stream.handle(Body(stream_id=STREAM_ID, data=piece))
-    await stream.handle(EndBody(stream_id=STREAM_ID))
+async def _feed(stream: HTTPStream, head: Head, line: Line, scope: trio.CancelScope) -> None:
+    """The body to the application; when it does not come, nobody is left to answer."""
+    try:
+        if head.length:
+            body = line.body()
+            body.bytes_max = BODY_BYTES_MAX
+            async for piece in body:
+                await stream.handle(Body(stream_id=STREAM_ID, data=piece))
+        await stream.handle(EndBody(stream_id=STREAM_ID))
+    except (Disconnected, Problem):
+        scope.cancel()
 
 
-def _headers(event: Response) -> Headers:
-    pairs = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in event.headers]
-    return tuple(pair for pair in pairs if pair[0].lower() not in OF_THE_CONNECTION)
+async def _reply(head: Head, coming: "trio.MemoryReceiveChannel[Event]") -> Reply | None:
+    """What the application says; None: nothing. A small answer is whole."""
+    event = await coming.receive()
+    if not isinstance(event, Response):
+        return None
+    headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in event.headers]
+    headers = [pair for pair in headers if pair[0].lower() not in OF_THE_CONNECTION]
+    reply = Reply(event.status_code, tuple(headers), _body(coming))
+    length = reply.header("Content-Length")
+    if head.method == "HEAD" or not length or int(length) > AT_ONCE_BYTES_MAX:
+        return reply
+    whole = b"".join([piece async for piece in _body(coming)])
+    return Reply(reply.status, tuple(pair for pair in headers if pair[0].lower() != "content-length"), whole)
+
+
+async def _sent(head: Head, line: Line, reply: Reply) -> Reply | None:
+    try:
+        await line.answer(head, reply)
+    except Disconnected:
+        return None
+    return reply
 
 
 async def _body(coming: "trio.MemoryReceiveChannel[Event]") -> AsyncGenerator[bytes, None]:
