@@ -47,7 +47,7 @@ class Ingest:
         self._folded_lsn = 0 if intake.recovered else self._begun_at_lsn
         self._outcomes: OrderedDict[int, FoldOutcome] = OrderedDict()
         self._queue: deque[Job] = deque()
-        self._group_bytes = 0  # of what was spilled last
+        self._group_bytes = self._entry_bytes = 0  # of what was spilled, of what was described last
         self._queued_count = 0  # those that are being spilled, too
         self._pace = Pace(clock, rest_bytes_max)
         self._drained = False
@@ -91,8 +91,9 @@ class Ingest:
                 raise Unavailable("the store does not answer: what is acknowledged stays in the intake")
 
     def _patience_seconds(self) -> float:
-        """How long one step may take: one that copies, or syncs, an object of 6 GB takes its time."""
-        return LIMITS.close_stalled_seconds_max + self._group_bytes / LIMITS.close_bytes_a_second_min
+        """How long one step may take: one that describes, copies or syncs an object of 6 GB takes its time."""
+        at_work = self._group_bytes + self._entry_bytes
+        return LIMITS.close_stalled_seconds_max + at_work / LIMITS.disk_bytes_a_second_min
 
     def _ended(self) -> bool:
         return self._failure is not None or self._given_up
@@ -198,6 +199,7 @@ class Ingest:
         return settles and self._queued_count < LIMITS.spill_backlog_count_max
 
     def _described(self, entry: Entry, recovered: bool) -> Record | None:
+        self._entry_bytes = entry.payload_length
         payload = self._payload(entry, recovered)
         try:
             if entry.kind == KIND_NOTE:

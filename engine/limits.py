@@ -82,8 +82,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     close_refused_seconds_max: float = 10.0
     # How long an orderly end waits for a thread that gets nothing done (a disk that hangs).
     close_stalled_seconds_max: float = 30.0
-    # And more for what it works on: a disk that writes less a second is as good as none.
-    close_bytes_a_second_min: int = 20 * MIB
+    # And more for what it works on, as who waits for what was stored: a disk that is slower is as good as none.
+    disk_bytes_a_second_min: int = 20 * MIB
     # How long a query waits until what was acknowledged before it is folded; then it is refused, not wrong.
     find_wait_seconds_max: float = 30.0
     # How long figures wait for what was acknowledged; then they are those of a moment ago.

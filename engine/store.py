@@ -80,7 +80,8 @@ def settle(house: House, lsns: Sequence[int]) -> list[Stored]:
     last = max(lsns)
     house.intake.log.hurry()  # they are folded while they are synced
     house.intake.wait(last)
-    house.ingest.wait_folded(last, LIMITS.find_wait_seconds_max)
+    size_bytes, _ = house.intake.unspilled()
+    house.ingest.wait_folded(last, LIMITS.find_wait_seconds_max + size_bytes / LIMITS.disk_bytes_a_second_min)
     return [_outcome(house, lsn) for lsn in lsns]
 
 

@@ -3,6 +3,7 @@
 from protocols.codecs.look import Look, Table, Viewport, Window
 from protocols.codecs.syntaxes import ALL_CODECS, Codecs, installed_codecs
 from protocols.transcode.choice import Way, choose, ways, why_not
+from protocols.transcode.frame_cache import FrameCache
 from protocols.transcode.pixels import by_marker
 from protocols.transcode.refusal import Untranscodable
 from protocols.transcode.settings import TranscodeSettings
@@ -13,6 +14,7 @@ from protocols.transcode.unusual import shifted
 __all__ = [
     "ALL_CODECS",
     "Codecs",
+    "FrameCache",
     "Look",
     "Sendable",
     "Source",

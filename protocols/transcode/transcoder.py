@@ -6,7 +6,6 @@ from functools import partial
 
 import msgspec
 import trio
-from xxhash import xxh3_128_hexdigest
 
 from engine.errors import Missing
 from engine.model import FileRange
@@ -103,10 +102,6 @@ class Transcoder:
         """A frame as an image. Raises Untranscodable, Missing."""
         if not self.codecs.renders:
             raise Untranscodable(self.codecs.reason)
-        appearance = xxh3_128_hexdigest(msgspec.msgpack.encode(look))
-        return await self._cache.get((content, appearance, number), partial(self._drawn, source, number, look, content))
-
-    async def _drawn(self, source: Source, number: int, look: Look, content: str) -> bytes:
         plan = await trio.to_thread.run_sync(planned_to_draw, source, self.settings, limiter=self._threads)
         if isinstance(plan, Unusual):
             frame = await trio.to_thread.run_sync(plan.frame, source, number, limiter=self._threads)

@@ -4,6 +4,7 @@ Documents and videos are given as they are, whatever is asked for (O11): nothing
 """
 
 from collections.abc import AsyncGenerator, Sequence
+from functools import partial
 from typing import Final
 
 import msgspec
@@ -128,6 +129,11 @@ async def _parts(
 
 async def _image(site: Site, instance: Instance, offer: Offer, asked: Asked, number: int) -> bytes:
     """``number`` 0: the frame that stands for all. Raises Missing, Untranscodable."""
+    name = (instance.key, f"{offer.media_type} {asked}", number)
+    return await site.images.get(name, partial(_drawn, site, instance, offer, asked, number))
+
+
+async def _drawn(site: Site, instance: Instance, offer: Offer, asked: Asked, number: int) -> bytes:
     async with site.objects.use(instance) as opened:
         number, look = await trio.to_thread.run_sync(_look, opened, number, asked, offer.media_type)
         return await site.transcoder.image(opened.dataset, number, look, instance.key)

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import trio
 
 from engine.clock import Identifiers
-from protocols.transcode import Transcoder
+from protocols.transcode import FrameCache, Transcoder
 from protocols.web.answered import Answered
 from protocols.web.opened import OpenObjects
 from protocols.web.paging import Continuations
@@ -44,6 +44,7 @@ class Site:
         self.working = Working()
         self.reckoning = Reckoning(archive)
         self.transcoder = transcoder or Transcoder()
+        self.images = FrameCache(settings.images_bytes_max)
         self.readers = ThreadPoolExecutor(settings.reader_threads_count_max, "filmroom-web")
         self.objects = OpenObjects(archive, settings.open_objects_count_max, settings.open_objects_bytes_max)
         self._identifiers = Identifiers()

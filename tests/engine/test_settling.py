@@ -121,7 +121,7 @@ def test_a_hung_thread_ends_the_wait_with_an_error(tmp_path: Path, monkeypatch: 
 def test_a_large_object_gives_its_thread_more_time_to_close(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A step that copies 6 GB takes longer than one that hangs may."""
     limits = engine.ingest.LIMITS
-    monkeypatch.setattr("engine.ingest.LIMITS", msgspec.structs.replace(limits, close_bytes_a_second_min=1000))
+    monkeypatch.setattr("engine.ingest.LIMITS", msgspec.structs.replace(limits, disk_bytes_a_second_min=1000))
     house = House(StoreSettings(url=str(tmp_path / "archive")))
     spill, patience = house.ingest._spill.run, []
     monkeypatch.setattr(
@@ -132,7 +132,7 @@ def test_a_large_object_gives_its_thread_more_time_to_close(tmp_path: Path, monk
     house.close()
     assert len(patience) == 1
     more = patience[0] - limits.close_stalled_seconds_max
-    assert len(one.data) / 1000 * 0.5 < more < len(one.data) / 1000 * 2
+    assert len(one.data) / 1000 < more < len(one.data) / 1000 * 3, "as it is described, and as it is copied"
 
 
 def test_a_full_disk_at_the_checkpoint_is_asked_again_and_gives_no_segment_away(
