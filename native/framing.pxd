@@ -1,6 +1,7 @@
 """The framing of an HTTP/1.1 body (RFC 9112 6.3, 7.1): a length that was said, or chunks; whatever the cuts.
 
-Lines end with CR LF and nothing else. Extensions of chunks and trailers count for nothing, and are bounded.
+Lines end with CR LF and nothing else. Extensions of chunks and trailers count for nothing; they are bounded, and must
+look like such.
 """
 
 from libc.stdint cimport uint8_t, uint64_t
@@ -32,6 +33,8 @@ cdef enum FramingState:
     LAST_FEED = 10
     WHOLE = 11
     BROKEN = 12
+    SPACE = 13           # behind the digits: an extension may come yet
+    TRAILER_NAME = 14
 
 cdef struct Framing:
     FramingState state
@@ -74,18 +77,12 @@ cdef inline FramingState framing_step(Framing* framing, uint8_t byte) noexcept n
     cdef FramingState state = framing.state
     if state == SIZE:
         return size_step(framing, byte)
-    if state == EXTENSION:
-        framing.line_bytes += 1
-        if byte == c"\r":
-            return SIZE_FEED
-        return BROKEN if byte == c"\n" or framing.line_bytes > EXTENSION_BYTES_MAX else EXTENSION
+    if state == EXTENSION or state == SPACE:
+        return extension_step(framing, byte)
     if state == CHUNK_RETURN:
         return CHUNK_FEED if byte == c"\r" else BROKEN
-    if state == TRAILER_BEGIN or state == TRAILER:
-        framing.line_bytes += 1
-        if byte == c"\r":
-            return LAST_FEED if state == TRAILER_BEGIN else TRAILER_FEED
-        return BROKEN if byte == c"\n" or framing.line_bytes > TRAILER_BYTES_MAX else TRAILER
+    if state == TRAILER_BEGIN or state == TRAILER_NAME or state == TRAILER:
+        return trailer_step(framing, byte)
     if byte != c"\n":
         return BROKEN
     return line_ended(framing)
@@ -105,7 +102,40 @@ cdef inline FramingState size_step(Framing* framing, uint8_t byte) noexcept nogi
         return BROKEN
     if byte == c"\r":
         return SIZE_FEED
-    return EXTENSION if byte == c";" or byte == c" " or byte == c"\t" else BROKEN
+    return EXTENSION if byte == c";" else SPACE if is_blank(byte) else BROKEN
+
+
+cdef inline bint is_blank(uint8_t byte) noexcept nogil:
+    return byte == c" " or byte == c"\t"
+
+
+cdef inline bint is_text(uint8_t byte) noexcept nogil:
+    return byte >= 0x20 and byte != 0x7F or byte == c"\t"
+
+
+cdef inline FramingState extension_step(Framing* framing, uint8_t byte) noexcept nogil:
+    framing.line_bytes += 1
+    if byte == c"\r":
+        return SIZE_FEED
+    if framing.line_bytes > EXTENSION_BYTES_MAX or not is_text(byte):
+        return BROKEN
+    if framing.state == SPACE and byte != c";":
+        return SPACE if is_blank(byte) else BROKEN
+    return EXTENSION
+
+
+cdef inline FramingState trailer_step(Framing* framing, uint8_t byte) noexcept nogil:
+    """Each line is a header, or what a proxy takes for the next request may be a trailer here."""
+    framing.line_bytes += 1
+    if framing.line_bytes > TRAILER_BYTES_MAX:
+        return BROKEN
+    if byte == c"\r" and framing.state != TRAILER_NAME:
+        return LAST_FEED if framing.state == TRAILER_BEGIN else TRAILER_FEED
+    if framing.state == TRAILER:
+        return TRAILER if is_text(byte) else BROKEN
+    if byte == c":":
+        return TRAILER if framing.state == TRAILER_NAME else BROKEN
+    return TRAILER_NAME if 0x21 <= byte < 0x7F else BROKEN
 
 
 cdef inline FramingState line_ended(Framing* framing) noexcept nogil:

@@ -41,11 +41,12 @@ class Incoming:
     def feed(self, data: Buffer) -> None:
         """Bytes that came."""
     def receive(self, fileno: int) -> int:
-        """Take what a socket that does not block has: bytes; -1: nothing now; 0: the end."""
+        """Take what a socket that does not block has: bytes; -1: nothing now; 0: the end. Raises ConnectionError."""
     def head(self) -> Head | None:
         """The next head; None: more must come. Raises Refused, and nothing more can be read then."""
     def body(self) -> bytes | None:
-        """The next piece of the body, empty at its end; None: more must come. Raises Refused."""
+        """All of the body that came, empty at its end; None: more must come. However small its chunks are, they make one
+        piece. Raises Refused."""
     def drop(self) -> None:
         """Forget what came: the connection ends."""
     def lend(self) -> bytes:

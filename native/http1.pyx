@@ -123,7 +123,7 @@ cdef str read_target(Head head, str target):
         if target[:7].lower() != "http://" and target[:8].lower() != "https://":
             raise Refused(400, "the target is no path")
         host, slash, rest = target.partition("://")[2].partition("/")
-        if "?" in host:
+        if "?" in host or not host:
             raise Refused(400, "the target is no path")
         target = slash + rest or "/"
     head.path, _, query = target.partition("?")
@@ -229,7 +229,9 @@ cdef class Incoming:
         cdef int64_t count = receive(fileno, place_at(&self.room, self.room.end), free_bytes(&self.room), NULL, 0)
         if count > 0:
             self.room.end += count
-        return 0 if count == -2 else count
+        elif count == -2:
+            raise ConnectionError("the connection is broken")
+        return count
 
     def head(self):
         cdef size_t length = self.head_end()
@@ -250,15 +252,18 @@ cdef class Incoming:
         cdef Cursor cursor = held(&self.room)
         cdef Frame frame = framing_next(&self.framing, &cursor)
         cdef size_t count
-        cdef bytes piece = b""
+        cdef list pieces = []
+        while frame == FRAME_DATA and left(&cursor):
+            count = <size_t>min(<uint64_t>left(&cursor), self.framing.left)
+            pieces.append(bytes_of(take(&cursor, count), count))
+            framing_took(&self.framing, count)
+            frame = framing_next(&self.framing, &cursor)
+        self.took(cursor.at)
+        if pieces:
+            return pieces[0] if len(pieces) == 1 else b"".join(pieces)
         if frame == FRAME_MALFORMED:
             raise Refused(400, "the body's chunks are malformed")
-        if frame == FRAME_DATA:
-            count = <size_t>min(<uint64_t>left(&cursor), self.framing.left)
-            piece = bytes_of(take(&cursor, count), count)
-            framing_took(&self.framing, count)
-        self.took(cursor.at)
-        return None if not piece and frame != FRAME_END else piece
+        return b"" if frame == FRAME_END else None
 
     def drop(self):
         release(&self.room)

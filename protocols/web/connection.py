@@ -134,13 +134,15 @@ class Connection:
         return Body(self._piece, self._settings.body_idle_seconds_max, self._lend)
 
     async def _piece(self) -> bytes:
-        await self._go_on()
         try:
+            await self._go_on()
             while (piece := self._incoming.body()) is None:
                 if not await self._wire.receive(self._incoming):
                     raise Disconnected
         except Refused as refused:
             raise Problem(refused.status, refused.sentence) from None
+        except GONE as error:
+            raise Disconnected from error
         return piece
 
     async def _lend(self) -> Lent | None:
@@ -155,16 +157,27 @@ class Connection:
             await self._wire.send([CONTINUE], self._settings.send_idle_seconds_max)
 
     async def until_gone(self, scope: trio.CancelScope) -> None:
-        """Cancel the scope when the client has gone. What comes of a body that nobody reads is thrown away; requests
-        that it sends meanwhile wait."""
-        is_wanted = self._incoming.is_body_whole
+        """Cancel the scope when the client has gone, or sends no more: what it waits for may never happen."""
         with suppress(*GONE):
-            while await self._wire.receive(self._incoming):
-                if not is_wanted:
-                    self._incoming.drop()
-                elif self._incoming.held_bytes > PIPELINED_BYTES_MAX:
-                    await trio.sleep_forever()
+            await self._until_silent()
         scope.cancel()
+
+    async def _until_broken(self, scope: trio.CancelScope) -> None:
+        """Cancel the scope when the connection breaks. Who sends no more may still read: sending to who does not,
+        fails."""
+        try:
+            await self._until_silent()
+        except GONE:
+            scope.cancel()
+
+    async def _until_silent(self) -> None:
+        """What comes of a body that nobody reads is thrown away; requests that come meanwhile wait."""
+        is_wanted = self._incoming.is_body_whole
+        while await self._wire.receive(self._incoming):
+            if not is_wanted:
+                self._incoming.drop()
+            elif self._incoming.held_bytes > PIPELINED_BYTES_MAX:
+                await trio.sleep_forever()
 
     async def _linger(self) -> None:
         await self._wire.send_end()
@@ -188,7 +201,7 @@ class Connection:
     async def _send_whole(self, reply: Reply, body: bytes, head: Head | None) -> None:
         length = () if reply.status in WITHOUT_BODY else (("Content-Length", str(len(body))),)
         said = head_of(reply.status, reply.headers, self._staying(head) + length, self._dates.now())
-        is_alone = not body or (head is not None and head.method == "HEAD")
+        is_alone = not (body and length) or (head is not None and head.method == "HEAD")
         await self._wire.send([said] if is_alone else [said, body], self._settings.send_idle_seconds_max)
 
     async def _send_pieces(self, reply: Reply, body: AsyncIterator[Chunk | Stretch], head: Head) -> None:
@@ -211,7 +224,7 @@ class Connection:
             is_whole = False
             async with trio.open_nursery() as nursery:
                 sending = trio.CancelScope()
-                nursery.start_soon(self.until_gone, sending)
+                nursery.start_soon(self._until_broken, sending)
                 with sending, suppress(Disconnected):
                     async for piece in body:
                         await answering.give(piece)

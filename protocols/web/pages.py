@@ -16,10 +16,9 @@ from hypercorn.typing import ConnectionState
 from native.http1 import Head
 from protocols.web.exchange import Line
 from protocols.web.messages import Reply
-from protocols.web.problems import Disconnected, Problem
+from protocols.web.problems import Disconnected
 
 STREAM_ID: Final = 1
-BODY_BYTES_MAX: Final = 1 << 30  # the application has a bound of its own
 AT_ONCE_BYTES_MAX: Final = 64 << 10
 EVENTS_COUNT_MAX: Final = 4  # that wait to be sent: head, body and end of a small answer
 # Said by the connection for itself.
@@ -53,7 +52,7 @@ class Pages:
                     STREAM_ID,
                 )
                 await stream.handle(_request(head))
-                group.spawn(_feed, stream, head, line, scope)
+                await stream.handle(EndBody(stream_id=STREAM_ID))  # pages take no body: it is left to the connection
                 reply = await _reply(head, coming)
                 if reply is not None and not isinstance(reply.body, bytes):
                     reply = await _sent(head, line, reply)
@@ -74,19 +73,6 @@ def _request(head: Head) -> Request:
         raw_path=target + b"?" + head.query if head.query else target,
         state=ConnectionState({}),
     )
-
-
-async def _feed(stream: HTTPStream, head: Head, line: Line, scope: trio.CancelScope) -> None:
-    """The body to the application; when it does not come, nobody is left to answer."""
-    try:
-        if head.length:
-            body = line.body()
-            body.bytes_max = BODY_BYTES_MAX
-            async for piece in body:
-                await stream.handle(Body(stream_id=STREAM_ID, data=piece))
-        await stream.handle(EndBody(stream_id=STREAM_ID))
-    except (Disconnected, Problem):
-        scope.cancel()
 
 
 async def _reply(head: Head, coming: "trio.MemoryReceiveChannel[Event]") -> Reply | None:

@@ -47,8 +47,12 @@ class Plain:
         self._threads = threads
 
     async def receive(self, incoming: Incoming) -> bool:
-        while (count := incoming.receive(self.fileno)) < 0:
+        count = incoming.receive(self.fileno)
+        if count >= 0:
+            await trio.lowlevel.checkpoint()  # who sends quicker than we read must not keep the loop
+        while count < 0:
             await trio.lowlevel.wait_readable(self.fileno)
+            count = incoming.receive(self.fileno)
         return count > 0
 
     async def send(self, parts: Sequence[Chunk], idle_seconds: float) -> None:

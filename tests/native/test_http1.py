@@ -125,6 +125,9 @@ def test_what_is_read_comes_from_a_socket_too() -> None:
         assert body == sent and coming.is_body_whole and coming.held_bytes == 0
         theirs.close()
         assert coming.receive(ours.fileno()) == 0
+        ours.close()
+        with pytest.raises(ConnectionError):
+            coming.receive(-1)
 
 
 @pytest.mark.parametrize(
@@ -174,6 +177,7 @@ def with_header(line: bytes) -> bytes:
         (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505),
         (b"CONNECT a:80 HTTP/1.1\r\nHost: a\r\n\r\n", 400),
         (b"GET http://a?b/c HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+        (b"GET http:///c HTTP/1.1\r\nHost: a\r\n\r\n", 400),
         (b"G\x00T / HTTP/1.1\r\nHost: a\r\n\r\n", 400),
         (b"\x16\x03\x01\x02", 400),
         (b"GET / HTTP/1.1\r\n\r\n", 400),
@@ -209,6 +213,64 @@ def test_h49_h53_h54_h66_what_is_in_doubt_is_refused_however_it_is_cut(data: byt
     assert read([data]) == [status]
     for at in range(1, min(len(data), 120)):
         assert read([data[:at], data[at:]]) == [status]
+
+
+def in_chunks(body: bytes) -> bytes:
+    return with_header(b"Transfer-Encoding: chunked") + body
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"3;a=b\r\nabc\r\n0\r\n\r\n",
+        b"3 \t;a\r\nabc\r\n0\r\n\r\n",
+        b"3 \r\nabc\r\n0\r\n\r\n",
+        b"03\r\nabc\r\n00;\r\nX: \xff\r\nY:\r\n\r\n",
+    ],
+)  # fmt: skip
+def test_what_stands_beside_chunks_counts_for_nothing(body: bytes) -> None:
+    ((*_, found),) = read([in_chunks(body)])  # type: ignore[misc]
+    assert found == b"abc"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"3 4\r\nabc\r\n0\r\n\r\n",
+        b"3;\0\r\nabc\r\n0\r\n\r\n",
+        b"3;\nabc\r\n0\r\n\r\n",
+        b"3;\r\r\nabc\r\n0\r\n\r\n",
+        b"3;" + b"a" * 1024 + b"\r\n",
+        b"3" + b" " * 1025 + b"\r\n",
+        b"+3\r\nabc\r\n0\r\n\r\n",
+        b"0x3\r\nabc\r\n0\r\n\r\n",
+        b"\r\n3\r\nabc\r\n0\r\n\r\n",
+        b"10000000000000003\r\nabc\r\n0\r\n\r\n",
+        b"3\r\nabcd\r\n0\r\n\r\n",
+        b"3\r\nabc0\r\n\r\n",
+        b"3\r\nabc\r\n0\r\nGET / HTTP/1.1\r\n\r\n",
+        b"3\r\nabc\r\n0\r\n folded\r\n\r\n",
+        b"3\r\nabc\r\n0\r\n: x\r\n\r\n",
+        b"3\r\nabc\r\n0\r\nX : y\r\n\r\n",
+        b"3\r\nabc\r\n0\r\nX: \0\r\n\r\n",
+        b"3\r\nabc\r\n0\r\nX: y\n\r\n",
+        b"3\r\nabc\r\n0\r\nX: " + b"a" * (16 << 10) + b"\r\n\r\n",
+    ],
+)  # fmt: skip
+def test_h53_chunks_that_others_may_read_otherwise_are_refused_however_they_are_cut(body: bytes) -> None:
+    data = in_chunks(body) + GET
+    assert read([data]) == [400]
+    for at in range(1, min(len(data), 120)):
+        assert read([data[:at], data[at:]]) == [400]
+
+
+def test_however_small_chunks_are_what_came_of_them_is_one_piece() -> None:
+    """A client that sends a byte a chunk does not make us go round for each."""
+    coming = incoming(in_chunks(b"1\r\nx\r\n" * 20_000 + b"1\r"))
+    assert coming.head() is not None
+    assert coming.body() == b"x" * 20_000 and coming.body() is None
+    coming.feed(b"\ny\r\n0\r\n\r\n")
+    assert [coming.body(), coming.body()] == [b"y", b""]
 
 
 def test_h54_a_head_that_does_not_end_is_refused_before_it_does() -> None:

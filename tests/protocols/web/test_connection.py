@@ -9,16 +9,19 @@ from typing import Any
 
 import pytest
 import trio
+from trio.testing import assert_checkpoints, wait_all_tasks_blocked
 
 import engine
 from engine.clock import ManualClock
+from native.http1 import Incoming
 from protocols.security import Certificate, Certificates, SecureListener
 from protocols.web import Health, WebSettings
 from protocols.web.answer_head import Dates, head_of
 from protocols.web.app import serve
-from protocols.web.messages import Lent, Reply, Request
+from protocols.web.messages import Lent, Reply, Request, Stretch
 from protocols.web.routing import Route
 from protocols.web.site import Site
+from protocols.web.wires import Plain
 from tests.certificates import Authority
 from tests.protocols.web.serving import Served, serving
 
@@ -183,6 +186,69 @@ def test_requests_of_one_connection_come_one_after_the_other() -> None:
         assert answer.count(b"hello") == 4 and answer.count(b"HTTP/1.1 200") == 4
 
     serving(check, routes=ROUTES)
+
+
+@pytest.mark.parametrize("path", [b"/", b"/nothing", b"/x/hello"])
+@pytest.mark.parametrize("body", [b"Content-Length: 9\r\n\r\nfew", b"Transfer-Encoding: chunked\r\n\r\nnone"])
+def test_a_body_that_nobody_reads_is_no_reason_to_break_off(
+    path: bytes, body: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def check(served: Served) -> None:
+        stream = await served.connect()
+        async with stream:
+            await stream.send_all(b"GET " + path + b" HTTP/1.1\r\n" + HOST + b"Expect: 100-continue\r\n" + body)
+            answer = await until_closed(stream)
+        assert answer.startswith(b"HTTP/1.1 ") and b"\r\nConnection: close\r\n" in answer
+        assert answer.count(b"HTTP/1.1") == 1 and not caplog.records
+
+    serving(check, routes=ROUTES)
+
+
+def test_who_sends_no_more_still_gets_all_of_an_answer() -> None:
+    begun, go_on = trio.Event(), trio.Event()
+
+    async def slow(request: Request, site: Site) -> Reply:
+        async def body():  # type: ignore[no-untyped-def]
+            yield b"begun"
+            begun.set()
+            await go_on.wait()
+            yield Stretch(iter([b"a" * 300_000, b"end"]))
+
+        return Reply(200, (("Content-Length", "300008"),) if "length" in request.headers else (), body())
+
+    async def check(served: Served) -> None:
+        for path, said in ((b"/", b""), (b"/x/hello", b""), (b"/x/slow", b""), (b"/x/slow", b"Length: said\r\n")):
+            stream = await served.connect()
+            async with stream:
+                await stream.send_all(b"GET " + path + b" HTTP/1.1\r\n" + HOST + said + b"\r\n")
+                await stream.send_eof()
+                if path == b"/x/slow":
+                    await begun.wait()
+                    await wait_all_tasks_blocked()
+                    go_on.set()
+                answer = await until_closed(stream)
+            assert answer.startswith(b"HTTP/1.1 200 ") and (
+                path != b"/x/slow" or (answer.count(b"a") > 300_000 and b"end" in answer)
+            )
+
+    serving(check, routes=(*ROUTES, route("GET", "slow", slow)))
+
+
+def test_who_sends_quicker_than_we_read_does_not_keep_the_loop() -> None:
+    async def work() -> None:
+        ours, theirs = trio.socket.socketpair()
+        with theirs:
+            wire = Plain(trio.SocketStream(ours), trio.CapacityLimiter(1))
+            incoming = Incoming(1000, 10)
+            await theirs.send(b"GET / HTTP/1.1")
+            with assert_checkpoints():
+                assert await wire.receive(incoming)
+            theirs.close()
+            with assert_checkpoints():
+                assert not await wire.receive(incoming)
+            await wire.close()
+
+    trio.run(work)
 
 
 def test_requests_sent_ahead_wait_while_a_long_answer_is_sent() -> None:
