@@ -13,6 +13,7 @@ log = logging.getLogger("filmroom.dimse")
 
 # Not for each association of a busy modality, and not for longer than one waits.
 KEPT_SECONDS: Final = 60.0
+RETRY_SECONDS: Final = 5.0  # behind a lookup that failed
 LOOKUP_SECONDS_MAX: Final = 5.0
 HOSTS_COUNT_MAX: Final = 256
 
@@ -24,13 +25,14 @@ class Hosts:
         self._kept: OrderedDict[str, tuple[float, frozenset[str]]] = OrderedDict()
 
     async def addresses(self, host: str) -> frozenset[str]:
-        """Empty when the name leads nowhere, or not in time."""
+        """Where it was found last; empty when the name has led nowhere yet, or not in time."""
         if is_address(host):
             return frozenset((plain(host),))
         until, found = self._kept.get(host, (0.0, frozenset()))
         if trio.current_time() >= until:
-            found = await _lookup(host)
-            self._kept[host] = (trio.current_time() + KEPT_SECONDS, found)
+            looked_up = await _lookup(host)
+            found = looked_up or found  # a name server that is out for a while locks out nobody who was known
+            self._kept[host] = (trio.current_time() + (KEPT_SECONDS if looked_up else RETRY_SECONDS), found)
             self._kept.move_to_end(host)
             if len(self._kept) > HOSTS_COUNT_MAX:
                 self._kept.popitem(last=False)
