@@ -191,7 +191,9 @@ cdef class Arrival:
             dataset = cursor_over(self.lane.spool_map(&self.spool), self.spool.length)
             if dataset.data == NULL or not skip(&dataset, self.head_bytes):
                 return self.refuse(NO_MEMORY, ACCEPTED)
-        reason = check_dataset(peek(&dataset, left(&dataset)), left(&dataset), self.syntax, &self.found)
+        reason = check_dataset(
+            peek(&dataset, left(&dataset)), left(&dataset), self.syntax, &self.found, self.is_spooled
+        )
         self.is_checked = reason == SOUND
         return self.is_checked or self.refuse(reason, ACCEPTED)
 

@@ -14,7 +14,7 @@ from native.header cimport (
     header_free,
     header_left_out,
 )
-from native.identity cimport Checked, complete, note_uid, syntax_of
+from native.identity cimport Checked, complete, let_go_behind, note_uid, syntax_of
 from native.inflate cimport Inflated, inflate, inflated_free
 from native.view cimport over
 from native.walker cimport (
@@ -60,8 +60,11 @@ cdef int listen(Told* told, const uint8_t* data, size_t length, Syntax syntax) n
     cdef Walker walker
     cdef Step step
     cdef int reason
+    cdef size_t gone = 0
     walk_begin(&walker, data, length, syntax)
     while True:
+        if told.digest.is_mapped:
+            let_go_behind(&walker, &gone)
         step = walk_next(&walker)
         if step == STEP_END:
             return complete(&told.uids)

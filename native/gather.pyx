@@ -138,7 +138,7 @@ cdef class Gather:
     ) noexcept nogil:
         """Whether the data set may be kept under the command's UIDs; else it is refused here."""
         cdef Checked found
-        cdef int reason = check_dataset(dataset, length, syntax, &found)
+        cdef int reason = check_dataset(dataset, length, syntax, &found, self.way == SPOOLED)
         if reason == NO_MEMORY:
             self.refuse(STATUS_OUT_OF_RESOURCES, reason)
         elif reason:

@@ -74,13 +74,18 @@ cdef int complete(const Checked* found) noexcept nogil:
     return NO_UID
 
 
-cdef int check_plain(const uint8_t* data, size_t length, Syntax syntax, Checked* found) noexcept nogil:
+cdef int check_plain(
+    const uint8_t* data, size_t length, Syntax syntax, Checked* found, bint is_mapped
+) noexcept nogil:
     cdef Walker walker
     cdef Step step
     cdef int reason
+    cdef size_t gone = 0
     walk_begin(&walker, data, length, syntax)
     while True:
         step = walk_next(&walker)
+        if is_mapped:
+            let_go_behind(&walker, &gone)
         if step == STEP_ELEMENT and walker.depth == 0:
             reason = note_uid(&walker, found)
             if reason:
@@ -91,15 +96,17 @@ cdef int check_plain(const uint8_t* data, size_t length, Syntax syntax, Checked*
             return walker.fault
 
 
-cdef int check_dataset(const uint8_t* data, size_t length, Syntax syntax, Checked* found) noexcept nogil:
+cdef int check_dataset(
+    const uint8_t* data, size_t length, Syntax syntax, Checked* found, bint is_mapped=False
+) noexcept nogil:
     cdef Inflated plain
     cdef int reason
     memset(found, 0, sizeof(Checked))
     if syntax != DEFLATED_LITTLE:
-        return check_plain(data, length, syntax, found)
+        return check_plain(data, length, syntax, found, is_mapped)
     reason = inflate(data, length, &plain)
     if reason == 0:
-        reason = check_plain(plain.data, plain.length, EXPLICIT_LITTLE, found)
+        reason = check_plain(plain.data, plain.length, EXPLICIT_LITTLE, found, False)
     inflated_free(&plain)
     return reason
 

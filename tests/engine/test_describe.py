@@ -8,9 +8,11 @@ from pathlib import Path
 import msgspec
 
 from bench.data import Shape, files
+from bench.large import Large
 from engine.describe import LET_GO_BYTES, describe
 from engine.model import Origin
 from native.canonical import canonical
+from native.dataset import describe as described
 from native.dataset import element
 from native.segment import KIND_SPOOLED, Entry
 
@@ -52,3 +54,13 @@ def test_a_mapped_file_is_described_as_one_in_memory_and_let_go(tmp_path: Path) 
     assert describe(entry, memoryview(mapped), CONTEXT, "writer") == expected
     # A view of a part of a file that is mapped for others too is read, and not let go.
     assert describe(entry, memoryview(data + b"\0")[:-1], CONTEXT, "writer") == expected
+
+
+def test_a_mapped_file_of_many_small_values_is_walked_in_little_memory(tmp_path: Path) -> None:
+    data = b"".join(Large(1, 128).pieces())
+    (tmp_path / "large.dcm").write_bytes(data)
+    with (tmp_path / "large.dcm").open("rb") as file:
+        mapped = mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)
+    found = described(mapped, is_mapped=True)
+    assert resident() < LET_GO_BYTES >> 9 < len(data) >> 10
+    assert found.content_digest == described(data).content_digest

@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from bench.data import Shape, files
+from bench.large import Large
 from engine.keep.intake_format import Spooled
 from native.arrival import Arrival
 from native.dataset import canonical, canonical_head, describe
@@ -206,3 +207,15 @@ def test_fewer_bytes_may_be_gathered_than_the_lane_allows(intake: Intake) -> Non
     arrival.check()
     arrival.keep()
     assert intake.kept()[::2] == (KIND_SPOOLED, canonical_file(SMALL))
+
+
+def test_a_spooled_file_of_many_small_values_is_checked_in_little_memory(intake: Intake) -> None:
+    lane = Lane(intake.log, b"", intake.directory, "large", object_bytes_max=1 << 30, gather_bytes_max=GATHER_BYTES)
+    arrival = Arrival(lane)
+    for piece in Large(1, 512).pieces():
+        arrival.write(piece)
+    arrival.check()
+    maps = Path("/proc/self/smaps").read_text()
+    block = maps[maps.index("/spool/large-") :]
+    assert int(block[block.index("Rss:") :].split()[1]) < 16 << 10  # KiB of 256 MiB: the kernel maps some around each
+    arrival.close()
