@@ -12,7 +12,21 @@ from bench.bench import Bench
 from bench.report import Report
 from bench.results import Results, Settings
 from bench.stages import PAPER, STAGES
-from bench.suites import growth, idle, move, questions, receiving, recovery, resources, scan, soak, store, stow, web
+from bench.suites import (
+    growth,
+    idle,
+    large,
+    move,
+    questions,
+    receiving,
+    recovery,
+    resources,
+    scan,
+    soak,
+    store,
+    stow,
+    web,
+)
 from bench.targets import starts
 
 # Beyond the paper: each starts its own servers.
@@ -28,6 +42,7 @@ BEYOND: Mapping[str, Callable[[Bench], None]] = {
     "growth": growth.run,
     "soak": soak.run,
     "resources": resources.run,
+    "large": large.run,
     "recovery": recovery.run,
 }
 SUITES = (*PAPER, *BEYOND)

@@ -59,6 +59,13 @@ def test_memory_is_watched_while_importing_and_moving(tmp_path: Path, monkeypatc
     assert not list((tmp_path / "data").glob("*/*"))  # what was made for the import is gone
 
 
+def test_large_objects_are_stored_and_read_at_once(tmp_path: Path) -> None:
+    out = tmp_path / "results.json"
+    assert main(["run", "large", "--scale", "0.02", "--folder", str(tmp_path), "--out", str(out)]) == 0
+    lines = {line["measure"]: line["ours"] for line in json.loads(out.read_bytes())["lines"]}
+    assert lines["  frames meanwhile"] > 0 and lines["all at once: most resident"] < 400
+
+
 def test_names_and_missed_targets_show() -> None:
     line = Line(measure="a", unit="ms", ours=2.0, wanted="<= 1", meets=False)
     assert "MISSED" in shown(line) and "met" not in shown(line)
