@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 from typing_extensions import Buffer
 
-class Layout:
+class RowLayout:
     """Which attributes the rows of one search have, whatever each of their headers holds."""
 
     def __init__(self, tags: Collection[int] | None, blanks: bytes) -> None:

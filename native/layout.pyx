@@ -33,7 +33,7 @@ cdef inline void pass_over(Source* source, uint32_t tag) noexcept nogil:
         source.has = next_element(&source.cursor, &source.found)
 
 
-cdef class Layout:
+cdef class RowLayout:
     cdef bint takes_all
     cdef size_t count
     cdef const uint32_t[::1] wanted      # ascending; of a private group its number alone

@@ -26,7 +26,7 @@ WILDCARD_CHARACTERS_MAX: Final = 256  # of a value with wildcards: bounds what m
 VALUES_COUNT_MAX: Final = 4096  # in one list
 FUZZY_WORDS_COUNT_MAX: Final = 64  # in all names of one query that are asked for by their words
 
-_UIDS: Final = {"0020000D": "study", "0020000E": "series", "00080018": "sop"}
+UIDS: Final = {"0020000D": "study", "0020000E": "series", "00080018": "sop"}
 _NEVER_MATCHED: Final = frozenset(("00080005", "00080052", "00080053", "00080054", "00080056", "00080201", "00081190"))
 _STUDY_COMPUTED: Final = frozenset(("00080061", "00080062", "00201206", "00201208"))
 _SERIES_COMPUTED: Final = frozenset(("00201209",))
@@ -139,7 +139,7 @@ class _Compiler:
             return None
         if len(values) > VALUES_COUNT_MAX:
             raise Invalid(f"a key lists more than {VALUES_COUNT_MAX} values: ask for fewer at a time")
-        if column := _UIDS.get(key.path):
+        if column := UIDS.get(key.path):
             return (
                 AnyOf(tuple(_text(column, value) for value in values))
                 if any(map(_is_wild, values))

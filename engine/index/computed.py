@@ -9,11 +9,11 @@ from engine.index.texts import text_of, texts_at
 from engine.index.view import View
 from engine.model import Level, Query
 from native import dataset, parts
-from native.layout import Layout
+from native.layout import RowLayout
 
 _OF_STUDY: Final = (0x00080061, 0x00080062, 0x00201206, 0x00201208)
 _OF_SERIES: Final = (0x00201209,)
-_WHOLE: Final = Layout(None, b"")
+_WHOLE: Final = RowLayout(None, b"")
 _OF_PATIENT: Final = (0x00201200, 0x00201202, 0x00201204)  # related studies, series, instances
 
 

@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 from engine.errors import Invalid
-from engine.index.compile import computed_above, level_of_computed, predicate_of
+from engine.index.compile import UIDS, computed_above, level_of_computed, predicate_of
 from engine.index.matching import AllOf, AnyOf, Between, Predicate, Terms
 from engine.index.memtable import Snapshot
 from engine.index.pages import Pages
@@ -20,7 +20,6 @@ from engine.model import Instance, Layout, Level, Query
 
 SEMI_JOIN_COUNT_MAX: Final = 65_536  # rows of an upper level that may choose rows below
 KNOWN_COUNT_MAX: Final = 4096  # instances of a view that are at hand: viewers ask for each frame by its UIDs
-UNIQUE_KEYS: Final = ("0020000D", "0020000E", "00080018")
 
 
 class View:
@@ -179,7 +178,7 @@ class View:
     def rows_below(self, query: Query) -> list[Row]:
         """Instance rows below all that the query's keys match at its own level; UIDs of lower levels choose among
         them."""
-        named = msgspec.structs.replace(query, keys=tuple(key for key in query.keys if key.path in UNIQUE_KEYS))
+        named = msgspec.structs.replace(query, keys=tuple(key for key in query.keys if key.path in UIDS))
         if all(key in named.keys for key in query.keys if key.values):
             return self.rows_of(named, Level.INSTANCE)
         level = Level.STUDY if query.level == Level.PATIENT else query.level

@@ -7,7 +7,7 @@ import msgspec
 
 from engine.model import Found, Key, Level, Match
 from native import dataset, dicomjson
-from native.layout import Layout
+from native.layout import RowLayout
 from protocols.query_parameters import Search, search_of
 from protocols.query_values import Refused
 from protocols.web import accept, attributes, links, named, native_xml
@@ -116,9 +116,9 @@ _ONLINE: Final = dataset.element(attributes.AVAILABILITY, "CS", b"ONLINE")
 
 
 @lru_cache(maxsize=64)
-def _layout(level: Level, above: frozenset[int], included: frozenset[int] | None) -> tuple[Layout, tuple[Key, ...]]:
+def _layout(level: Level, above: frozenset[int], included: frozenset[int] | None) -> tuple[RowLayout, tuple[Key, ...]]:
     """What rows hold, some of it always, if empty; and keys for what is counted."""
     always = attributes.always_at(level, attributes.STUDY_UID in above, attributes.SERIES_UID in above)
     wanted = None if included is None else always | attributes.OPTIONAL[level] | included
     counted = attributes.COUNTED if wanted is None else attributes.COUNTED & wanted
-    return Layout(wanted, attributes.blanks(always)), tuple(Key(f"{tag:08X}") for tag in sorted(counted))
+    return RowLayout(wanted, attributes.blanks(always)), tuple(Key(f"{tag:08X}") for tag in sorted(counted))

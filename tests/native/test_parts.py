@@ -8,7 +8,7 @@ from pydicom._dicom_dict import DicomDictionary
 from bench.data import Shape, study_files
 from native import dataset, parts
 from native.explicit import elements
-from native.layout import Layout
+from native.layout import RowLayout
 from tests.native.real_files import REFUSED, files
 
 
@@ -91,7 +91,7 @@ def test_representations_are_those_of_the_dictionary() -> None:
 
 
 def laid_out(header: bytes, own: bytes, blanks: bytes, tags: set[int] | None) -> bytes:
-    """The slow oracle of ``Layout``."""
+    """The slow oracle of ``RowLayout``."""
     stored = header if tags is None else parts.cut(header, tags)[0]
     return joined({**by_tag(blanks), **by_tag(stored), **by_tag(own)})
 
@@ -106,12 +106,12 @@ def test_rows_of_a_layout(number: int) -> None:
         own = parts.cut(other, set(chance.sample(names, min(3, len(names)))))[0]
         blanks = b"".join(dataset.element(tag, "LO", b"") for tag in sorted(chosen) if not tag >> 16 & 1)
         for tags in (chosen, None):
-            assert Layout(tags, blanks).row(header, own) == laid_out(header, own, blanks, tags)
+            assert RowLayout(tags, blanks).row(header, own) == laid_out(header, own, blanks, tags)
 
 
 def test_a_layout_of_nothing_and_of_what_is_cut_short() -> None:
-    assert Layout(set(), b"").row(b"", b"") == b""
-    assert Layout(None, b"").row(memoryview(HEADERS[0]), b"") == HEADERS[0]
-    whole = Layout(None, HEADERS[1])
+    assert RowLayout(set(), b"").row(b"", b"") == b""
+    assert RowLayout(None, b"").row(memoryview(HEADERS[0]), b"") == HEADERS[0]
+    whole = RowLayout(None, HEADERS[1])
     for end in range(min(400, len(HEADERS[0]))):
         assert whole.row(HEADERS[0][:end], b"") == laid_out(HEADERS[0][:end], b"", HEADERS[1], None)
