@@ -31,7 +31,7 @@ def machine(folder: Path) -> Machine:
         python=platform.python_version(),
         file_system=_file_system(folder),
         load=os.getloadavg(),
-        peers={name: _first_line(*command) for name, command in VERSIONS.items()},
+        peers={name: first_line(*command) for name, command in VERSIONS.items()},
     )
 
 
@@ -54,7 +54,8 @@ def _file_system(folder: Path) -> str:
     return kind
 
 
-def _first_line(*command: str) -> str:
+def first_line(*command: str) -> str:
+    """Of what a command says; ``not here`` when there is no such command."""
     try:
         found = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
     except OSError:

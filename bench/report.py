@@ -7,7 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from bench import results
-from bench.machine import Machine, machine
+from bench.machine import Machine, first_line, machine
 from bench.pairs import Comparison
 from bench.results import Line, Measurement, Refusal, Results, Settings
 
@@ -150,11 +150,11 @@ class Report:
 
 
 def our_version() -> str:
-    """Of the installed distribution; a tree that is not installed has none."""
+    """Of the installed distribution; of a tree that is not installed its commit."""
     try:
         return version("filmroom")
     except PackageNotFoundError:
-        return "not installed"
+        return f"tree at {first_line('git', '-C', str(Path(__file__).parent), 'describe', '--always', '--dirty')}"
 
 
 def shown(line: Line) -> str:

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -71,7 +72,7 @@ def run(settings: Settings, folder: Path, out: Path) -> Results:
                 if name in BEYOND:
                     scaled = msgspec.structs.replace(bench, scale=settings.scale_of(name))
                     report.suite(name)
-                    _guarded(report, lambda name=name, scaled=scaled: BEYOND[name](scaled))  # type: ignore[misc]
+                    _guarded(report, partial(BEYOND[name], scaled))
                     report.write(out, complete=False)
         except BaseException:
             report.write(out, complete=False)
@@ -91,9 +92,9 @@ def _stages(bench: Bench, out: Path) -> None:
         report.heading(f"== {', '.join(asked)} ==")
         known = starts(bench.settings.servers, bench.settings.targets)
         scaled = msgspec.structs.replace(bench, scale=bench.settings.scale_of(names[0]))
-        _guarded(report, lambda: stage(scaled, asked, known))  # noqa: B023  (called at once)
+        _guarded(report, partial(stage, scaled, asked, known))
         bench.clean()
-        found = report.write(out, complete=False) and report.results(False)
+        found = report.write(out, complete=False)
         for name in asked:
             report.say(f"\n{name}")
             for line in tables.table(found, name):

@@ -7,6 +7,7 @@ the place of the k-th least of n uniform numbers, and that is a beta variate.
 
 import random
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from itertools import combinations
 
 from msgspec import Struct
@@ -76,8 +77,11 @@ def summary(samples: Sequence[float]) -> Summary:
 
 def median_interval(samples: Sequence[float]) -> Interval | None:
     """Bootstrap interval of the median; None with fewer than ``SAMPLES_LEAST``."""
-    if len(samples) < SAMPLES_LEAST:
-        return None
+    return _median_interval(tuple(samples)) if len(samples) >= SAMPLES_LEAST else None
+
+
+@lru_cache(maxsize=4096)  # table, CSV, figures and page ask for the same
+def _median_interval(samples: tuple[float, ...]) -> Interval:
     draw = _median_drawer(samples, random.Random(len(samples)))
     return _interval([draw() for _ in range(RESAMPLES)])
 

@@ -10,8 +10,6 @@ from bench.results import Settings
 from bench.running import QUICK_SCALES, SUITES
 from bench.stages import PAPER
 
-COMMANDS = ("quick", "paper", "run", "compare", "report", "again", "schema", "data", "sink", "catch")
-
 
 def completed(words: list[str]) -> list[str]:
     """A suite's name alone means ``run`` it; nothing, or options alone, means ``quick``."""
