@@ -4,13 +4,14 @@ Whatever the bench starts, the kernel kills when the bench is gone, however it e
 """
 
 import ctypes
+import itertools
 import os
 import signal
 import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
@@ -20,6 +21,9 @@ STOP_SECONDS_MAX = 60.0
 REST_SECONDS = 0.5
 REST_SECONDS_MAX = 600.0
 LOOK_SECONDS = 0.02
+# Below those that Linux gives to connections (32768 to 60999).
+FIRST_PORT, PORTS_COUNT = 15_000, 17_000
+_numbers = itertools.count(os.getpid() * 1009)
 PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -126,10 +130,14 @@ def die_with(parent: int) -> Callable[[], None]:
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 that nobody has now."""
-    with socket.socket() as chosen:
-        chosen.bind(("127.0.0.1", 0))
-        return int(chosen.getsockname()[1])
+    """A port of 127.0.0.1 for a server that is told one: nobody has it now, no connection is given it meanwhile, and
+    other processes that ask begin elsewhere."""
+    for number in _numbers:
+        port = FIRST_PORT + number % PORTS_COUNT
+        with socket.socket() as chosen, suppress(OSError):
+            chosen.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("numbers do not end")
 
 
 def await_line(process: Process, start: str) -> str:

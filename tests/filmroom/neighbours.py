@@ -11,17 +11,12 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from bench.process import free_port
 from tests.filmroom.running import wait_until
 
 ORTHANC = shutil.which("Orthanc") or "/usr/sbin/Orthanc"
 SECONDS = 30
 Address = tuple[str, int]
-
-
-def free_port() -> int:
-    """A port that nobody has at the moment."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
 
 
 def answers(port: int) -> bool:

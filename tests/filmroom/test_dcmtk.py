@@ -2,12 +2,12 @@
 
 import json
 import signal
-import socket
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from bench.process import free_port
 from tests.filmroom.running import SECONDS_MAX, Node, run, start
 
 TOOLS = Path("/usr/bin")
@@ -30,11 +30,6 @@ def dcmtk(tool: str, *words: str | Path, folder: Path | None = None) -> subproce
 
 def at(node: Node) -> tuple[str, ...]:
     return ("-aec", "FILMROOM", node.dicom[0], str(node.dicom[1]))
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
 
 
 def test_store_find_move(tmp_path: Path, images: Path) -> None:

@@ -11,7 +11,8 @@ from pydicom import dcmread
 from pydicom.dataset import Dataset
 
 from bench.data import Shape, files
-from tests.filmroom.neighbours import ORTHANC, dcmqrscp, free_port, orthanc, wait_for
+from bench.process import free_port
+from tests.filmroom.neighbours import ORTHANC, dcmqrscp, orthanc, wait_for
 from tests.filmroom.running import SECONDS_MAX, Node, start
 
 pytestmark = pytest.mark.skipif(

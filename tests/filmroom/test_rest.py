@@ -8,8 +8,8 @@ from typing import Any
 
 import httpx
 
+from bench.process import free_port
 from tests.certificates import Authority
-from tests.filmroom.neighbours import free_port
 from tests.filmroom.running import Node, run, start, wait_until
 from tests.protocols.web.studies import ROOT, file_of, instance
 

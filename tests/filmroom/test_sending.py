@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
+from bench.process import free_port
 from native import dataset
 from tests.filmroom.capture import Capture
 from tests.filmroom.datasets import CT, EXPLICIT, IMPLICIT, Named
 from tests.filmroom.running import COMMAND, ENVIRONMENT, run, start, wait_until
 from tests.filmroom.test_damaged import flip
-from tests.filmroom.test_dcmtk import free_port
 
 EVERYTHING = "StudyInstanceUID=*"
 BESIDE_A_NODE = pytest.mark.parametrize("beside_a_node", [True, False])

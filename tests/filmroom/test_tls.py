@@ -13,6 +13,7 @@ import pytest
 from pydicom import dcmread
 from pynetdicom import AE
 
+from bench.process import free_port
 from engine.clock import Clock
 from filmroom.settings import Settings, TlsSettings
 from filmroom.tls_checks import tls
@@ -68,8 +69,7 @@ def sent_bytes(folder: Path) -> list[bytes]:
 def test_c20_stored_found_and_moved_over_tls_with_dcmtk(tmp_path: Path, images: Path) -> None:
     destination = tmp_path / "received"
     destination.mkdir()
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    port = free_port()
     peers = (
         f'[[peer]]\nae_title = "WS1"\nhost = "localhost"\nport = {port}\ntls = true\ntls_ca = "{tmp_path / "ca.pem"}"'
     )

@@ -14,9 +14,10 @@ import pydicom
 import pytest
 from dicomweb_client import DICOMwebClient
 
+from bench.process import free_port
 from native.canonical import EXPLICIT, canonical_head
 from native.dataset import element
-from tests.filmroom.neighbours import free_port, orthanc
+from tests.filmroom.neighbours import orthanc
 from tests.filmroom.running import Node
 
 PLUGIN = Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so")

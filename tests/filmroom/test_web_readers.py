@@ -10,7 +10,8 @@ import pytest
 import requests
 from dicomweb_client import DICOMwebClient
 
-from tests.filmroom.neighbours import free_port, orthanc
+from bench.process import free_port
+from tests.filmroom.neighbours import orthanc
 from tests.filmroom.running import Node
 from tests.filmroom.test_web_clients import PLUGIN
 

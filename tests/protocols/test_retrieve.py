@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import trio
 
+from bench.process import free_port
 from engine.ports import Peer
 from protocols.dimse.delivery import parts_of
 from protocols.dimse.requestor import NotAssociated, echo
@@ -24,11 +25,7 @@ class Sink:
         self.port = 0
 
     async def __aenter__(self) -> "Sink":
-        import socket
-
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         self._process = await trio.lowlevel.open_process(
             ["/usr/bin/storescp", "-od", str(self.folder), *self.arguments, str(self.port)], env={"TCP_NODELAY": "1"}
         )
