@@ -169,7 +169,9 @@ def test_a_run_that_is_killed_leaves_no_process_and_no_whole_results(tmp_path: P
     words = ["run", "replay", "--servers", "filmroom", "--replay-seconds", "600", "--scale", "0.00002"]
     places = ["--folder", str(tmp_path / "data"), "--output", str(tmp_path / "out")]
     command = [sys.executable, "-u", "-m", "bench", *words, *places]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as running:
+    with subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, preexec_fn=_hear_interrupts
+    ) as running:
         assert running.stdout is not None
         for line in running.stdout:
             if "seven days in" in line:
@@ -187,6 +189,11 @@ def test_a_run_that_is_killed_leaves_no_process_and_no_whole_results(tmp_path: P
     if partial.exists():
         with pytest.raises(NotWhole):
             results.read(partial)
+
+
+def _hear_interrupts() -> None:
+    """A shell lets what it starts behind itself ignore SIGINT, and children inherit that."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def descendants(pid: int) -> list[int]:
