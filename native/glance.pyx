@@ -33,7 +33,7 @@ cdef extern from *:
     #endif
     /* Linux 5.12: an open that would wait for a disk fails instead. Older kernels refuse the flag. */
     static int fr_open_cached(const char *path) {
-        struct { uint64_t flags, mode, resolve; } how = {O_RDONLY | O_CLOEXEC | O_NOCTTY, 0, 0x20};
+        struct { uint64_t flags, mode, resolve; } how = {O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0, 0x20};
         return (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how));
     }
     """

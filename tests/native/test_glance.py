@@ -57,6 +57,11 @@ def test_what_is_not_cached_is_not_waited_for(tmp_path: Path) -> None:
     assert glance(os.fsencode(path), key, 1 << 20, 500_000, 10, b"", b"") == content[500_000:500_010]
 
 
+def test_a_pipe_that_stands_in_a_files_place_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "x")
+    assert glance(os.fsencode(tmp_path / "x"), bytes(16), 10, 0, 10, b"", b"") is None
+
+
 @pytest.mark.parametrize(
     "wrong", [(bytes(15), 10, 0, 1), (bytes(16), 10, 11, 0), (bytes(16), 10, 5, 6), (bytes(16), 10, 1, (1 << 64) - 1)]
 )
