@@ -2,7 +2,7 @@
 
 from libc.errno cimport EINTR, ENOENT, errno
 from libc.stdlib cimport free, malloc
-from posix.fcntl cimport O_CLOEXEC, O_RDONLY, open as posix_open
+from posix.fcntl cimport O_CLOEXEC, O_NONBLOCK, O_RDONLY, open as posix_open
 from posix.stat cimport S_ISREG, fstat, struct_stat
 from posix.unistd cimport close
 
@@ -51,9 +51,9 @@ def close_files(descriptors):
 cdef void open_one(Opened* one) noexcept nogil:
     cdef struct_stat status
     one.size_bytes = 0
-    one.fd = posix_open(one.name, O_RDONLY | O_CLOEXEC)
+    one.fd = posix_open(one.name, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     while one.fd < 0 and errno == EINTR:
-        one.fd = posix_open(one.name, O_RDONLY | O_CLOEXEC)
+        one.fd = posix_open(one.name, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     if one.fd < 0:
         one.fd = -errno
     elif fstat(one.fd, &status) != 0 or not S_ISREG(status.st_mode):
