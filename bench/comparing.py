@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from bench.report import figure
 from bench.results import Measurement, Results, is_more_better
-from bench.statistics import Interval, median, ratio_interval
+from bench.statistics import Interval, median, ratio, ratio_interval
 from bench.tables import NOT_BESIDE
 
 # Two runs are two hours: what lies closer than this is the machine's, not the server's (docs/benchmarks.md).
@@ -80,13 +80,12 @@ def lines(changes: Sequence[Change], margin: float = MARGIN) -> list[str]:
 
 def _change(first: Measurement, second: Measurement) -> Change:
     one, other = (second.samples, first.samples) if is_more_better(first.unit) else (first.samples, second.samples)
-    through = median(other)
     return Change(
         name=f"{first.suite}, {first.case}: {first.quantity}",
         target=first.target,
         unit=first.unit,
         first=median(first.samples),
         second=median(second.samples),
-        times=median(one) / through if through else float("inf") if median(one) else 1.0,
+        times=ratio(median(one), median(other)),
         interval=ratio_interval(one, other),
     )

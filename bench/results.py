@@ -142,6 +142,8 @@ def read(path: Path) -> Results:
     """Raises NotWhole for a partial run, another form, or no results at all."""
     try:
         found = msgspec.json.decode(path.read_bytes(), type=Results)
+    except OSError as error:
+        raise NotWhole(f"{path}: {error.strerror}") from None
     except msgspec.DecodeError as error:
         raise NotWhole(f"{path}: no results of the bench: {error}") from None
     if found.form != FORM:

@@ -92,12 +92,12 @@ def ratio_interval(first: Sequence[float], second: Sequence[float]) -> Interval 
         return None
     chance = random.Random(len(first) + len(second))
     draw_first, draw_second = _median_drawer(first, chance), _median_drawer(second, chance)
-    return _interval([_ratio(draw_first(), draw_second()) for _ in range(RESAMPLES)])
+    return _interval([ratio(draw_first(), draw_second()) for _ in range(RESAMPLES)])
 
 
 def pair_ratios(first: Sequence[Sequence[float]], second: Sequence[Sequence[float]]) -> list[float]:
     """Round by round, the first's median through the second's: what the hour did to both cancels."""
-    return [_ratio(median(one), median(other)) for one, other in zip(first, second, strict=False) if one and other]
+    return [ratio(median(one), median(other)) for one, other in zip(first, second, strict=False) if one and other]
 
 
 def slope(places: Sequence[float], values: Sequence[float]) -> float:
@@ -116,7 +116,8 @@ def slope(places: Sequence[float], values: Sequence[float]) -> float:
     return median(slopes)
 
 
-def _ratio(value: float, through: float) -> float:
+def ratio(value: float, through: float) -> float:
+    """One through the other; 1 of nothing through nothing."""
     return value / through if through else float("inf") if value else 1.0
 
 

@@ -16,9 +16,9 @@ from bench.http import Web
 from bench.lean import Target
 from bench.peers import ORTHANC_WEB, Destinations, Server, dcmqrscp, filmroom, orthanc, pynetdicom
 from bench.process import Elsewhere
+from bench.report import OURS
 
 STOCK_PDU_BYTES = 16384
-OURS = "filmroom"
 
 
 class Start(Protocol):

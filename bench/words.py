@@ -6,6 +6,7 @@ from pathlib import Path
 from bench import targets
 from bench.comparing import MARGIN
 from bench.moving import MOVERS
+from bench.report import OURS
 from bench.results import Settings
 from bench.running import QUICK_SCALES, SUITES
 from bench.stages import PAPER
@@ -102,7 +103,7 @@ def settings_of(asked: argparse.Namespace) -> Settings:
     given = [*asked.target, *_against(asked)]
     servers = targets.usual() if asked.servers is None else [name for name in asked.servers.split(",") if name]
     if given and asked.servers is None:
-        servers = [targets.OURS]
+        servers = [OURS]
     targets.starts(servers, given)  # says now what is wrong with them
     return Settings(
         suites=suites,

@@ -11,6 +11,8 @@ from engine.errors import Conflict, Corrupt, Fenced, FilmroomError, Invalid, Mis
 from engine.fetch import Fetched, Window, checked_pieces
 from engine.holdings import Holding, Holdings
 from engine.house import House
+from engine.keep.content_digest import CHUNK_BYTES
+from engine.keep.copying import read_range
 from engine.keep.verify import Finding
 from engine.levels import attributes_below
 from engine.measures import Measured, Stopwatch, Timings
@@ -37,6 +39,7 @@ from engine.status import Status
 from engine.tabular import Row, row, rows
 
 __all__ = [
+    "CHUNK_BYTES",
     "Archive",
     "Bell",
     "Change",
@@ -80,6 +83,7 @@ __all__ = [
     "open",
     "path_of",
     "query_of",
+    "read_range",
     "row",
     "rows",
     "values_of",

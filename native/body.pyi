@@ -16,7 +16,6 @@ EVENT_PART: Final[int]  # a part that is handed over is whole
 EVENT_PREAMBLE: Final[int]  # a file with a preamble that is kept is whole: ``keep_in`` a lane that names it
 EVENT_END: Final[int]  # the body is whole; ``rest`` is what came behind it
 EVENT_GONE: Final[int]  # the client has gone
-EVENT_CANCEL: Final[int]  # ``cancel_fd`` is readable
 EVENT_UNSOUND: Final[int]  # ``reason`` says why
 EVENT_REFUSED: Final[int]  # nothing was kept yet, and there is no room: ``raise_refusal``
 EVENT_LARGE: Final[int]  # more than ``bytes_max``
@@ -44,7 +43,7 @@ class Body:
     ) -> None:
         """arrival: where the parts go, all of them DICOM files; None: they are handed over. boundary: empty when the body is one
         part. length: Content-Length, CHUNKED, or PIECES without framing. study_uid: the only study that is wanted."""
-    def run(self, fd: int, cancel_fd: int, idle_ms: int, budget_bytes: int) -> int:
+    def run(self, fd: int, idle_ms: int, budget_bytes: int) -> int:
         """Receive from a non-blocking socket until an event. Goes on with whatever was fed before."""
     def feed(self, piece: Buffer) -> int:
         """What comes by itself; an empty piece: go on behind an event."""

@@ -16,7 +16,7 @@ from native.framing cimport FRAME_END, FRAME_MALFORMED, Frame, Framing, framing_
 from native.framing cimport WHOLE as FRAMING_WHOLE
 from native.growing cimport Growing, add, compact, free_bytes, grow, held, held_as_bytes, held_bytes, place_at, release
 from native.landing cimport (
-    CANCEL, DATA, END, GO_ON, GONE, HEAD, IDLE, LARGE, LARGER_THAN_ALLOWED, NEED, OF_OTHER_STUDY, PART, PREAMBLE,
+    DATA, END, GO_ON, GONE, HEAD, IDLE, LARGE, LARGER_THAN_ALLOWED, NEED, OF_OTHER_STUDY, PART, PREAMBLE,
     REFUSED, UNSOUND, Event, Landing,
 )
 from native.lane cimport Lane
@@ -26,9 +26,7 @@ from native.socket_io cimport POLLIN, await_ready, receive
 from native.view cimport over
 
 EVENT_NEED, EVENT_IDLE, EVENT_HEAD, EVENT_DATA, EVENT_PART, EVENT_PREAMBLE = NEED, IDLE, HEAD, DATA, PART, PREAMBLE
-EVENT_END, EVENT_GONE, EVENT_CANCEL, EVENT_UNSOUND, EVENT_REFUSED, EVENT_LARGE = (
-    END, GONE, CANCEL, UNSOUND, REFUSED, LARGE
-)
+EVENT_END, EVENT_GONE, EVENT_UNSOUND, EVENT_REFUSED, EVENT_LARGE = END, GONE, UNSOUND, REFUSED, LARGE
 
 cdef enum State:
     IN_PREAMBLE = 0
@@ -110,10 +108,10 @@ cdef class Body:
 
     # ------------------------------------------------------------ in
 
-    def run(self, int fd, int cancel_fd, int idle_ms, int64_t budget_bytes):
+    def run(self, int fd, int idle_ms, int64_t budget_bytes):
         cdef Event event
         with nogil:
-            event = self.lease(fd, cancel_fd, idle_ms, budget_bytes)
+            event = self.lease(fd, idle_ms, budget_bytes)
         return event
 
     def feed(self, const uint8_t[::1] piece not None):
@@ -142,7 +140,7 @@ cdef class Body:
     def rest(self):
         return held_as_bytes(&self.raw)
 
-    cdef Event lease(self, int fd, int cancel_fd, int idle_ms, int64_t budget_bytes) noexcept nogil:
+    cdef Event lease(self, int fd, int idle_ms, int64_t budget_bytes) noexcept nogil:
         cdef Event event
         cdef int64_t got
         cdef int ready
@@ -156,9 +154,9 @@ cdef class Body:
             elif got == 0 or got == -2:
                 return GONE
             else:
-                ready = await_ready(fd, POLLIN, cancel_fd, idle_ms)
+                ready = await_ready(fd, POLLIN, -1, idle_ms)
                 if ready:
-                    return IDLE if ready == 1 else CANCEL if ready == 2 else GONE
+                    return IDLE if ready == 1 else GONE
 
     cdef int64_t receive_some(self, int fd) noexcept nogil:
         """Data of a part goes straight into the window, as much as the last part had; what follows is staged."""

@@ -14,6 +14,8 @@ from native.framing cimport (
     framing_begin,
     framing_next,
     framing_took,
+    is_blank,
+    is_text,
 )
 from native.growing cimport (
     Growing,
@@ -49,7 +51,7 @@ cdef void fill_kinds() noexcept:
         KINDS[byte] = 0
         if 0x21 <= byte < 0x7F:
             KINDS[byte] |= VISIBLE
-        if byte >= 0x20 and byte != 0x7F or byte == 0x09:
+        if is_text(byte):
             KINDS[byte] |= VALUE
         if c"0" <= byte <= c"9" or c"a" <= byte <= c"z" or c"A" <= byte <= c"Z":
             KINDS[byte] |= TOKEN
@@ -137,9 +139,9 @@ cdef int read_header(Head head, const Line* line) except -1:
     cdef size_t end = line.length
     if name == 0 or name >= line.length or line.data[name] != c":":
         raise Refused(400, "a header is malformed")
-    while begin < end and (line.data[begin] == c" " or line.data[begin] == c"\t"):
+    while begin < end and is_blank(line.data[begin]):
         begin += 1
-    while end > begin and (line.data[end - 1] == c" " or line.data[end - 1] == c"\t"):
+    while end > begin and is_blank(line.data[end - 1]):
         end -= 1
     if run_of(line, begin, VALUE) < end:
         raise Refused(400, "a header holds a control character")

@@ -22,12 +22,11 @@ cdef enum Event:
     PREAMBLE = 5
     END = 6          # the body is whole
     GONE = 7
-    CANCEL = 8
-    UNSOUND = 9
-    REFUSED = 10
-    LARGE = 11
+    UNSOUND = 8
+    REFUSED = 9
+    LARGE = 10
     # never leaves native code
-    GO_ON = 12
+    GO_ON = 11
 
 cdef enum:
     BOUNDARY_BYTES_MAX = 200

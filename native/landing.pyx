@@ -154,10 +154,10 @@ cdef class Landing:
         cdef uint8_t last[BOUNDARY_BYTES_MAX + 4]
         cdef Cursor window = held(self.window)
         cdef size_t kept = min(left(&window), self.held_back)
+        if not self.is_kept:  # who it is handed to passes over it
+            return
         skip(&window, left(&window) - kept)
         memcpy(last, peek(&window, kept), kept)
-        if not self.is_kept:
-            return
         self.note(0, reason, &self.arrival.found)
         self.arrival.forget()
         memcpy(place_at(self.window, self.window.end), last, kept)

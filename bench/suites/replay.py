@@ -62,14 +62,16 @@ def run(bench: Bench, stand: Stand, series: Sequence[Series]) -> None:
     size = sum(one.size for one in series)
     seconds = bench.settings.replay_seconds or max(SECONDS_LEAST, size / BYTES_A_SECOND)
     bench.report.note(f"seven days in {seconds:.0f} s, {ACCESS_DEVICES} senders in place of access devices")
-    for one in series:
-        stand.truth.add(series_files(one, bench.settings.seed))
     made: dict[str, list[File]] = {}
-    if size <= MADE_BYTES_MOST:
-        made = {one.series_uid: series_files(one, bench.settings.seed) for one in series}
+    for one in series:
+        files = series_files(one, bench.settings.seed)
+        stand.truth.add(files)
+        if size <= MADE_BYTES_MOST:
+            made[one.series_uid] = files
 
     def work(server: Server, number: int) -> Samples:
         costs = Costs(server, [])
+        bench.report.say(f"  {server.name}: the seven days begin")
         told, passed = replayed(server.target, series, made, bench.settings.seed, seconds)
         answered = costs.of(len(told.responses_ms))
         if told.failures:
@@ -98,7 +100,7 @@ def replayed(
     target: Target, series: Sequence[Series], made: dict[str, list[File]], seed: int, seconds: float
 ) -> tuple[Told, float]:
     """What the senders saw, and the seconds until the last has ended."""
-    told, lock = Told(), threading.Lock()
+    told, lock, ended = Told(), threading.Lock(), threading.Event()
     pace = seconds / (DAYS * DAY_SECONDS)
     begun = time.perf_counter()
 
@@ -106,7 +108,8 @@ def replayed(
         for one in own:
             files = made.get(one.series_uid) or series_files(one, seed)
             due = begun + one.at_seconds * pace
-            time.sleep(max(0.0, due - time.perf_counter()))
+            if ended.wait(max(0.0, due - time.perf_counter())):
+                return
             late = time.perf_counter() - due
             try:
                 responses = burst(target, files)
@@ -130,6 +133,7 @@ def replayed(
         for thread in threads:
             thread.join()
     finally:
+        ended.set()  # whoever interrupts does not wait for the days to go by
         sys.setswitchinterval(before)
     return told, time.perf_counter() - begun
 

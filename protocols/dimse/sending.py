@@ -11,8 +11,8 @@ from engine.model import FileRange, Instance
 from native import wire
 from protocols.dimse.outbound import Outbound
 from protocols.dimse.requestor import Job, Seal
-from protocols.dimse.seals import is_sound, key_of
 from protocols.dimse.tally import Tally
+from protocols.stored import is_sound, key_of
 from protocols.transcode import Untranscodable, Way, choose, why_not
 from protocols.windows import Fetched, Window
 

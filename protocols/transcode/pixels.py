@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator
 import msgspec
 import trio
 
+from engine.errors import FilmroomError
 from native import rle
 from native.dataset import Malformed, frame_table
 from native.pixels import Pixels, look
@@ -171,15 +172,20 @@ class Turner:
     async def _group(self, plan: Plan, source: Source, group: list[Spans]) -> list[bytes]:
         turned_frames = [b""] * len(group)
 
-        async def turn(at: int, spans: Spans) -> None:
-            turned_frames[at] = await self.frame(plan, source, spans)
+        failures: list[Exception] = []
 
-        try:
-            async with trio.open_nursery() as nursery:
-                for at, spans in enumerate(group):
-                    nursery.start_soon(turn, at, spans)
-        except* Untranscodable as errors:
-            raise errors.exceptions[0] from None
+        async def turn(at: int, spans: Spans) -> None:
+            try:
+                turned_frames[at] = await self.frame(plan, source, spans)
+            except (Untranscodable, FilmroomError) as error:
+                failures.append(error)
+                nursery.cancel_scope.cancel()
+
+        async with trio.open_nursery() as nursery:
+            for at, spans in enumerate(group):
+                nursery.start_soon(turn, at, spans)
+        if failures:
+            raise failures[0]
         return turned_frames
 
     async def frame(self, plan: Plan, source: Source, spans: Spans) -> bytes:

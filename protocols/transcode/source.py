@@ -5,6 +5,7 @@ import os
 import zlib
 from collections.abc import Callable
 
+from engine import read_range
 from engine.model import FileRange
 from native.dataset import INFLATED_BYTES_MAX, INFLATED_RATIO_MAX
 from protocols.codecs.syntaxes import DEFLATED, EXPLICIT_LITTLE
@@ -64,12 +65,9 @@ class Source:
             return self._checked(self._offset + offset, length)
         if self.file is None:
             return bytes(self.view[offset : offset + length])
-        data = os.pread(self.file.fd, length, self.file.offset + offset)
-        while len(data) < length:
-            more = os.pread(self.file.fd, length - len(data), self.file.offset + offset + len(data))
-            if not more:
-                raise Untranscodable("the object is shorter than its record says")
-            data += more
+        data = read_range(self.file.fd, self.file.offset + offset, length)
+        if len(data) < length:
+            raise Untranscodable("the object is shorter than its record says")
         return data
 
 

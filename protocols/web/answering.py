@@ -9,7 +9,7 @@ from protocols.web.answer_head import LAST_CHUNK, chunk_head
 from protocols.web.messages import Chunk, Stretch
 from protocols.web.problems import Disconnected
 from protocols.web.reading import ahead, gathered
-from protocols.web.wires import GONE, Wire
+from protocols.web.wires import GONE, Plain, Wire
 
 
 class Answering:
@@ -58,7 +58,7 @@ class Answering:
             raise Disconnected from error
 
     async def _give_stretch(self, stretch: Stretch) -> None:
-        if self._left is not None and self._wire.fileno >= 0:
+        if self._left is not None and isinstance(self._wire, Plain):
             head, self._head = self._head, b""
             try:
                 self._note(await self._wire.pour(head, stretch.pieces, self._idle_seconds))

@@ -25,6 +25,7 @@ from protocols.web.ports import Upload
 from protocols.web.problems import Problem
 from protocols.web.store_answer import (
     CANNOT_UNDERSTAND,
+    IS_OF_OTHER_STUDY,
     NOT_SUPPORTED,
     OTHER_STUDY,
     Part,
@@ -39,7 +40,7 @@ ENCODED: Final = 65
 REFUSALS: Final = {
     OTHER_TYPE: (NOT_SUPPORTED, f"the part is not of the media type {DICOM}"),
     ENCODED: (CANNOT_UNDERSTAND, "the part must not be encoded"),
-    REASON_OTHER_STUDY: (OTHER_STUDY, "the instance is of another study than that of the URL"),
+    REASON_OTHER_STUDY: (OTHER_STUDY, IS_OF_OTHER_STUDY),
     REASON_TOO_LARGE: (CANNOT_UNDERSTAND, "the instance is larger than any that is kept here"),
 }
 
@@ -74,7 +75,7 @@ class Incoming(ABC):
         """``received``, then what the socket has, until an event ends it. Raises Malformed, Problem, as ``tell``."""
         event = self._until(partial(self.body.feed, received), partial(self.body.feed, b""))
         if event == EVENT_NEED:
-            run = partial(self.body.run, fileno, -1, idle_ms, budget_bytes)
+            run = partial(self.body.run, fileno, idle_ms, budget_bytes)
             event = self._until(run, run)
         return event
 

@@ -3,7 +3,7 @@
 from engine.errors import Invalid, Unavailable
 from engine.model import Uids
 from protocols.web.ports import Upload
-from protocols.web.store_answer import NO_RESOURCES, OTHER_STUDY, Part, failure_of
+from protocols.web.store_answer import IS_OF_OTHER_STUDY, NO_RESOURCES, OTHER_STUDY, Part, failure_of
 
 
 class Keeper:
@@ -38,7 +38,7 @@ class Keeper:
         try:
             uids = self._upload.check()
             if self._study_uid and uids.study_uid != self._study_uid:
-                self.fail(OTHER_STUDY, "the instance is of another study than that of the URL", uids)
+                self.fail(OTHER_STUDY, IS_OF_OTHER_STUDY, uids)
                 return
             self.parts.append(Part(uids, self._upload.keep()))
         except Invalid as error:

@@ -16,6 +16,7 @@ import trio
 from engine.errors import Corrupt
 from engine.model import Instance
 from native.dataset import canonical_head
+from protocols.stored import pieces_of
 from protocols.transcode import Sendable, Untranscodable
 from protocols.web import named, syntax_types, zipped
 from protocols.web.accept import Offer
@@ -23,7 +24,7 @@ from protocols.web.known import Known
 from protocols.web.messages import Chunk, Reply, Request, Stretch, Whole
 from protocols.web.multipart import Writer
 from protocols.web.problems import Problem
-from protocols.web.reading import ahead, begun, check, checked, gathered, parts_of, pieces_of
+from protocols.web.reading import ahead, begun, check, checked, gathered, parts_of
 from protocols.web.site import Site
 from protocols.windows import Fetched, Window
 

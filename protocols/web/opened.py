@@ -7,12 +7,13 @@ from typing import Final
 
 import trio
 
+from engine import CHUNK_BYTES
 from engine.errors import Corrupt, Missing
 from engine.model import Instance
 from native.dataset import Malformed, frame_at, frame_count
 from native.pixels import Pixels, look
 from protocols.transcode import Source, by_marker
-from protocols.web.ports import CHUNK_BYTES, Archive, Ranged
+from protocols.web.ports import Archive, Ranged
 from protocols.web.syntax_types import BIG
 from protocols.windows import Fetched, Window
 

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Any, Final, Literal, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 import msgspec
 
@@ -13,7 +13,6 @@ from native.lane import Lane
 from protocols.windows import Window
 
 T = TypeVar("T")
-CHUNK_BYTES: Final = 1 << 20  # of an object that are checked together
 
 
 class Ranged(Protocol):

@@ -7,8 +7,8 @@ from typing import Final
 
 from engine.errors import Corrupt
 from native.pour import GONE, POURED, SHORT, UNSOUND, Pour
+from protocols.stored import NOT_WRITTEN, TOO_SHORT
 from protocols.web.messages import Chunk, Whole
-from protocols.web.reading import NOT_WRITTEN, TOO_SHORT
 
 GATHERED_BYTES: Final = 128 << 10  # small pieces are sent together
 LEASE_BYTES_MAX: Final = 32 << 20  # then others may have the thread

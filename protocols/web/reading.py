@@ -1,6 +1,5 @@
 """Stored objects read for sending: checked against their keys, some at a time, while what was read before is sent."""
 
-import os
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
@@ -11,24 +10,21 @@ import xxhash
 
 from engine.errors import Corrupt
 from engine.model import FileRange
+from protocols.stored import NOT_WRITTEN, PIECE_BYTES, all_of, is_sound, key_of
 from protocols.web.messages import Chunk, Stretch, Whole
 from protocols.windows import Fetched
 
-PIECE_BYTES: Final = 1 << 20
 FIRST_PIECE_BYTES: Final = 128 << 10  # small, so that the answer begins at once
-KEY_DIGITS: Final = 32
-NOT_WRITTEN: Final = "an object is not what was written"
-TOO_SHORT: Final = "an object is shorter than its record says"
 
 
 def checked(fetched: Fetched) -> Iterator[bytes]:
     """The object piece by piece, a preamble given back; the last piece only when all are sound. Raises Corrupt."""
-    return _checked(fetched.source, _key_of(fetched), fetched.instance.preamble)
+    return _checked(fetched.source, key_of(fetched.instance), fetched.instance.preamble)
 
 
 def _checked(source: FileRange | bytes, key: bytes, preamble: bytes) -> Iterator[bytes]:
     seen, held = xxhash.xxh3_128(), b""
-    for piece in _pieces(source):
+    for piece in all_of(source):
         seen.update(piece)
         if held:
             yield held
@@ -42,41 +38,8 @@ def _checked(source: FileRange | bytes, key: bytes, preamble: bytes) -> Iterator
 
 def check(fetched: Fetched) -> None:
     """Read the object for its hash alone. Raises Corrupt."""
-    for _ in checked(fetched):
-        pass
-
-
-def _key_of(fetched: Fetched) -> bytes:
-    return bytes.fromhex(fetched.instance.key[:KEY_DIGITS])
-
-
-def pieces_of(source: FileRange | bytes, offset: int, length: int) -> Iterator[bytes]:
-    """A range of a source. Raises Corrupt when it ends before."""
-    for at in range(offset, offset + length, PIECE_BYTES):
-        yield read(source, at, min(PIECE_BYTES, offset + length - at))
-
-
-def read(source: FileRange | bytes, offset: int, length: int) -> bytes:
-    """The same at once."""
-    if isinstance(source, bytes):
-        data = source[offset : offset + length]
-    else:
-        data = os.pread(source.fd, min(length, source.length - offset), source.offset + offset)
-        while data and len(data) < length:
-            more = os.pread(source.fd, length - len(data), source.offset + offset + len(data))
-            if not more:
-                break
-            data += more
-    if len(data) != length:
-        raise Corrupt(TOO_SHORT)
-    return data
-
-
-def _pieces(source: FileRange | bytes) -> Iterator[bytes]:
-    if isinstance(source, bytes):
-        yield source
-    else:
-        yield from pieces_of(source, 0, source.length)
+    if not is_sound(fetched):
+        raise Corrupt(NOT_WRITTEN)
 
 
 def gathered(pieces: Iterator[Chunk | Whole]) -> Iterator[bytes]:
@@ -172,4 +135,4 @@ def parts_of(objects: Sequence[Fetched], head: Heads) -> Iterator[Chunk | Whole]
             yield first
             yield from pieces
         else:
-            yield Whole(fetched.source, _key_of(fetched), fetched.instance.preamble)
+            yield Whole(fetched.source, key_of(fetched.instance), fetched.instance.preamble)

@@ -41,9 +41,9 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     # Threads that read objects ahead of slow and quick clients: more than disks and cores take at once gain nothing.
     reader_threads_count_max: int = 8
-    # Objects held open for who asks for one frame after the other; what they take of memory (in a store without files,
-    # and inflated) all together. A viewer shows a few series; a file costs a descriptor and its table of frames.
     # Images that were drawn, for who asks for them again: some thousand thumbnails.
     images_bytes_max: int = 16 * MIB
+    # Objects held open for who asks for one frame after the other; what they take of memory (in a store without files,
+    # and inflated) all together. A viewer shows a few series; a file costs a descriptor and its table of frames.
     open_objects_count_max: int = 256
     open_objects_bytes_max: int = 64 * MIB

@@ -26,6 +26,7 @@ FAILED: Final = "00081198"
 REFERENCED: Final = "00081199"
 OTHER_FAILURES: Final = "0008119A"
 
+IS_OF_OTHER_STUDY: Final = "the instance is of another study than that of the URL"
 NO_UIDS: Final = Uids("", "", "", "")
 _WORDS: Final = {
     "version": "kept as a version: this instance is here with other content",

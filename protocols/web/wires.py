@@ -28,9 +28,6 @@ class Wire(Protocol):
     async def send(self, parts: Sequence[Chunk], idle_seconds: float) -> None:
         """All of them. Raises what is in ``GONE``."""
 
-    async def pour(self, head: bytes, pieces: Iterator[Chunk | Whole], idle_seconds: float) -> int:
-        """Send what a blocking iterator makes, by a thread; how many bytes it made. Only of a socket."""
-
     async def send_end(self) -> None:
         """Nothing more is sent; the client may still be sending."""
 
@@ -87,6 +84,7 @@ class Plain:
             return 0
 
     async def pour(self, head: bytes, pieces: Iterator[Chunk | Whole], idle_seconds: float) -> int:
+        """Send what a blocking iterator makes, by a thread; how many bytes it made. Raises as ``send``."""
         pouring = Pouring(self.fileno, head, pieces)
         while not await trio.to_thread.run_sync(pouring.work, limiter=self._threads):
             with trio.fail_after(idle_seconds):
@@ -118,9 +116,6 @@ class Secure:
         for at in range(0, len(whole), SENT_BYTES_MAX):
             with trio.fail_after(idle_seconds):
                 await self._stream.send_all(whole[at : at + SENT_BYTES_MAX])
-
-    async def pour(self, head: bytes, pieces: Iterator[Chunk | Whole], idle_seconds: float) -> int:
-        raise NotImplementedError
 
     async def send_end(self) -> None:
         """TLS has no half of a connection."""

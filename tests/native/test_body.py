@@ -201,10 +201,10 @@ def over_socket(body: Body, raw: bytes, idle_ms: int = 5000) -> int:
         here.setblocking(False)
         sender = threading.Thread(target=send, args=(there, raw))
         sender.start()
-        event = body.run(here.fileno(), -1, idle_ms, 1 << 40)
+        event = body.run(here.fileno(), idle_ms, 1 << 40)
         while event == native.EVENT_HEAD:
             body.judge(0)
-            event = body.run(here.fileno(), -1, idle_ms, 1 << 40)
+            event = body.run(here.fileno(), idle_ms, 1 << 40)
         here.close()
         sender.join()
     return event
@@ -314,23 +314,19 @@ def test_without_room_the_request_is_refused_unless_something_was_kept(file: byt
     assert intake.spooled() == []
 
 
-def test_whoever_goes_or_is_called_back_leaves_nothing_half(intake: Intake) -> None:
+def test_whoever_goes_leaves_nothing_half(intake: Intake) -> None:
     here, there = socket.socketpair()
-    call = os.eventfd(0)
     with here:
         here.setblocking(False)
         body = body_for(intake, made_of(LARGE))
         there.sendall(made_of(LARGE)[:30_000])
-        assert body.run(here.fileno(), call, 1, 1 << 30) == native.EVENT_HEAD
+        assert body.run(here.fileno(), 1, 1 << 30) == native.EVENT_HEAD
         body.judge(0)
-        assert body.run(here.fileno(), call, 1, 1 << 30) == native.EVENT_IDLE
+        assert body.run(here.fileno(), 1, 1 << 30) == native.EVENT_IDLE
         assert len(intake.spooled()) == 1
-        os.eventfd_write(call, 1)
-        assert body.run(here.fileno(), call, 60_000, 1 << 30) == native.EVENT_CANCEL
         there.close()
-        assert body.run(here.fileno(), -1, 60_000, 1 << 30) == native.EVENT_GONE
+        assert body.run(here.fileno(), 60_000, 1 << 30) == native.EVENT_GONE
         body.close()
-    os.close(call)
     assert intake.spooled() == [] and body.parts == []
 
 
@@ -343,7 +339,7 @@ def test_a_budget_ends_a_lease(intake: Intake) -> None:
         sender.start()
         body, events = body_for(intake, raw), []
         while not events or events[-1] not in ENDS:
-            events.append(body.run(here.fileno(), -1, 1000, 10_000))
+            events.append(body.run(here.fileno(), 1000, 10_000))
             if events[-1] == native.EVENT_HEAD:
                 body.judge(0)
         sender.join()

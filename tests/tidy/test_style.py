@@ -118,6 +118,15 @@ def test_no_test_sleeps_for_a_condition(path: Path) -> None:
             assert name != "sleep", f"line {node.lineno}"
 
 
+@pytest.mark.parametrize("path", PRODUCTION, ids=shown)
+def test_nothing_is_raised_from_a_group(path: Path) -> None:
+    """What ``except*`` raises comes as a group of one before Python 3.11.4: who waits for the error misses it."""
+    for node in ast.walk(tree_of(path)):
+        if isinstance(node, ast.TryStar):
+            raised = [inner for handler in node.handlers for inner in ast.walk(handler) if isinstance(inner, ast.Raise)]
+            assert not raised, f"line {node.lineno}"
+
+
 def test_no_word_of_the_workplace() -> None:
     names = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False)
     if names.returncode:

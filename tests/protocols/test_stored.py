@@ -8,9 +8,9 @@ import xxhash
 
 from engine.fetch import Fetched
 from engine.model import FileRange, Instance
-from protocols.dimse.seals import READ_BYTES, is_sound
+from protocols.stored import PIECE_BYTES, is_sound
 
-DATA = bytes(range(256)) * (READ_BYTES // 256) + b"more"
+DATA = bytes(range(256)) * (PIECE_BYTES // 256) + b"more"
 
 
 def fetched(source: FileRange | bytes) -> Fetched:
