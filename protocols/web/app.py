@@ -12,18 +12,18 @@ from quart_trio import QuartTrio
 from werkzeug.exceptions import HTTPException
 
 from protocols.transcode import Transcoder
-from protocols.web.connection import serve_connections
 from protocols.web.door import Door, Guard
-from protocols.web.exchange import Exchanges
 from protocols.web.health import Health
 from protocols.web.links import ROOT
-from protocols.web.pages import Pages
 from protocols.web.ports import Archive, Household, Traffic
 from protocols.web.rest.forms import ROOT as REST
 from protocols.web.routes import ROUTES
 from protocols.web.routing import Route
 from protocols.web.settings import WebSettings
 from protocols.web.site import Site
+from protocols.web.wire.connection import serve_connections
+from protocols.web.wire.exchange import Exchanges
+from protocols.web.wire.pages import Pages
 
 BODY_BYTES_MAX = 64 * 1024  # pages take none
 PAGE = f"""<!doctype html><html lang="en"><meta charset="utf-8"><title>Filmroom</title>

@@ -7,7 +7,8 @@ from xml.etree import ElementTree
 
 import msgspec
 
-from protocols.web import accept, links
+from protocols.web import links
+from protocols.web.forms import accept
 from protocols.web.messages import Reply, Request
 from protocols.web.problems import MEDIA_TYPE, Problem
 from protocols.web.routing import Parameter, Route

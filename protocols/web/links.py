@@ -7,7 +7,7 @@ else the Host header, with the port of the connection when it names none (a clie
 import re
 from typing import Final
 
-from protocols.web.media_types import parameters_of
+from protocols.web.forms.media_types import parameters_of
 from protocols.web.messages import Request
 from protocols.web.proxies import is_trusted
 from protocols.web.settings import WebSettings

@@ -4,9 +4,9 @@ over."""
 from typing import Final
 
 from engine.model import Key, Level, Origin, Query
-from protocols.web import attributes
 from protocols.web.messages import Reply, Request
 from protocols.web.problems import Problem
+from protocols.web.qido import attributes
 from protocols.web.site import Site
 
 _IN_PATH: Final = {

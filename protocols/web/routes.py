@@ -3,10 +3,14 @@ made from it."""
 
 from typing import Final
 
-from protocols.web import capabilities, metadata, metrics, qido, removal, stow, wado_routes, wado_uri
+from protocols.web import capabilities, metrics, removal
 from protocols.web.links import ROOT
+from protocols.web.qido import searching
 from protocols.web.rest.routes import ROUTES as REST
 from protocols.web.routing import Handler, Route
+from protocols.web.stow import storing
+from protocols.web.wado import metadata, wado_uri
+from protocols.web.wado import routes as wado_routes
 
 STUDY: Final = f"{ROOT}/studies/{{study}}"
 SERIES: Final = f"{STUDY}/series/{{series}}"
@@ -20,8 +24,8 @@ def _search(path: str, handler: Handler, summary: str) -> Route:
         handler=handler,
         scope="read",
         summary=f"{summary} (QIDO-RS, PS3.18 10.6)",
-        gives=qido.GIVES,
-        parameters=qido.PARAMETERS,
+        gives=searching.GIVES,
+        parameters=searching.PARAMETERS,
     )
 
 
@@ -40,13 +44,13 @@ def _store(path: str, what: str) -> Route:
     return Route(
         method="POST",
         path=path,
-        handler=stow.store,
+        handler=storing.store,
         scope="write",
         summary=f"Store {what} (STOW-RS, PS3.18 10.5)",
-        gives=stow.GIVES,
-        takes=stow.TAKES,
-        fails=stow.GIVES,
-        body_bytes_max=stow.BODY_BYTES_MAX,
+        gives=storing.GIVES,
+        takes=storing.TAKES,
+        fails=storing.GIVES,
+        body_bytes_max=storing.BODY_BYTES_MAX,
     )
 
 
@@ -95,12 +99,12 @@ ROUTES: Final = (
     _metadata(STUDY, "a study"),
     _metadata(SERIES, "a series"),
     _metadata(INSTANCE, "an instance"),
-    _search(f"{ROOT}/studies", qido.studies, "Search for studies"),
-    _search(f"{ROOT}/series", qido.series, "Search for series of all studies"),
-    _search(f"{ROOT}/instances", qido.instances, "Search for instances of all studies"),
-    _search(f"{STUDY}/series", qido.series, "Search for series of a study"),
-    _search(f"{STUDY}/instances", qido.instances, "Search for instances of a study"),
-    _search(f"{SERIES}/instances", qido.instances, "Search for instances of a series"),
+    _search(f"{ROOT}/studies", searching.studies, "Search for studies"),
+    _search(f"{ROOT}/series", searching.series, "Search for series of all studies"),
+    _search(f"{ROOT}/instances", searching.instances, "Search for instances of all studies"),
+    _search(f"{STUDY}/series", searching.series, "Search for series of a study"),
+    _search(f"{STUDY}/instances", searching.instances, "Search for instances of a study"),
+    _search(f"{SERIES}/instances", searching.instances, "Search for instances of a series"),
     _capabilities("OPTIONS"),
     _capabilities("GET"),
     Route(

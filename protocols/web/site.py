@@ -7,15 +7,15 @@ import trio
 from engine.clock import Identifiers
 from protocols.transcode import FrameCache, Transcoder
 from protocols.web.answered import Answered
-from protocols.web.opened import OpenObjects
-from protocols.web.paging import Continuations
 from protocols.web.ports import Archive, Household, Traffic
+from protocols.web.qido.paging import Continuations
 from protocols.web.rest.reckoning import Reckoning
 from protocols.web.rest.watchers import Watchers
 from protocols.web.rest.working import Working
 from protocols.web.routing import Route
 from protocols.web.settings import WebSettings
-from protocols.web.uploads import Uploads
+from protocols.web.stow.uploads import Uploads
+from protocols.web.wado.opened import OpenObjects
 
 
 class Site:

@@ -29,7 +29,7 @@ STRANGERS = {"protocols/dimse": "protocols.web", "protocols/web": "protocols.dim
 ONE_DOOR = {
     "obstore": {"engine/keep/objects.py"},
     "tantivy": {"engine/index/shard.py", "engine/index/lowering.py"},
-    "hypercorn": {"protocols/web/pages.py"},
+    "hypercorn": {"protocols/web/wire/pages.py"},
     "quart": {"protocols/web/app.py"},
     "quart_trio": {"protocols/web/app.py"},
     "random": {"engine/clock.py"},

@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from engine.model import Change
-from protocols.web import accept
+from protocols.web.forms import accept
 from protocols.web.messages import Chunk, Reply, Request
 from protocols.web.problems import Problem
 from protocols.web.rest import forms

@@ -2,8 +2,8 @@
 
 import pytest
 
-from protocols.web.accept import Offer, choose
-from protocols.web.media_types import media_type_of, media_types_of
+from protocols.web.forms.accept import Offer, choose
+from protocols.web.forms.media_types import media_type_of, media_types_of
 
 EXPLICIT, J2K, JLS, HTJ2K = (f"1.2.840.10008.1.2.{end}" for end in ("1", "4.90", "4.80", "4.201"))
 DICOM_JSON, JSON, XML = Offer("application/dicom+json"), Offer("application/json"), Offer("application/dicom+xml")

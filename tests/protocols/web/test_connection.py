@@ -16,12 +16,12 @@ from engine.clock import ManualClock
 from native.http1 import Incoming
 from protocols.security import Certificate, Certificates, SecureListener
 from protocols.web import Health, WebSettings
-from protocols.web.answer_head import Dates, head_of
 from protocols.web.app import serve
 from protocols.web.messages import Lent, Reply, Request, Stretch
 from protocols.web.routing import Route
 from protocols.web.site import Site
-from protocols.web.wires import Plain
+from protocols.web.wire.answer_head import Dates, head_of
+from protocols.web.wire.wires import Plain
 from tests.certificates import Authority
 from tests.protocols.web.serving import Served, serving
 

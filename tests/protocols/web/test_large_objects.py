@@ -15,7 +15,7 @@ from pydicom.encaps import encapsulate, encapsulate_extended
 import engine
 from engine.keep.content_digest import CHUNK_BYTES
 from native.pixels import look
-from protocols.web import opened
+from protocols.web.wado import opened
 from tests.protocols.web.answers import parts, path_of, with_pixels
 from tests.protocols.web.serving import Served, serving_in
 from tests.protocols.web.studies import file_of, instance

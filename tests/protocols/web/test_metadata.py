@@ -9,7 +9,8 @@ import pytest
 import trio
 from pydicom.data import get_testdata_file
 
-from protocols.web import WebSettings, metadata
+from protocols.web import WebSettings
+from protocols.web.wado import metadata
 from tests.protocols.web.serving import Served, serving
 from tests.protocols.web.studies import ROOT, file_of, files, instance
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from protocols.web.media_types import MediaType
-from protocols.web.multipart import Malformed, Writer, boundary_of, headers_of
+from protocols.web.forms.media_types import MediaType
+from protocols.web.forms.multipart import Malformed, Writer, boundary_of, headers_of
 
 
 def test_heads_of_parts_are_read() -> None:

@@ -8,7 +8,7 @@ import pytest
 import trio
 
 from engine.model import Instance
-from protocols.web.opened import OpenObjects
+from protocols.web.wado.opened import OpenObjects
 
 
 class Held:

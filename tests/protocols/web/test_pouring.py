@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 import trio
 
-from protocols.web import pouring
 from protocols.web.messages import Reply, Request, Stretch
-from protocols.web.pouring import Pouring
 from protocols.web.routing import Route
 from protocols.web.settings import WebSettings
 from protocols.web.site import Site
+from protocols.web.wire import pouring
+from protocols.web.wire.pouring import Pouring
 from tests.protocols.web.serving import Served, serving
 
 PIECES = [bytes([number]) * size for number, size in enumerate((1, 300_000, 0, 7, 2_000_000, 5))]

@@ -6,7 +6,7 @@ import struct
 import pytest
 from pydicom.pixels.processing import _expand_segmented_lut
 
-from protocols.web.segmented import expanded
+from protocols.web.wado.segmented import expanded
 
 
 def descriptor(count: int, bits: int) -> bytes:

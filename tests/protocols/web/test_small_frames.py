@@ -7,7 +7,7 @@ import pytest
 import trio
 from pydicom.encaps import encapsulate
 
-from protocols.web import syntax_types
+from protocols.web.forms import syntax_types
 from tests.protocols.web.answers import open_objects, parts, path_of, with_pixels
 from tests.protocols.web.serving import Served, serving
 from tests.protocols.web.studies import file_of, instance

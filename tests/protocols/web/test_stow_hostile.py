@@ -15,7 +15,7 @@ from bench.data import Shape
 from bench.data import files as made_files
 from protocols.web import WebSettings
 from protocols.web.problems import Problem
-from protocols.web.uploads import THREADS_COUNT_MAX, Uploads
+from protocols.web.stow.uploads import THREADS_COUNT_MAX, Uploads
 from tests.protocols.web.multiparts import BOUNDARY, body_of, content_type, instances_of, items, store, value
 from tests.protocols.web.serving import Served, serving, serving_in
 from tests.protocols.web.studies import ROOT, file_of, instance, uids

@@ -13,7 +13,7 @@ import pydicom
 import pytest
 from pydicom.data import get_testdata_file
 
-from protocols.web import native_xml
+from protocols.web.forms import native_xml
 from tests.protocols.web.multiparts import BOUNDARY, content_type, instances_of, items, value
 from tests.protocols.web.serving import Served, serving
 from tests.protocols.web.studies import ROOT, file_of, instance

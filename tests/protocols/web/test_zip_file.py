@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from protocols.web import zip_file
-from protocols.web.zip_file import ZipFile
+from protocols.web.wado import zip_file
+from protocols.web.wado.zip_file import ZipFile
 
 
 def written(members: Sequence[tuple[str, bytes]], *, is_behind: bool) -> bytes:

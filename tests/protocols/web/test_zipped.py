@@ -13,8 +13,8 @@ import trio
 from pydicom.data import get_testdata_file
 from pydicom.fileset import FileSet
 
-from protocols.web import zipped
-from protocols.web.dicomdir import record_type
+from protocols.web.wado import zipped
+from protocols.web.wado.dicomdir import record_type
 from tests.protocols.web.serving import Served, serving
 from tests.protocols.web.studies import CT, MR, ROOT, file_of, instance
 from tests.protocols.web.test_objects import fails, in_folder, read
