@@ -1,6 +1,9 @@
 """filmroom aet add, ls, rm, test."""
 
 from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
 
 from engine import Invalid
 from filmroom.access import last, perform
@@ -24,7 +27,7 @@ async def add(
     /,
     *,
     character_set: str | None = None,
-    tls: bool = False,
+    tls: Annotated[bool | None, Parameter(negative="--no-tls")] = None,
     tls_ca: Path | None = None,
     tls_name: str = "",
     place: Place = HERE,
@@ -40,17 +43,18 @@ async def add(
     character_set
         Specific Character Set of our answers to it, and of its questions that name none (ISO_IR 100).
     tls
-        Call it over TLS.
+        Call it over TLS, or not: not given, TLS when a file or a name below is.
     tls_ca
         PEM file of whom we believe for it (default: the authorities of this machine).
     tls_name
-        The name in its certificate, when that is not its host.
+        The name in its certificate, when that is not its host: of what it shows when we call it, and when it calls us.
     """
     host, port = host_and_port(address)
-    sealed = _sealed(tls_ca, tls_name) if tls or tls_ca or tls_name else {}
+    is_sealed = bool(tls_ca or tls_name) if tls is None else tls
+    sealed = _sealed(is_sealed, tls_ca, tls_name)
     spoken = {"character_set": character_set} if character_set else {}
     done = await last(place.load(), "aet add", ae_title=ae_title, host=host, port=port, **spoken, **sealed)
-    say(f"{done['ae_title']} is {done['host']}:{done['port']}" + (" over TLS" if sealed else ""))
+    say(f"{done['ae_title']} is {done['host']}:{done['port']}" + (" over TLS" if is_sealed else ""))
     return Exit.OK
 
 
@@ -116,9 +120,10 @@ async def test(ae_title: str, /, *, json: bool = False, place: Place = HERE) -> 
     return code
 
 
-def _sealed(tls_ca: Path | None, tls_name: str) -> dict[str, object]:
+def _sealed(tls: bool, tls_ca: Path | None, tls_name: str) -> dict[str, object]:
     """The node may run in another folder than this command."""
-    return {"tls": True, "tls_ca": str(tls_ca.absolute()) if tls_ca else "", "tls_name": tls_name}
+    said: dict[str, object] = {"tls": tls, "tls_ca": str(tls_ca.absolute()) if tls_ca else "", "tls_name": tls_name}
+    return {name: value for name, value in said.items() if value}
 
 
 def host_and_port(address: str) -> tuple[str, int]:

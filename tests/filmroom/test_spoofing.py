@@ -1,5 +1,8 @@
 """AE titles that are said by others than those that they belong to, on a running node (H15)."""
 
+import json
+import re
+import shlex
 import ssl
 from pathlib import Path
 
@@ -9,7 +12,7 @@ from pynetdicom.pdu import A_ASSOCIATE_RJ
 from pynetdicom.sop_class import Verification
 
 from tests.certificates import Authority
-from tests.filmroom.running import start
+from tests.filmroom.running import run, start
 
 PEERS = """
 [serve]
@@ -95,6 +98,33 @@ def test_H15_the_certificate_decides_and_not_the_title(tmp_path: Path) -> None:
         assert call("HERE", "here", "127.0.0.9") == ()
         assert call("HERE", "") == () and call("HERE", "", "127.0.0.9") == (1, 1, 3)
         assert "which the certificate of this caller" in node.log()
+
+
+def test_H15_what_a_refusal_names_makes_the_caller_known(tmp_path: Path) -> None:
+    """By its certificate, which names none of the addresses that it was added with; nothing else of it changes."""
+    authority = Authority(tmp_path)
+    certificate, key = authority.issue("server")
+    config = tmp_path / "filmroom.toml"
+    sealed = f'[tls]\ncertificate = "{certificate}"\nkey = "{key}"\nclient_ca = "{authority.ca}"\n'
+    config.write_text(sealed + '[serve]\ncalling = "known"\n')
+    context = ssl.create_default_context(cafile=str(authority.ca))
+    context.load_cert_chain(*map(str, authority.issue("ws6", "ws6.example", "10.99.0.8")))
+    store = tmp_path / "store"
+    flags = ("--config", str(config), "--dimse-tls-port", "0")
+    with start(store, *flags) as node:
+        at = ("--store", store)
+        assert run("aet", "add", "WS6", "10.99.0.6:11112", "--character-set", "ISO_IR 192", *at).returncode == 0
+        before = json.loads(run("aet", "ls", "--json", *at).stdout)
+        ways = {"tls_args": (context, "localhost")}
+        assert verdict("WS6", node.dicom_tls_port, "127.0.0.1", **ways) == (1, 1, 3)
+        named = re.search(r"if it is the same: filmroom (aet add .*?);", node.log())
+        assert named is not None, node.log()
+        done = run(*shlex.split(named[1]))
+        assert done.returncode == 0, done.stderr
+        assert verdict("WS6", node.dicom_tls_port, "127.0.0.1", **ways) == ()
+        assert json.loads(run("aet", "ls", "--json", *at).stdout) == [before[0] | {"tls_name": "ws6.example"}]
+        assert verdict("WS6", node.dicom[1], "127.0.0.1") == (1, 1, 3)
+        assert 'serve.calling = \\"title\\"' in node.log() or 'serve.calling = "title"' in node.log()
 
 
 CERTIFICATES = {"ws4": ("ws4.example",), "ws5": ("ws5.example", "10.99.0.2"), "here": ("127.0.0.1",)}

@@ -19,11 +19,14 @@ NOWHERE = "1.2.3.4"
 
 
 class Known:
+    def __init__(self, peer: Peer = Peer("CT1", "192.0.2.1", 104)) -> None:  # noqa: B008 - frozen
+        self._peer = peer
+
     def lookup(self, ae_title: str) -> Peer | None:
-        return Peer(ae_title, "192.0.2.1", 104) if ae_title == "CT1" else None
+        return self._peer if ae_title == "CT1" else None
 
     def all(self) -> list[Peer]:
-        return [Peer("CT1", "192.0.2.1", 104)]
+        return [self._peer]
 
 
 def request(
@@ -158,6 +161,23 @@ def test_H15_a_known_title_is_served_from_its_address_or_with_its_certificate(
     if isinstance(found, Rejected):
         assert (found.result, found.source, found.reason) == (1, 1, 3)
         assert "192.0.2.1" in found.why and address in found.why
+
+
+def test_H15_a_refusal_names_the_command_that_would_change_it_and_nothing_else_of_the_peer() -> None:
+    sealed = Peer("CT1", "192.0.2.1", 104, "ISO_IR 192", tls=True, tls_ca="/etc/my ca.pem")
+    shown = frozenset({"192.0.2.7", "ct1.example", "evil\n$(x)"})
+    for peer, said in (
+        (Peer("CT1", "192.0.2.1", 11112), "192.0.2.1:11112 --tls-name ct1.example --no-tls"),
+        (sealed, "192.0.2.1:104 --tls-ca '/etc/my ca.pem' --tls-name ct1.example --character-set 'ISO_IR 192'"),
+    ):
+        known = Known(peer)
+        why = titles.why_not("CT1", Caller("192.0.2.9", shown), "known", known, " --store /pacs")
+        assert f"filmroom aet add CT1 {said} --store /pacs;" in why
+        assert "(it names ct1.example, 192.0.2.7)" in why and "tls_name = 'ct1.example'" in why and "evil" not in why
+    elsewhere = titles.why_not("CT1", Caller("192.0.2.9"), "known", Known(sealed))
+    assert "add CT1 192.0.2.9:104 --tls-ca '/etc/my ca.pem' --character-set 'ISO_IR 192';" in elsewhere
+    assert 'serve.calling = "title"' in elsewhere
+    assert "aet add" not in titles.why_not("CT1", Caller("192.0.2.9", frozenset({"\x1b[2J"})), "known", Known(sealed))
 
 
 def test_names_of_certificates_are_compared_as_they_are_meant() -> None:
