@@ -36,8 +36,10 @@ async def capabilities(request: Request, site: Site) -> Reply:
 
 
 async def openapi(request: Request, site: Site) -> Reply:
-    """The same for every path, as OpenAPI."""
-    document = openapi_document(site.routes, links.base_url(request, site.settings))
+    """The same for every path that programs use, as OpenAPI."""
+    document = openapi_document(
+        [route for route in site.routes if not route.is_page], links.base_url(request, site.settings)
+    )
     return Reply(200, (("Content-Type", "application/json"),), msgspec.json.encode(document))
 
 

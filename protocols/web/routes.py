@@ -9,6 +9,7 @@ from protocols.web.qido import searching
 from protocols.web.rest.routes import ROUTES as REST
 from protocols.web.routing import Handler, Route
 from protocols.web.stow import storing
+from protocols.web.viewer.routes import ROUTES as VIEWER
 from protocols.web.wado import metadata, wado_uri
 from protocols.web.wado import routes as wado_routes
 
@@ -124,4 +125,5 @@ ROUTES: Final = (
         gives=("application/json",),
     ),
     *REST,
+    *VIEWER,
 )

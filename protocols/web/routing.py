@@ -28,7 +28,8 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     ``gives``, ``takes``: media types of answer and body; ``fails``: of answers to what cannot be done, beside problems.
     ``body_bytes_max`` 0: no body is read. ``waits``: the handler reads no body and may wait for something to happen; it
     is cancelled when its client goes. (Who reads a body or streams an answer notices that anyway.) ``body``: the type
-    of a JSON body, for those who read what is offered.
+    of a JSON body, for those who read what is offered. ``is_page``: for browsers, which show no token when they go to a
+    page: it holds nothing of what is kept, and is open to everybody; no program reads of it.
     """
 
     method: str
@@ -43,6 +44,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     body_bytes_max: int = 0
     waits: bool = False
     body: Any = None
+    is_page: bool = False
 
 
 class Place(msgspec.Struct, frozen=True):

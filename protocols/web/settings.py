@@ -14,6 +14,7 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
     public_url: str = ""
     trusted_proxies: tuple[str, ...] = ()
     cors_origins: tuple[str, ...] = ()
+    viewer_folder: str = ""  # where the viewer is laid down; empty: there is none
 
     # Request line and headers together, and the URL alone: a list of a thousand UIDs still fits, 64 kB do not (H54).
     head_bytes_max: int = 256 * KIB

@@ -1,6 +1,7 @@
 """What handlers work with: the archive, the settings, and the table of routes itself."""
 
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import trio
 
@@ -15,6 +16,7 @@ from protocols.web.rest.working import Working
 from protocols.web.routing import Route
 from protocols.web.settings import WebSettings
 from protocols.web.stow.uploads import Uploads
+from protocols.web.viewer.installed import Viewer
 from protocols.web.wado.opened import OpenObjects
 
 
@@ -42,6 +44,7 @@ class Site:
         self.household = household
         self.watchers = Watchers(archive, shutdown)
         self.working = Working()
+        self.viewer = Viewer(Path(settings.viewer_folder) if settings.viewer_folder else None)
         self.reckoning = Reckoning(archive)
         self.transcoder = transcoder or Transcoder()
         self.images = FrameCache(settings.images_bytes_max)

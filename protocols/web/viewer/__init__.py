@@ -1,0 +1,1 @@
+"""The OHIF viewer, served beside what it shows."""
