@@ -34,8 +34,10 @@ from engine.model import (
     Version,
 )
 from engine.query import check_level, level_chosen, path_of, query_of, values_of
+from engine.ranged import Ranged
 from engine.settings import CharacterSet, StoreSettings
 from engine.status import Status
+from engine.store import Upload
 from engine.tabular import Row, row, rows
 
 __all__ = [
@@ -65,6 +67,7 @@ __all__ = [
     "Missing",
     "Origin",
     "Query",
+    "Ranged",
     "Row",
     "Several",
     "Status",
@@ -74,6 +77,7 @@ __all__ = [
     "Sums",
     "Timings",
     "Unavailable",
+    "Upload",
     "Version",
     "Window",
     "attributes_below",

@@ -30,7 +30,10 @@ if TYPE_CHECKING:
         Unavailable,
         open,
     )
+    from filmroom import blocking as blocking
 
+# Modules that are there without an import of their own: ``filmroom.blocking.open``.
+DOORS = ("blocking",)
 ROOMS = ("native", "engine", "protocols", "edge", "bench")
 
 __all__ = [
@@ -73,7 +76,7 @@ _refuse_strangers()
 
 
 def __dir__() -> list[str]:
-    return [*__all__, "__version__"]
+    return [*__all__, *DOORS, "__version__"]
 
 
 def __getattr__(name: str) -> object:
@@ -84,6 +87,8 @@ def __getattr__(name: str) -> object:
             return metadata.version("filmroom")
         except metadata.PackageNotFoundError:
             return "0 (not installed)"
+    if name in DOORS:
+        return importlib.import_module(f"filmroom.{name}")
     if name not in __all__:
         raise AttributeError(f"module 'filmroom' has no attribute {name!r}")
     return getattr(importlib.import_module("engine"), name)

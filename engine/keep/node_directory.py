@@ -230,6 +230,8 @@ class DiskNode:
         (self._path / RESERVE).unlink(missing_ok=True)
 
     def close(self) -> None:
+        if self._lock_fd >= 0:  # by itself: a forked child may hold the descriptor still
+            fcntl.flock(self._lock_fd, fcntl.LOCK_UN)
         for fd in (self.spool_fd, self._lock_fd):
             if fd >= 0:
                 os.close(fd)
