@@ -14,6 +14,7 @@ app = App(
 )
 aet = App(name="aet", help="Known DICOM peers: add, ls, rm, test.")
 token = App(name="token", help="Tokens that open the web's door: new, ls, rm.")
+viewer = App(name="viewer", help="The OHIF viewer at /ohif/: install, status, rm.")
 config = App(name="config", help="Settings: show, schema, init.")
 
 _COMMANDS = (
@@ -68,6 +69,9 @@ _COMMANDS = (
     (token, "new", "Make a token; it is shown once.", "token:new"),
     (token, "ls", "List tokens: names, scopes, expiry.", "token:ls"),
     (token, "rm", "End a token at once.", "token:rm"),
+    (viewer, "install", "Fetch OHIF from npm (or --from FILE), check it, lay it down.", "viewer:install"),
+    (viewer, "status", "Whether it is installed, and where. Exit 1 when it is not.", "viewer:status"),
+    (viewer, "rm", "Take it away.", "viewer:rm"),
     (config, "show", "Each setting, its value and where it came from.", "config:show"),
     (config, "schema", "JSON schema of filmroom.toml.", "config:schema"),
     (config, "init", "A filmroom.toml with every setting, to standard output.", "config:init"),
@@ -84,4 +88,5 @@ app.command(
 )
 app.command(aet)
 app.command(token)
+app.command(viewer)
 app.command(config)

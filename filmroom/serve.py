@@ -24,6 +24,7 @@ from filmroom.listening import address_of, listen
 from filmroom.operations import answer
 from filmroom.settings import Settings
 from filmroom.tls_checks import validity
+from filmroom.viewer import package
 from protocols import dimse, web
 from protocols.security import Certificates, SecureListener
 
@@ -54,7 +55,7 @@ async def run(settings: Settings, ready: Act, prepare: Act | None = None) -> Non
         gc.freeze()
         gc.set_threshold(*COLLECT_AFTER_COUNTS)
         if prepare is not None:
-            await _until(node.shutdown, partial(prepare, node))
+            await until(node.shutdown, partial(prepare, node))
         if not node.shutdown.is_set():
             await _serve(node, ready, shown)
 
@@ -83,7 +84,7 @@ async def _held(settings: Settings) -> AsyncIterator[Node]:
         raise Unreachable(f"{error} already: {hint}") from error
 
 
-async def _until(ended: trio.Event, work: Callable[[], Awaitable[None]]) -> None:
+async def until(ended: trio.Event, work: Callable[[], Awaitable[None]]) -> None:
     """Do the work, but no longer than until the event."""
     async with trio.open_nursery() as nursery:
 
@@ -137,8 +138,8 @@ async def _serve(node: Node, ready: Act, shown: Certificates | None) -> None:
         health.trouble = node.archive.trouble
         health.archive_open = True
         nursery.start_soon(_end_when_failed, node)
-        nursery.start_soon(_until, shutdown, partial(collect_forever, node.archive))
-        nursery.start_soon(_until, shutdown, partial(webhooks.carry_all, hooks))
+        nursery.start_soon(until, shutdown, partial(collect_forever, node.archive))
+        nursery.start_soon(until, shutdown, partial(webhooks.carry_all, hooks))
         if shown is not None:
             _warn_of_end(shown)
             await nursery.start(_renew_on_hangup, shown)
@@ -212,8 +213,8 @@ async def _signals(shutdown: trio.Event) -> AsyncIterator[None]:
             nursery.cancel_scope.cancel()
 
 
-async def print_ready(node: Node) -> None:
-    """Where the node is, the next useful commands, and the line that scripts wait for, last."""
+async def print_ready(node: Node, more: Sequence[str] = ()) -> None:
+    """Where the node is, the next useful commands, ``more``, and the line that scripts wait for, last."""
     title = node.settings.serve.ae_title.strip()
     scheme = "https" if exposure.is_encrypted(node.settings) else "http"
     host, _, port = node.dicom.rpartition(":")
@@ -224,10 +225,12 @@ async def print_ready(node: Node) -> None:
         f"dicom    {node.dicom}  AE title {title}",
         *([f"         {node.dicom_tls}  with TLS"] if node.dicom_tls else []),
         f"web      {scheme}://{node.http}/dicomweb",
+        f"viewer   {viewer_url(node) if package.is_installed() else f'none; to have one: {_program()} viewer install'}",
         f"health   {scheme}://{node.http}/health/ready",
         f"next     echoscu -aec {title} {place}",
         f"         dcmsend -aec {title} {place} FILES",
         *(f"         {_program()} {words}{store}" for words in _next_words(node.settings)),
+        *more,
         ready_line(node),
     )
     print("\n".join(lines), flush=True)
@@ -246,6 +249,13 @@ def _program() -> str:
     return called if Path(called).name == "filmroom" and shutil.which("filmroom") is None else "filmroom"
 
 
+def viewer_url(node: Node, study_uid: str = "") -> str:
+    """The viewer's list of studies, or one study in it."""
+    scheme = "https" if exposure.is_encrypted(node.settings) else "http"
+    view = f"viewer?StudyInstanceUIDs={study_uid}" if study_uid else ""
+    return f"{scheme}://{node.http}/ohif/{view}"
+
+
 def ready_line(node: Node) -> str:
     """What scripts wait for."""
     return f"ready dicom={node.dicom} http={node.http}" + (f" dicom-tls={node.dicom_tls}" if node.dicom_tls else "")
@@ -254,8 +264,15 @@ def ready_line(node: Node) -> str:
 def web_settings(settings: Settings) -> web.WebSettings:
     """The HTTP port's settings."""
     serve = settings.serve
+    try:
+        viewer_folder = str(package.place())
+    except engine.Invalid:  # who has no home has no viewer
+        viewer_folder = ""
     return web.WebSettings(
-        public_url=serve.public_url, trusted_proxies=serve.trusted_proxies, cors_origins=serve.cors_origins
+        public_url=serve.public_url,
+        trusted_proxies=serve.trusted_proxies,
+        cors_origins=serve.cors_origins,
+        viewer_folder=viewer_folder,
     )
 
 

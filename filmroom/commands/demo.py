@@ -5,6 +5,8 @@ import os
 import shutil
 import sys
 import tempfile
+import webbrowser
+from functools import partial
 from pathlib import Path
 
 import trio
@@ -12,20 +14,28 @@ import trio
 from bench.asking import IMPLICIT_LITTLE, STUDY_ROOT_FIND, find
 from bench.data import Shape, files
 from bench.lean import Association, Target
+from engine import Invalid
 from engine.clock import Clock
 from filmroom import logs
+from filmroom.commands.screen import say
 from filmroom.compose import Node
+from filmroom.exits import Unreachable, sentence_of
 from filmroom.loading import load
-from filmroom.serve import print_ready, ready_line, run
+from filmroom.serve import print_ready, ready_line, run, until, viewer_url
+from filmroom.viewer import installing, package
 
 # Small enough to start in seconds, large enough to scroll through: 5 studies x 3 series x 8 images of 128 x 128.
 SHAPE = Shape(studies=5, series=3, instances=8, rows=128)
 PREFIX = "filmroom-demo-"
 YOUNG_SECONDS = 60
+FETCH_SECONDS_MAX = 120.0
 
 
 async def demo(*, check: bool = False, dimse_port: int | None = None, http_port: int | None = None) -> int:
     """Serve a temporary folder with five generated studies; it is gone when the demo ends.
+
+    The viewer is fetched from npm if it is not there and there is a network, and opened if there is a terminal and a
+    display.
 
     Parameters
     ----------
@@ -46,7 +56,7 @@ async def demo(*, check: bool = False, dimse_port: int | None = None, http_port:
     with tempfile.TemporaryDirectory(prefix=PREFIX) as folder:
         settings = load(Path(os.devnull), {**flags, "store.url": folder}, {}).settings  # no file, no environment
         logs.set_up(settings.serve.log_format, settings.serve.log_level)
-        await run(settings, find_one if check else print_ready, fill)
+        await run(settings, find_one if check else show, fill)
     return 0
 
 
@@ -74,6 +84,36 @@ async def fill(node: Node) -> None:
         for file in files(SHAPE):
             nursery.start_soon(node.archive.store, file.data)
     print(f"stored {SHAPE.studies} generated studies, {SHAPE.instance_count} images", file=sys.stderr)
+
+
+async def show(node: Node) -> None:
+    """Say where all is; open the viewer, which is fetched first where it is not there. The archive serves meanwhile."""
+    await print_ready(node, [study_line(node)] if package.is_installed() else [])
+    await until(node.shutdown, partial(open_viewer, node))
+
+
+async def open_viewer(node: Node) -> None:
+    """In the browser of whoever sits before it."""
+    if not package.is_installed():
+        try:
+            await installing.install(None, say, FETCH_SECONDS_MAX)
+        except (Unreachable, Invalid, OSError) as error:
+            say(f"the demo goes on without the viewer: {sentence_of(error)}")
+            return
+        say(f"viewer   {viewer_url(node)}\n{study_line(node)}")
+    if is_watched():
+        await trio.to_thread.run_sync(webbrowser.open, viewer_url(node), abandon_on_cancel=True)
+
+
+def study_line(node: Node) -> str:
+    """Where the first generated study is seen."""
+    return f"study    {viewer_url(node, next(files(SHAPE)).study_uid)}"
+
+
+def is_watched() -> bool:
+    """Whether somebody sits before a display: a terminal, a screen, and no build machine."""
+    has_display = bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+    return has_display and not os.environ.get("CI") and sys.stdin.isatty() and sys.stdout.isatty()
 
 
 def count_one(node: Node) -> int:

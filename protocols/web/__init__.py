@@ -12,11 +12,13 @@ from protocols.web.rest.changes import bounded as bounded_changes
 from protocols.web.rest.changes import told as told_change
 from protocols.web.routing import Scope
 from protocols.web.settings import WebSettings
+from protocols.web.viewer.installed import ALTERED
 
 if TYPE_CHECKING:
     from protocols.web.app import serve
 
 __all__ = [
+    "ALTERED",
     "Echoed",
     "Health",
     "Holder",

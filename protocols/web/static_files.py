@@ -62,16 +62,20 @@ def files_below(folder: Path, *, changing: frozenset[str] = frozenset()) -> dict
     another under the same hash. Links are left out. Blocking. Raises OSError, ValueError for too many."""
     paths = {str(path.relative_to(folder)): path for path in _walk(folder)}
     return {
-        name: StaticFile(
-            path=path,
-            content_type=_TYPES.get(path.suffix, "application/octet-stream"),
-            etag=f'W/"{_hash_of(path)}"',
+        name: msgspec.structs.replace(
+            file_at(path),
             packed=paths.get(f"{name}.gz"),
             is_constant=name not in changing and HASHED.search(path.name) is not None,
         )
         for name, path in paths.items()
         if not (name.endswith(".gz") and name[:-3] in paths)
     }
+
+
+def file_at(path: Path) -> StaticFile:
+    """One file alone. Blocking. Raises OSError."""
+    content_type = _TYPES.get(path.suffix, "application/octet-stream")
+    return StaticFile(path=path, content_type=content_type, etag=f'W/"{_hash_of(path)}"')
 
 
 def _walk(folder: Path) -> list[Path]:

@@ -6,6 +6,7 @@ import select
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,9 +15,13 @@ from pathlib import Path
 from tests.tidy.reading import ROOT
 
 SECONDS_MAX = 60
+_NOTHING = str(Path(tempfile.gettempdir(), "filmroom-tests-without-viewer"))
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("FILMROOM_")} | {
     "PYTHONPATH": str(ROOT),
     "NO_COLOR": "1",
+    "XDG_DATA_HOME": _NOTHING,  # whatever viewer the user has, and without a network to fetch one
+    "npm_config_offline": "true",
+    "npm_config_cache": _NOTHING,
 }
 COMMAND = (sys.executable, "-m", "filmroom")
 

@@ -14,6 +14,7 @@ log = logging.getLogger("filmroom.web")
 INDEX: Final = "index.html"
 # Names of files, one a line, that were altered when they were laid down: their hashes are not those of their content.
 ALTERED: Final = ".altered"
+CONFIG: Final = Path(__file__).with_name("app-config.js")
 
 
 class Viewer:
@@ -46,4 +47,4 @@ def _read(folder: Path) -> dict[str, StaticFile]:
     altered = frozenset((folder / ALTERED).read_text("utf-8").splitlines())
     files = static_files.files_below(folder, changing=altered)
     files.pop(ALTERED)
-    return files
+    return files | {CONFIG.name: static_files.file_at(CONFIG)}

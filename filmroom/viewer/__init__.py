@@ -1,0 +1,1 @@
+"""The OHIF viewer on this machine: fetched, checked, laid down where a node serves it."""
