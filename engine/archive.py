@@ -39,6 +39,7 @@ from engine.read_ahead import ReadAhead
 from engine.status import Status, measured, status_of
 from engine.store import Upload, batches, finish, submit, write_all
 from engine.tabular import Row, rows
+from engine.worklist import Worklist
 from native.lane import Lane
 
 T = TypeVar("T")
@@ -273,6 +274,17 @@ class Archive:
     async def collect(self) -> int:
         """Remove the bytes of what was deleted longer ago than ``grace_days``; the number of objects removed."""
         return await self._blocking(removal.collect, self._house)
+
+    # -- the worklist ----------------------------------------------------------------------------------------------
+
+    async def worklist(self, work: Callable[[Worklist], T]) -> T:
+        """What ``work`` makes of the worklist, in a thread. Raises as it does, and Unavailable."""
+        return await self._blocking(work, self._house.worklist)
+
+    async def tidy_worklist(self) -> int:
+        """Remove workitems that ended longer ago than ``worklist_days`` and that nobody has locked; how many."""
+        until_us = self._house.passed_us() - self._house.settings.worklist_days * removal.DAY_US
+        return await self.worklist(lambda worklist: worklist.tidy(until_us))
 
     # -- care ------------------------------------------------------------------------------------------------------
 

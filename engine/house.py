@@ -20,6 +20,7 @@ from engine.model import DEFAULT_TENANT, Change, Query, Record, StoreRecord, Tar
 from engine.past import Past
 from engine.settings import StoreSettings
 from engine.spill import Spill
+from engine.worklist import Worklist
 
 log = logging.getLogger("filmroom.house")
 
@@ -46,6 +47,7 @@ class House:
             opened.callback(self.store.close)
             self.index = Index.open(self.node.index_path(), self.clock, names, settings.character_set)
             opened.callback(self.index.close)
+            self.worklist = Worklist(self.store, self.tenant, self.clock, names)
             self.journal = Journal.open(self.store, self.tenant, self.writer, self.clock, names)
             self.intake = Intake(
                 self.node,

@@ -108,6 +108,20 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     # Instances named by one note of the intake: below a megabyte, however long the UIDs are.
     note_targets_count_max: int = 4096
 
+    # Workitems of a worklist, ended ones that are still kept included: all are in memory, and looked at by each search.
+    workitems_count_max: int = 50_000
+    # One of them, and all together: a workitem with hundreds of referenced images is some 100 kB.
+    workitem_bytes_max: int = 512 * KIB
+    workitems_bytes_max: int = 256 * MIB
+    # Who follows all workitems, and what all follow of single ones.
+    worklist_followers_count_max: int = 256
+    worklist_subscriptions_count_max: int = 200_000
+
+    # Rows of a shared table that mean nothing any more and are let lie, beside as many as there are; entries that are
+    # cleaned in one go: a few milliseconds on a folder.
+    table_slack_rows_max: int = 1024
+    table_cleaned_entries_count: int = 64
+
     # Instances folded in memory in one pass when verify compares index and journal in full; more are done in passes.
     verify_instances_max: int = 250_000
 

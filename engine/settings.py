@@ -56,6 +56,10 @@ class StoreSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         int, Meta(ge=0, le=36_500, description="Days for which an instance cannot be deleted at all; 0: none.")
     ] = 0
 
+    worklist_days: Annotated[
+        int, Meta(ge=0, le=36_500, description="Days for which a workitem is kept that was completed or canceled.")
+    ] = 7
+
     def __post_init__(self) -> None:
         if not self.url:
             raise Invalid("store.url is empty: name a folder, or memory://")
@@ -65,5 +69,7 @@ class StoreSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
             raise Invalid("store.grace_days must be between 0 and 36500")
         if not 0 <= self.retention_days <= 36_500:
             raise Invalid("store.retention_days must be between 0 and 36500")
+        if not 0 <= self.worklist_days <= 36_500:
+            raise Invalid("store.worklist_days must be between 0 and 36500")
         if not re.fullmatch(CHARACTER_SET_PATTERN, self.character_set):
             raise Invalid(f"store.character_set is no Specific Character Set: {self.character_set!r:.80}")

@@ -41,6 +41,10 @@ kept as the bytes they are, and survive a rewrite (``Batch.raw_records``).
     last            (sealed) number of the epoch's seal
     written_us      as above
 
+**Entry of a shared table** (``shared_table.py``): the same frame with "FRTB". Head: ``number`` (its own, that ends its
+key), ``floor`` (entries below it mean nothing any more), ``nonce`` (of the append that made it), ``written_us``.
+Body: a msgpack array of rows, each [name, body or nil].
+
 **format.json**: ``{"filmroom": 1}`` and what later versions add; 1 is the version of the layout in ``paths.py``.
 """
 
@@ -62,6 +66,7 @@ NUMBERS_MAX: Final = (1 << 32) - 1
 
 _BATCH: Final = b"FRJB"
 _WRITERS: Final = b"FRWR"
+_TABLE: Final = b"FRTB"
 _FRAME: Final = struct.Struct("<4sBBHIIII")
 _CHECKSUM: Final = struct.Struct("<Q")
 _HEAD_OFFSET: Final = _FRAME.size + _CHECKSUM.size
@@ -91,6 +96,18 @@ class BatchHead(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     def lsn_max(self) -> int:
         """Highest LSN in this and all earlier batches of the writer."""
         return max(self.lsn_max_before, self.lsns[-1][1] if self.lsns else 0)
+
+
+class TableHead(msgspec.Struct, frozen=True, kw_only=True):
+    """The head of an entry of a shared table; see above."""
+
+    number: int
+    floor: int
+    nonce: str
+    written_us: int = 0
+
+
+Row = tuple[str, bytes | None]
 
 
 class RawRecord(msgspec.Struct, frozen=True, array_like=True):
@@ -138,6 +155,8 @@ _RECORDS: Final[dict[str, msgspec.msgpack.Decoder[StoreRecord] | msgspec.msgpack
 _RECORDS_DECODER: Final = msgspec.msgpack.Decoder(tuple[RawRecord, ...])
 _BATCH_HEAD: Final = msgspec.msgpack.Decoder(BatchHead)
 _WRITER_HEAD: Final = msgspec.msgpack.Decoder(WriterEntry)
+_TABLE_HEAD: Final = msgspec.msgpack.Decoder(TableHead)
+_ROWS_DECODER: Final = msgspec.msgpack.Decoder(list[Row])
 
 
 def raw_of(record: Record) -> RawRecord:
@@ -147,10 +166,7 @@ def raw_of(record: Record) -> RawRecord:
 
 def encode_batch(head: BatchHead, records: Sequence[RawRecord]) -> bytes:
     """A batch as it is stored."""
-    body = _ENCODER.encode(records)
-    folded = zlib.compress(body, _ZLIB_LEVEL) if records else body
-    codec, stored = (_ZLIB, folded) if len(folded) < len(body) else (_AS_IT_IS, body)
-    return _frame(_BATCH, codec, _ENCODER.encode(head), stored, len(body))
+    return _frame_folded(_BATCH, _ENCODER.encode(head), _ENCODER.encode(records))
 
 
 def decode_batch(data: bytes) -> Batch:
@@ -176,6 +192,20 @@ def encode_writer_entry(entry: WriterEntry) -> bytes:
 def decode_writer_entry(data: bytes) -> WriterEntry:
     """Raises as ``decode_batch``."""
     return _decode_head(_WRITER_HEAD, _unframe(_WRITERS, data)[1])
+
+
+def encode_table_entry(head: TableHead, rows: Sequence[Row]) -> bytes:
+    """An entry of a shared table as it is stored."""
+    return _frame_folded(_TABLE, _ENCODER.encode(head), _ENCODER.encode(rows))
+
+
+def decode_table_entry(data: bytes) -> tuple[TableHead, list[Row]]:
+    """Raises as ``decode_batch``."""
+    codec, head, stored, unfolded_bytes = _unframe(_TABLE, data)
+    try:
+        return _TABLE_HEAD.decode(head), _ROWS_DECODER.decode(_unfold(codec, stored, unfolded_bytes))
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise Corrupt("an entry of a shared table has a sound checksum, but not its fields") from error
 
 
 def encode_layout(fields: dict[str, Any] | None = None) -> bytes:
@@ -206,6 +236,12 @@ def ranges(numbers: Sequence[int]) -> Ranges:
         else:
             found.append((number, number))
     return tuple(found)
+
+
+def _frame_folded(magic: bytes, head: bytes, body: bytes) -> bytes:
+    folded = zlib.compress(body, _ZLIB_LEVEL)
+    codec, stored = (_ZLIB, folded) if len(folded) < len(body) else (_AS_IT_IS, body)
+    return _frame(magic, codec, head, stored, len(body))
 
 
 def _frame(magic: bytes, codec: int, head: bytes, stored: bytes, unfolded_bytes: int) -> bytes:

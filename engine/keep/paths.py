@@ -5,6 +5,7 @@
     t/{tenant}/j/{writer}/{epoch 8}/{number 16}    journal batches
     t/{tenant}/s/...                               snapshots and compactions
     t/{tenant}/w/{number 16}                       writers stream: epochs opened and sealed
+    t/{tenant}/u/{number 16}                       worklist: a shared table (``shared_table.py``)
     c/{stream}/{number 16}                         control streams
     n/{node}                                       heartbeats
 
@@ -143,6 +144,15 @@ def writers_prefix(tenant: str) -> str:
 
 def writers_key(tenant: str, number: int) -> str:
     return f"{writers_prefix(tenant)}{_number(number, 16, NUMBER_MAX)}"
+
+
+def worklist_prefix(tenant: str) -> str:
+    return f"{tenant_prefix(tenant)}u/"
+
+
+def numbered(prefix: str, number: int) -> str:
+    """The key of an entry of a stream that stands below ``prefix``."""
+    return f"{check_prefix(prefix)}{_number(number, 16, NUMBER_MAX)}"
 
 
 def control_prefix(stream: str) -> str:

@@ -14,7 +14,7 @@ MAY_IMPORT = {
     "filmroom": {"native", "engine", "protocols", "edge", "bench"},
 }
 # What another room may name when it looks in. native's modules are doors; the engine's plain values are too.
-ENGINE_DOORS = {"engine", "engine.ports", "engine.errors", "engine.model", "engine.clock"}
+ENGINE_DOORS = {"engine", "engine.ports", "engine.errors", "engine.model", "engine.clock", "engine.worklist"}
 PROTOCOLS_DOORS = {
     "protocols",
     "protocols.dimse",
@@ -49,6 +49,7 @@ FLOORS = (
     {"levels"},
     {"keep"},
     {"index"},
+    {"worklist"},
     {
         "find",
         "fetch",
