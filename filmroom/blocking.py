@@ -50,6 +50,7 @@ from engine import (
     Window,
 )
 from engine.model import Kept
+from engine.worklist import Worklist
 from filmroom import datasets
 from filmroom.portal import AtExit, Portal
 from native.lane import Lane
@@ -242,6 +243,12 @@ class Archive:
         self, deep: bool = True, *, progress: Callable[[int, int], None] = lambda count, size_bytes: None
     ) -> Iterator[Finding]:
         yield from self._portal.pull(lambda: self._archive.verify(deep, progress=progress), _small)
+
+    def worklist(self, work: Callable[[Worklist], T]) -> T:
+        return self._call(lambda: self._archive.worklist(work))
+
+    def tidy_worklist(self) -> int:
+        return self._call(lambda: self._archive.tidy_worklist())
 
     def verify_journal(self) -> list[Finding]:
         return self._call(lambda: self._archive.verify_journal())
