@@ -48,7 +48,7 @@ def _done(asked: argparse.Namespace) -> int:
         case "sink":
             trio.run(sink.run, asked.folder, asked.segments)
         case "catch":
-            catching.run(asked.ports)
+            catching.run(asked.ports, asked.only)
     return 0
 
 

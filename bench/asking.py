@@ -1,9 +1,11 @@
-"""Lean C-FIND and C-MOVE: responses are counted, nothing of them is parsed but the command."""
+"""Lean C-FIND and C-MOVE: while the clock runs nothing of the answers is parsed but the command; what they hold is
+looked at when it has stopped."""
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import partial
 
+from bench.content import Wrong
 from bench.data import File
 from bench.lean import STATUS, Association, Burst, Command, Target, at_once
 
@@ -14,6 +16,7 @@ RELATIONAL = ((STUDY_ROOT_FIND, b"\1"),)  # PS3.4 C.5.1.1
 C_FIND, C_MOVE = 0x20, 0x21
 COMPLETED, FAILED, WARNING = 0x1021, 0x1022, 0x1023
 MOVE_SECONDS_MAX = 600
+STUDY_UID, SERIES_UID, SOP_INSTANCE_UID = 0x0020000D, 0x0020000E, 0x00080018
 
 Keys = dict[int, str]
 
@@ -62,35 +65,39 @@ def found_values(association: Association, keys: Keys, tag: int, message_id: int
     return passed, _values(bytes(answers), tag)
 
 
-def find_times_ms(target: Target, keys: Keys, matches: int, runs: int) -> list[float]:
-    """Milliseconds of each C-FIND after a first one that warms up; RuntimeError at another count of matches."""
+def find_times_ms(target: Target, keys: Keys, tag: int, wanted: Collection[str], runs: int) -> list[float]:
+    """Milliseconds of each C-FIND after a first one that warms up. RuntimeError unless each time the answers hold the
+    wanted values under the tag, each once, and no other."""
     times = []
     with Association(target, STUDY_ROOT_FIND, IMPLICIT_LITTLE, RELATIONAL) as association:
         for run in range(runs + 1):
-            begun = time.perf_counter()
-            found = find(association, keys, run + 1)
-            times.append((time.perf_counter() - begun) * 1000)
-            if found != matches:
-                raise RuntimeError(f"no time: {found} matches instead of {matches}")
+            passed, found = found_values(association, keys, tag, run + 1)
+            check_values(found, wanted)
+            times.append(passed)
     return times[1:]
 
 
+def check_values(found: Collection[str], wanted: Collection[str]) -> None:
+    """Raises Wrong unless each wanted value was found once, and no other."""
+    if len(found) != len(wanted) or set(found) != set(wanted):
+        missing, foreign = len(set(wanted) - set(found)), len(set(found) - set(wanted))
+        raise Wrong(f"no figure: {len(found)} found instead of {len(wanted)}; {missing} missing, {foreign} others")
+
+
 def check_kept(target: Target, files: Iterable[File]) -> None:
-    """RuntimeError unless a C-FIND of each series finds as many instances as were sent."""
-    sent: dict[tuple[str, str], int] = {}
+    """Raises Wrong unless a C-FIND of each series finds the instances that were sent, each once, and no other."""
+    sent: dict[tuple[str, str], list[str]] = {}
     for file in files:
-        series = (file.study_uid, file.series_uid)
-        sent[series] = sent.get(series, 0) + 1
-    check_counts(target, sent)
+        sent.setdefault((file.study_uid, file.series_uid), []).append(file.sop_instance_uid)
+    check_found(target, sent)
 
 
-def check_counts(target: Target, sent: Mapping[tuple[str, str], int]) -> None:
+def check_found(target: Target, sent: Mapping[tuple[str, str], Collection[str]]) -> None:
     """The same, by study and series UID."""
     with Association(target, STUDY_ROOT_FIND, IMPLICIT_LITTLE) as association:
-        for number, (series, count) in enumerate(sent.items(), 1):
-            found = find(association, instances_of_series(*series), number)
-            if found != count:
-                raise RuntimeError(f"no rate: {found} instances found where {count} were sent")
+        for number, (series, uids) in enumerate(sent.items(), 1):
+            _, found = found_values(association, instances_of_series(*series), SOP_INSTANCE_UID, number)
+            check_values(found, uids)
 
 
 def move(association: Association, destination: str, study_uid: str, instances: int, message_id: int = 1) -> None:

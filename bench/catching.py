@@ -21,6 +21,7 @@ BUFFER_BYTES = 1 << 19  # of an association; a PDU of ours is a quarter of it
 C_ECHO, C_STORE = 0x30, 0x01
 IS_COMMAND, IS_LAST = 1, 2
 NO_DATA_SET = 0x0101
+NOT_SUPPORTED = 4  # the transfer syntaxes (PS3.8 9.3.3.2)
 STORE_RESPONSE, ECHO_RESPONSE = 0x8001, 0x8030
 
 Taken = list[tuple[str, bytes]]
@@ -29,8 +30,10 @@ Taken = list[tuple[str, bytes]]
 class Peer:
     """One association: bytes in, answers out, what came into ``taken``."""
 
-    def __init__(self, taken: Taken) -> None:
+    def __init__(self, taken: Taken, only: str = "") -> None:
+        """``only``: the one transfer syntax that is taken; empty: any, Explicit VR Little Endian before others."""
         self._taken = taken
+        self._only = only
         self._bytes = bytearray(BUFFER_BYTES)
         self._filled = 0
         self._syntaxes: dict[int, str] = {}
@@ -72,9 +75,10 @@ class Peer:
         request = pdu.decode_associate_request(body)
         contexts = []
         for number, _, syntaxes in request.contexts:
-            chosen = EXPLICIT_LITTLE if EXPLICIT_LITTLE in syntaxes else syntaxes[0]
+            liked = self._only or EXPLICIT_LITTLE
+            chosen = liked if liked in syntaxes else syntaxes[0]
             self._syntaxes[number] = chosen
-            contexts.append((number, 0, chosen))
+            contexts.append((number, NOT_SUPPORTED if self._only and chosen != liked else 0, chosen))
         user = pdu.UserInformation(PDU_BYTES_MAX, IMPLEMENTATION, "CATCH")
         return pdu.encode_associate_accept(
             pdu.AssociateAccept(
@@ -119,7 +123,7 @@ def listening(ports: Sequence[int]) -> list[socket.socket]:
     return [socket.create_server(("127.0.0.1", port), backlog=64) for port in ports]
 
 
-def run(ports: Sequence[int]) -> None:
+def run(ports: Sequence[int], only: str = "") -> None:
     """Serve until killed. Prints ``ready CONTROL PORT...``; who connects to the control port gets what has come since
     the last time, as msgpack."""
     control, servers = listening([0])[0], listening(ports)
@@ -139,7 +143,7 @@ def run(ports: Sequence[int]) -> None:
             elif number in doors:
                 come = doors[number].accept()[0]
                 come.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                peers[come.fileno()] = come, Peer(taken)
+                peers[come.fileno()] = come, Peer(taken, only)
                 poller.register(come, select.EPOLLIN)
             elif not _served(*peers[number]):
                 peers.pop(number)[0].close()

@@ -57,17 +57,20 @@ class Truth:
         """SOP Instance UIDs."""
         return self._series[study_uid, series_uid]
 
-    def check(self, taken: Iterable[tuple[str, bytes]], wanted: Iterable[str]) -> None:
-        """Raises Wrong unless each wanted instance came exactly once, whole and unaltered, and nothing else came."""
-        left = set(wanted)
+    def check(self, taken: Iterable[tuple[str, bytes]], wanted: Iterable[str], allowed: Iterable[str] = ()) -> None:
+        """Raises Wrong unless each wanted instance came exactly once, whole and unaltered, and nothing else came;
+        those that are ``allowed`` may have come, once each, and unaltered too."""
+        left, may = set(wanted), set(allowed)
+        may -= left
         count = len(left)
         altered = foreign = 0
         for uid, digest in taken:
             place = self.places.get(uid)
-            if place is None or uid not in left:
+            if place is None or not (uid in left or uid in may):
                 foreign += 1
                 continue
             left.discard(uid)
+            may.discard(uid)
             altered += place.digest != digest
         if altered or foreign or left:
             raise Wrong(

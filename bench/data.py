@@ -70,17 +70,22 @@ def files(shape: Shape) -> Iterator[File]:
 def study_files(shape: Shape, study: int) -> Iterator[File]:
     """The files of one study (counted from 0); its bytes do not depend on how many studies there are."""
     chance = random.Random(f"{shape.seed}/{study}")
-    study_uid = f"{ROOT}.{shape.seed}.{study + 1}"
-    common, encoding = study_elements(chance, study_uid, shape.seed, study)
+    uid = study_uid(shape, study)
+    common, encoding = study_elements(chance, uid, shape.seed, study)
     for series in range(shape.series):
-        series_uid = f"{study_uid}.{series + 1}"
+        series_uid = f"{uid}.{series + 1}"
         shared = encoded([*common, *series_elements(chance, series_uid, series, encoding)])
         for number in range(1, shape.instances + 1):
             sop_uid = f"{series_uid}.{number}"
             own = encoded(instance_elements(shape, sop_uid, number))
             body = merged(shared, own) + _pixels(chance, shape, number)
             name = f"study{study + 1:05d}/series{series + 1:02d}/{number:05d}.dcm"
-            yield File(study_uid, series_uid, sop_uid, name, file_head(sop_uid) + body)
+            yield File(uid, series_uid, sop_uid, name, file_head(sop_uid) + body)
+
+
+def study_uid(shape: Shape, study: int) -> str:
+    """Study Instance UID; those of its series and instances are numbered below it."""
+    return f"{ROOT}.{shape.seed}.{study + 1}"
 
 
 def patient_id(shape: Shape, study: int) -> str:

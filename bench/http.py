@@ -4,7 +4,7 @@ what is measured. What it costs is counted with each rate."""
 import select
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from msgspec import Struct
 
@@ -22,6 +22,26 @@ class Web(Struct, frozen=True):
     @property
     def url(self) -> str:
         return f"http://{self.host}:{self.port}{self.root}"
+
+
+Check = Callable[["Answer"], None]  # raises RuntimeError
+
+
+class Wanted(Struct, frozen=True):
+    """What an answer must be: a length and, from ``at`` on in its body, bytes of one that was looked at. One that
+    differs in these (a boundary of its own) is looked at by ``check``."""
+
+    length: int
+    at: int
+    payload: bytes
+    check: Check
+
+    def hold(self, answer: "Answer") -> None:
+        """RuntimeError at another status than 200, or another content."""
+        if answer.status != 200:
+            raise RuntimeError(f"no figure: status {answer.status}")
+        if answer.body_length != self.length or not answer.holds(self.payload, self.at):
+            self.check(answer)
 
 
 class Requests(Struct, frozen=True):
@@ -70,6 +90,10 @@ class Answer:
     @property
     def body_length(self) -> int:
         return self._end - self._begin if self._end >= 0 else sum(end - begin for begin, end in self._chunks)
+
+    def holds(self, payload: bytes, at: int) -> bool:
+        """Whether the body has these bytes from there on; nothing is copied of a body that came in one piece."""
+        return self._raw.startswith(payload, self._begin + at) if self._end >= 0 else self.body.startswith(payload, at)
 
     @property
     def content_type(self) -> str:
@@ -157,37 +181,40 @@ def get(web: Web, path: str, accept: str = "application/dicom+json") -> bytes:
     return head.encode("ascii")
 
 
-def times_ms(web: Web, requests: Sequence[bytes], length: int) -> list[float]:
-    """Milliseconds of each, one after the other. RuntimeError at another answer than 200 and that length (0: any)."""
+def times_ms(web: Web, requests: Sequence[bytes], checks: Sequence[Check]) -> list[float]:
+    """Milliseconds of each, one after the other; each answer is looked at when its clock has stopped. RuntimeError at
+    another status than 200, and what the checks raise."""
     connection, times = Connection(web), []
-    for request in requests:
+    for request, check in zip(requests, checks, strict=True):
         begun = time.perf_counter()
         answer = connection.ask(request)
         times.append((time.perf_counter() - begun) * 1000)
-        _check(answer, length)
+        if answer.status != 200:
+            raise RuntimeError(f"no figure: status {answer.status}")
+        check(answer)
     connection.close()
     return times
 
 
 def requests_a_second(
-    web: Web, requests: Sequence[bytes], connections: int, seconds: float, lengths: Sequence[int]
+    web: Web, requests: Sequence[bytes], connections: int, seconds: float, wanted: Sequence[Wanted]
 ) -> Requests:
     """The requests in turn over so many connections, each with one at a time, for so long.
 
-    RuntimeError at another answer than 200 and the length of this request's. One thread waits for all connections.
+    RuntimeError at an answer that is not what is wanted of its request. One thread waits for all connections.
     """
     open_ones = [Connection(web) for _ in range(connections)]
-    waiting: dict[int, tuple[Connection, int]] = {}
+    waiting: dict[int, tuple[Connection, Wanted]] = {}
     poller = select.epoll()
     sent = count = 0
     begun, cpu = time.perf_counter(), time.process_time()
 
     def send(connection: Connection) -> None:
         nonlocal sent
-        request, length = requests[sent % len(requests)], lengths[sent % len(lengths)]
-        connection.send(request)
+        at = sent % len(requests)
+        connection.send(requests[at])
         sent += 1
-        waiting[connection.socket.fileno()] = connection, length
+        waiting[connection.socket.fileno()] = connection, wanted[at]
 
     for connection in open_ones:
         send(connection)
@@ -198,10 +225,10 @@ def requests_a_second(
         if not events:
             raise RuntimeError("no rate: the server does not answer")
         for fileno, _ in events:
-            connection, length = waiting[fileno]
+            connection, awaited = waiting[fileno]
             if not connection.receive():
                 continue
-            _check(connection.answer, length)
+            awaited.hold(connection.answer)
             count += 1
             del waiting[fileno]
             if time.perf_counter() < deadline:
@@ -214,8 +241,3 @@ def requests_a_second(
         connection.close()
     poller.close()
     return Requests(count / passed, spent / count * 1e6, count)
-
-
-def _check(answer: Answer, length: int) -> None:
-    if answer.status != 200 or (length and answer.body_length != length):
-        raise RuntimeError(f"no figure: status {answer.status}, {answer.body_length} bytes instead of {length}")

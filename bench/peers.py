@@ -25,6 +25,16 @@ ROOT = Path(__file__).parent.parent
 NO_DELAY = {"TCP_NODELAY": "1"}
 PDU_BYTES = 131072
 ASSOCIATIONS_MAX = 64
+# pynetdicom's qrscp takes ten associations at once, and has no setting for it: twenty senders would be turned away.
+WIDE_QRSCP = f"""
+from pynetdicom.apps.qrscp import qrscp
+class Wide(qrscp.AE):
+    def __init__(self, *words, **named):
+        super().__init__(*words, **named)
+        self.maximum_associations = {ASSOCIATIONS_MAX}
+qrscp.AE = Wide
+qrscp.main()
+"""
 ORTHANC_WEB = Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so")
 
 
@@ -141,8 +151,9 @@ def pynetdicom(folder: Path, destinations: Destinations = NOWHERE) -> Iterator[S
         f"network_timeout: 120\nbind_address: 127.0.0.1\ninstance_location: {folder / 'instances'}\n"
         f"database_location: {folder / 'instances.sqlite'}\nlog_identifier: False\n{moves}"
     )
-    command: list[str | Path] = [sys.executable, "-m", "pynetdicom", "qrscp", "-c", folder / "qrscp.ini", "-q"]
-    with _started("pynetdicom", command, folder, port, "QRSCP", True, "SQLite, a thread an association") as server:
+    command: list[str | Path] = [sys.executable, "-c", WIDE_QRSCP, "-c", folder / "qrscp.ini", "-q"]
+    note = f"SQLite, a thread an association, {ASSOCIATIONS_MAX} of them (as shipped 10)"
+    with _started("pynetdicom", command, folder, port, "QRSCP", True, note) as server:
         yield msgspec.structs.replace(server, senders=1)
 
 

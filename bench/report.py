@@ -71,6 +71,12 @@ class Report:
         self._refusals.append(Refusal(suite=self._suite, case=case, target=target, reason=reason))
         self.say(f"  NO FIGURE: {', '.join(filter(None, (target, case)))}: {reason}")
 
+    def withdraw(self, suite: str, target: str, reason: str) -> None:
+        """What was measured of a target in a suite is no figure after all, and why."""
+        self._measurements = [one for one in self._measurements if (one.suite, one.target) != (suite, target)]
+        self._suite = suite
+        self.refused("", target, reason)
+
     def refusals(self) -> Sequence[Refusal]:
         """All so far."""
         return tuple(self._refusals)

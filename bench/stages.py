@@ -36,6 +36,8 @@ def traffic(bench: Bench, asked: Asked, starts: dict[str, Start]) -> None:
         if "random-access" in asked:
             bench.report.suite("random-access")
             random_access.run(bench, stand, series)
+        if "replay" in asked:
+            replay.prove(bench, stand)
 
 
 def archive(bench: Bench, asked: Asked, starts: dict[str, Start]) -> None:

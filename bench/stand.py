@@ -28,6 +28,7 @@ class Sinks:
         self.process = process
         self._control_port = control_port
         self.destinations: Destinations = {f"WS{number}": port for number, port in enumerate(ports, 1)}
+        self.first = next(iter(self.destinations))
 
     def taken(self) -> catching.Taken:
         """What has come since the last time."""
@@ -79,10 +80,11 @@ class Stand:
 
 
 @contextmanager
-def sinking(folder: Path, first_port: int = 0) -> Iterator[Sinks]:
-    """The process of the sinks. ``first_port``: the first of 16 that follow each other; 0: free ones."""
+def sinking(folder: Path, first_port: int = 0, only: str = "") -> Iterator[Sinks]:
+    """The process of the sinks. ``first_port``: the first of 16 that follow each other; 0: free ones. ``only``: the one
+    transfer syntax that they take; empty: any."""
     ports = [first_port + number if first_port else 0 for number in range(SINKS)]
-    command = [sys.executable, "-m", "bench", "catch", *map(str, ports)]
+    command = [sys.executable, "-m", "bench", "catch", f"--only={only}", *map(str, ports)]
     with started(command, folder, None, {"PYTHONPATH": str(ROOT)}) as process:
         control, *given = (int(word) for word in await_line(process, "ready ").split()[1:])
         yield Sinks(process, control, given)

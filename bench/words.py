@@ -86,6 +86,7 @@ def _add_tools(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     drop.add_argument("--folder", type=Path, required=True)
     catch = commands.add_parser("catch", help="destinations for C-MOVE that hash what comes")
     catch.add_argument("ports", type=int, nargs="+")
+    catch.add_argument("--only", default="", metavar="UID", help="take this transfer syntax alone")
 
 
 def settings_of(asked: argparse.Namespace) -> Settings:

@@ -1,15 +1,20 @@
 """The paper's 4.2: all instance identifiers of a series that was neither asked for nor named before, ten times."""
 
-from bench.asking import IMPLICIT_LITTLE, STUDY_ROOT_FIND, found_values, instances_of_series
+from bench.asking import (
+    IMPLICIT_LITTLE,
+    SOP_INSTANCE_UID,
+    STUDY_ROOT_FIND,
+    check_values,
+    found_values,
+    instances_of_series,
+)
 from bench.bench import Bench
-from bench.content import Wrong
 from bench.lean import Association
 from bench.peers import Server
 from bench.stand import Stand
 from bench.taking import Samples, take
 
 REPEATS = 10
-SOP_INSTANCE_UID = 0x00080018
 
 
 def run(bench: Bench, stand: Stand) -> None:
@@ -29,7 +34,5 @@ def asked(stand: Stand, server: Server, series: tuple[str, str]) -> Samples:
     """One query; the identifiers must be those that were stored."""
     with Association(server.target, STUDY_ROOT_FIND, IMPLICIT_LITTLE) as association:
         passed, found = found_values(association, instances_of_series(*series), SOP_INSTANCE_UID)
-    wanted = stand.truth.of_series(*series)
-    if sorted(found) != sorted(wanted):
-        raise Wrong(f"no figure: {len(set(found) & set(wanted))} of {len(wanted)} instances found, {len(found)} rows")
+    check_values(found, stand.truth.of_series(*series))
     return {("answer", "ms"): [passed]}

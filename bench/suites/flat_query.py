@@ -6,7 +6,15 @@ from collections.abc import Callable
 from functools import partial
 
 from bench import http
-from bench.asking import IMPLICIT_LITTLE, RELATIONAL, STUDY_ROOT_FIND, found_values, series_of_day
+from bench.asking import (
+    IMPLICIT_LITTLE,
+    RELATIONAL,
+    SERIES_UID,
+    STUDY_ROOT_FIND,
+    check_values,
+    found_values,
+    series_of_day,
+)
 from bench.bench import Bench
 from bench.content import Wrong
 from bench.lean import Association
@@ -18,7 +26,6 @@ from bench.web_asking import web_of
 
 REPEATS = 10
 HOUR = 8
-SERIES_UID = 0x0020000E
 
 
 def run(bench: Bench, stand: Stand, series: list[Series]) -> None:
@@ -53,7 +60,7 @@ def by_rest(server: Server, day: str, wanted: set[str]) -> float:
     if answer.status not in (200, 204):
         raise Wrong(f"no figure: status {answer.status}")
     rows = json.loads(answer.body or b"[]")
-    check([row.get("0020000E", {}).get("Value", [""])[0] for row in rows], wanted)
+    check_values([row.get("0020000E", {}).get("Value", [""])[0] for row in rows], wanted)
     return passed
 
 
@@ -61,12 +68,5 @@ def by_find(server: Server, day: str, wanted: set[str]) -> float:
     """The same over an association that is open already."""
     with Association(server.target, STUDY_ROOT_FIND, IMPLICIT_LITTLE, RELATIONAL) as association:
         passed, found = found_values(association, series_of_day(day, HOUR), SERIES_UID)
-    check(found, wanted)
+    check_values(found, wanted)
     return passed
-
-
-def check(found: list[str], wanted: set[str]) -> None:
-    """Each wanted series once, and no other."""
-    if len(found) != len(wanted) or set(found) != wanted:
-        missing, foreign = len(wanted - set(found)), len(set(found) - wanted)
-        raise Wrong(f"no figure: {len(found)} series instead of {len(wanted)}; {missing} missing, {foreign} others")

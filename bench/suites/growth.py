@@ -4,15 +4,25 @@ import statistics
 import subprocess
 import sys
 import time
-from functools import partial
 from pathlib import Path
 
-from bench.asking import find_times_ms, instances_of_series, series_of_day, studies_of_patient
+from bench.asking import (
+    SERIES_UID,
+    SOP_INSTANCE_UID,
+    STUDY_UID,
+    find_times_ms,
+    instances_of_series,
+    series_of_day,
+    studies_of_patient,
+)
 from bench.bench import Bench
-from bench.data import File, Shape, patient_id, study_day, study_files
+from bench.data import File, Shape, patient_id, study_day, study_files, study_uid
+from bench.loading import measured
 from bench.peers import ROOT, Server, filmroom
+from bench.proving import prove
 from bench.results import Line
-from bench.suites.store import lean_senders, measured
+from bench.stand import Sinks, sinking
+from bench.suites.store import lean_senders
 
 SIZES = (10_000, 100_000, 1_000_000, 10_000_000)
 SCALE_OF_SIZE = {10_000: 0.0, 100_000: 1.0, 1_000_000: 10.0, 10_000_000: 100.0}
@@ -27,27 +37,27 @@ def run(bench: Bench) -> None:
     bench.report.heading("Index: stub instances (256 bytes of pixels, whole headers), 520 a study")
     shape = Shape(stub=True, seed=7)
     with bench.room("index") as folder:
-        with filmroom(folder) as server:
+        with sinking(folder / "sinks") as sinks, filmroom(folder, sinks.destinations) as server:
             studies = 0
             for size in SIZES:
                 if bench.scale < SCALE_OF_SIZE[size]:
                     continue
-                studies = grow(bench, server, shape, studies, size)
+                studies = grow(bench, server, sinks, shape, studies, size)
                 ask(bench, server, shape, studies)
         restart(bench, folder, studies * 520)
         rebuild(bench, folder, studies * 520)
 
 
-def grow(bench: Bench, server: Server, shape: Shape, studies: int, size: int) -> int:
-    """Store until there are ``size`` instances; the rate is that of the last piece."""
-    figures = None
+def grow(bench: Bench, server: Server, sinks: Sinks, shape: Shape, studies: int, size: int) -> int:
+    """Store until there are ``size`` instances; the rate is that of the last piece, all of which is found and read
+    back. Of the others each must be acknowledged, and all must be there when the index is built anew."""
+    figures, files = None, list[File]()
     while studies * 520 < size:
-        files: list[File] = []
-        for study in range(studies, studies + PIECE_STUDIES):
-            files += study_files(shape, study)
-        figures = measured(server, partial(lean_senders, files=files, count=SENDERS), len(files))
+        files = [file for study in range(studies, studies + PIECE_STUDIES) for file in study_files(shape, study)]
+        figures = measured(server, lean_senders(files, SENDERS)(server), len(files))
         studies += PIECE_STUDIES
     assert figures is not None
+    prove(server.target, sinks, files)
     for name, measure in (("rate", "to the last response"), ("rate_to_rest", "until it rests")):
         line = Line(measure=f"{studies * 520}: 10,400 more stored, {measure}", unit="/s", ours=figures[name])
         bench.report.add(line)
@@ -58,16 +68,17 @@ def grow(bench: Bench, server: Server, shape: Shape, studies: int, size: int) ->
 
 def ask(bench: Bench, server: Server, shape: Shape, studies: int) -> None:
     """A series and a patient of the oldest study, and what else began that day at 8."""
-    uid = next(study_files(shape, 0)).study_uid
+    uid = study_uid(shape, 0)
     day = study_day(shape, 0)
-    that_day = sum(study_day(shape, study) == day for study in range(studies))
+    instances = [f"{uid}.1.{number}" for number in range(1, shape.instances + 1)]
+    that_day = [f"{study_uid(shape, study)}.1" for study in range(studies) if study_day(shape, study) == day]
     questions = {
-        "104 instances of a series": (instances_of_series(uid, f"{uid}.1"), 104),
-        "study by PatientID": (studies_of_patient(patient_id(shape, 0)), 1),
-        f"series of a day at 8 h ({that_day})": (series_of_day(day, 8), that_day),
+        "104 instances of a series": (instances_of_series(uid, f"{uid}.1"), SOP_INSTANCE_UID, instances),
+        "study by PatientID": (studies_of_patient(patient_id(shape, 0)), STUDY_UID, [uid]),
+        f"series of a day at 8 h ({len(that_day)})": (series_of_day(day, 8), SERIES_UID, that_day),
     }
-    for name, (keys, matches) in questions.items():
-        times = find_times_ms(server.target, keys, matches, RUNS)
+    for name, (keys, tag, wanted) in questions.items():
+        times = find_times_ms(server.target, keys, tag, wanted, RUNS)
         line = Line(measure=f"{studies * 520}: {name}", unit="ms", ours=statistics.median(times))
         bench.report.add(line)
 

@@ -7,10 +7,10 @@ from itertools import chain
 
 from bench import http
 from bench.bench import Bench
-from bench.http import Web
+from bench.http import Wanted, Web
 from bench.large import FRAME_BYTES, Large
+from bench.looks import one_part
 from bench.memory import add_most, watched
-from bench.multipart import parts
 from bench.peers import Server, filmroom
 from bench.results import Line
 from bench.suites.stow import BOUNDARY, HEAD, TAIL
@@ -57,7 +57,7 @@ def measure(bench: Bench, server: Server, pulled: Large, stored: list[Large]) ->
     web = web_of(server)
     with watched(server.process) as first:
         store(web, pulled)
-    requests = checked_requests(web, pulled)
+    requests, wanted = checked_requests(web, pulled)
     failures: list[Exception] = []
 
     def upload(one: Large) -> None:
@@ -72,10 +72,12 @@ def measure(bench: Bench, server: Server, pulled: Large, stored: list[Large]) ->
         for thread in threads:
             thread.start()
         while count == 0 or any(thread.is_alive() for thread in threads):
-            count += http.requests_a_second(web, requests, CLIENTS, STRETCH_SECONDS, [0]).count
+            count += http.requests_a_second(web, requests, CLIENTS, STRETCH_SECONDS, wanted).count
         seconds = time.perf_counter() - begun
     if failures:
         raise RuntimeError(f"no figure: {failures[0]}")
+    for one in stored:
+        checked_requests(web, one)
     add_most(bench.report, "all at once: most resident", memory, RESIDENT_MIB_MOST)
     rates = {
         "  frames meanwhile": ("/s", count / seconds),
@@ -104,8 +106,9 @@ def store(web: Web, large: Large) -> None:
         raise RuntimeError(f"no figure: status {connection.answer.status}")
 
 
-def checked_requests(web: Web, large: Large) -> list[bytes]:
-    """For frames all over the object, each answered with its bytes before they are counted. RuntimeError."""
+def checked_requests(web: Web, large: Large) -> tuple[list[bytes], list[Wanted]]:
+    """For frames all over the object, each answered with its bytes before they are counted, and what is wanted of the
+    next answers. RuntimeError."""
     count = min(FRAMES_ASKED, large.frame_count)
     numbers = [1 + index * (large.frame_count - 1) // max(1, count - 1) for index in range(count)]
     path = f"/studies/{large.study_uid}/series/{large.series_uid}/instances/{large.sop_instance_uid}/frames/"
@@ -113,10 +116,12 @@ def checked_requests(web: Web, large: Large) -> list[bytes]:
         'multipart/related; type="application/octet-stream"; transfer-syntax=*, multipart/related; type="image/jls"'
     )
     requests = [http.get(web, f"{path}{number}", accept) for number in numbers]
-    connection = http.Connection(web)
+    connection, wanted = http.Connection(web), []
     for number, request in zip(numbers, requests, strict=True):
-        answer = connection.ask(request)
-        if answer.status != 200 or parts(answer.content_type, answer.body) != [large.frame(number)]:
-            raise RuntimeError(f"no figure: frame {number} is answered with status {answer.status} or other bytes")
+        answer, check = connection.ask(request), one_part(large.frame(number))
+        if answer.status != 200:
+            raise RuntimeError(f"no figure: frame {number} is answered with status {answer.status}")
+        check(answer)
+        wanted.append(Wanted(answer.body_length, answer.body.find(large.frame(number)), large.frame(number), check))
     connection.close()
-    return requests
+    return requests, wanted

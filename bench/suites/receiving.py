@@ -1,14 +1,21 @@
 """The receiving side alone: Nagle's algorithm, and how hash and intake grow with associations."""
 
+from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 
 from bench.bench import Bench
+from bench.content import Truth
 from bench.data import File, Shape
+from bench.loading import load_once, measured
 from bench.pairs import Figures, compare
 from bench.peers import filmroom, own_sink, storescp
 from bench.results import Line
 from bench.sink import SEGMENT_BYTES
-from bench.suites.store import lean_senders, measured, store_once, storescu
+from bench.stand import sinking
+from bench.suites.store import by_storescu, lean_senders
+from native.dataset import describe
+from native.scan import scan
 
 ASSOCIATIONS = (1, 4, 8, 16)
 
@@ -24,11 +31,13 @@ def nagle(bench: Bench) -> None:
     shape = Shape(studies=1)
     files, paths = bench.files(shape), bench.paths(shape)
     bench.report.heading("C-STORE from DCMTK as shipped (Nagle's algorithm on)")
-    found = compare(
-        partial(store_once, bench, filmroom, partial(storescu, paths=paths, count=1, no_delay=False), files),
-        partial(store_once, bench, filmroom, partial(storescu, paths=paths, count=1), files),
-        bench.rounds,
-    )
+    with bench.room("sinks") as folder, sinking(folder) as sinks:
+        once = partial(load_once, bench, sinks, filmroom, files=files)
+        found = compare(
+            partial(once, send=partial(by_storescu, paths=paths, count=1, no_delay=False)),
+            partial(once, send=partial(by_storescu, paths=paths, count=1)),
+            bench.rounds,
+        )
     bench.report.compared("storescu x1, TCP_NODELAY unset", "/s", found["rate"], "set", least=0.8)
 
 
@@ -64,10 +73,25 @@ def associations(bench: Bench) -> None:
 def intake_once(bench: Bench, count: int, files: list[File], segments: int) -> Figures:
     """Our port, hash and intake."""
     with bench.room("intake") as folder, own_sink(folder, segments=segments) as server:
-        return measured(server, partial(lean_senders, files=files, count=count), len(files))
+        figures = measured(server, lean_senders(files, count)(server), len(files))
+        prove_logged(folder, segments, files)
+        return figures
+
+
+def prove_logged(folder: Path, segments: int, files: Sequence[File]) -> None:
+    """Raises Wrong unless the intake's segments hold all of the files, whole and unaltered, each once."""
+    truth, taken = Truth(), list[tuple[str, bytes]]()
+    truth.add(files)
+    for number in range(segments):
+        with (folder / f"segment{number}").open("rb") as segment:
+            for entry in scan(segment.fileno(), number, 1, SEGMENT_BYTES).entries:
+                segment.seek(entry.payload_offset)
+                found = describe(segment.read(entry.payload_length))
+                taken.append((found.sop_instance_uid, found.content_digest))
+    truth.check(taken, truth.places)
 
 
 def storescp_once(bench: Bench, count: int, files: list[File]) -> Figures:
-    """DCMTK's port: a process an association (--fork), bytes dropped."""
+    """DCMTK's port: a process an association (--fork), bytes dropped: nothing is there to be read back."""
     with bench.room("storescp") as folder, storescp(folder, fork=True) as server:
-        return measured(server, partial(lean_senders, files=files, count=count), len(files))
+        return measured(server, lean_senders(files, count)(server), len(files))

@@ -3,6 +3,7 @@
 The intake fills only where the store is slower than the senders: strace holds up each object on its way to its name.
 """
 
+import os
 import subprocess
 import threading
 import time
@@ -12,11 +13,14 @@ from pathlib import Path
 
 from bench.asking import IMPLICIT_LITTLE, STUDY_ROOT_FIND, STUDY_ROOT_MOVE, find, instances_of_series, move
 from bench.bench import Bench, shares
+from bench.content import Truth
 from bench.data import CT, EXPLICIT_LITTLE, File, Shape
 from bench.lean import Association, Target
 from bench.memory import watched
-from bench.peers import Server, filmroom, storescp_sinks
+from bench.peers import Server, filmroom
+from bench.process import die_with
 from bench.results import Line
+from bench.stand import Sinks, sinking
 
 INTAKE_BYTES = 1 << 30
 INTAKE_BYTES_LEAST = 128 << 20
@@ -78,10 +82,10 @@ def run(bench: Bench) -> None:
         size = waiting * len(files[0].data) / 1e6
         bench.report.add(Line(measure="acknowledged, no object written yet, when killed", unit="MB", ours=size))
         with (
-            storescp_sinks(folder / "sinks", 1) as (destinations, _),
-            filmroom(folder, destinations, intake_bytes=intake) as server,
+            sinking(folder / "sinks") as sinks,
+            filmroom(folder, sinks.destinations, intake_bytes=intake) as server,
         ):
-            check(bench, server, acknowledged, files)
+            check(bench, server, sinks, acknowledged, files)
 
 
 @contextmanager
@@ -89,7 +93,8 @@ def slowed(pid: int) -> Iterator[None]:
     """A slow store, until the process is gone."""
     command = ["strace", "-f", "-p", str(pid), "-o", "/dev/null", "-e", "trace=renameat2"]
     command += ["-e", f"inject=renameat2:delay_enter={RENAME_US}"]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as strace:
+    prepare = die_with(os.getpid())
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=prepare) as strace:
         try:
             assert strace.stderr is not None
             if "attached" not in (said := strace.stderr.readline()):
@@ -119,9 +124,9 @@ def objects(store: Path) -> int:
     return sum(1 for _ in (store / "archive" / "t" / "default" / "o").glob("*/*.dcm"))
 
 
-def check(bench: Bench, server: Server, acknowledged: Sequence[File], sent: Sequence[File]) -> None:
-    """RuntimeError unless every acknowledged instance is found by its UID, and its whole study arrives by C-MOVE, where
-    each is hashed as it is sent; what was not acknowledged may be there, too."""
+def check(bench: Bench, server: Server, sinks: Sinks, acknowledged: Sequence[File], sent: Sequence[File]) -> None:
+    """RuntimeError unless every acknowledged instance is found by its UID, and comes back by C-MOVE, whole and
+    unaltered; what was not acknowledged may be there, too, if it is whole."""
     begun = time.perf_counter()
     add_seconds(bench, "start to ready", server.start_seconds, READY_SECONDS_WANTED)
     series: dict[tuple[str, str], list[str]] = {}
@@ -142,18 +147,21 @@ def check(bench: Bench, server: Server, acknowledged: Sequence[File], sent: Sequ
         for number, place in enumerate(sorted(places), 1):
             counts[place[0]] = counts.get(place[0], 0) + find(association, instances_of_series(*place), number)
         association.release()
-        fetch(server.target, counts)
+        fetch(server.target, sinks.first, counts)
         server.process.await_rest()
+    truth = Truth()
+    truth.add(sent)
+    truth.check(sinks.taken(), [file.sop_instance_uid for file in acknowledged], truth.places)
     add_seconds(bench, f"  ready to {len(acknowledged)} found and sent, at rest", time.perf_counter() - begun)
     bench.report.add(Line(measure="  most resident meanwhile", unit="MiB", ours=memory.most_mib))
 
 
-def fetch(target: Target, counts: dict[str, int]) -> None:
+def fetch(target: Target, destination: str, counts: dict[str, int]) -> None:
     """Every study to a sink; all of its instances must arrive."""
     association = Association(target, STUDY_ROOT_MOVE, IMPLICIT_LITTLE)
     association.socket.settimeout(ASKED_SECONDS_MAX)
     for number, (study_uid, count) in enumerate(counts.items(), 1):
-        move(association, "WS1", study_uid, count, number)
+        move(association, destination, study_uid, count, number)
     association.release()
 
 

@@ -7,18 +7,18 @@ its moment has come; a sender that is late goes on at once.
 import sys
 import threading
 import time
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 from msgspec import Struct, field
 
 from bench import traffic, traffic_record
-from bench.asking import check_counts
+from bench.asking import check_found
 from bench.bench import Bench
 from bench.data import EXPLICIT_LITTLE, File
 from bench.lean import Association, Target
 from bench.peers import Server
+from bench.proving import prove_studies
 from bench.results import Settings
 from bench.stand import Stand
 from bench.tables import LATE
@@ -76,7 +76,7 @@ def run(bench: Bench, stand: Stand, series: Sequence[Series]) -> None:
         answered = costs.of(len(told.responses_ms))
         if told.failures:
             raise RuntimeError(f"{len(told.failures)} series failed, the first: {told.failures[0]}")
-        check_counts(server.target, Counter((one.study_uid, one.series_uid) for one in of_instances(series)))
+        check_found(server.target, {place: stand.truth.of_series(*place) for place in stand.truth.series})
         late = sum(response > RESPONSE_SECONDS_MOST * 1000 for response in told.responses_ms)
         return {
             ("response", "ms"): told.responses_ms,
@@ -91,9 +91,15 @@ def run(bench: Bench, stand: Stand, series: Sequence[Series]) -> None:
     stand.servers = [server for server in stand.servers if server.name in kept]
 
 
-def of_instances(series: Sequence[Series]) -> list[Series]:
-    """Each series as often as it has instances."""
-    return [one for one in series for _ in range(one.instances)]
+def prove(bench: Bench, stand: Stand) -> None:
+    """Whoever does not give back all that it took in, whole and unaltered, has no figure of the seven days. It comes
+    last in its stage: what is read here is not new to a server any more."""
+    for server in list(stand.servers):
+        bench.report.show(f"reading back from {server.name}")
+        try:
+            prove_studies(server.target, stand.sinks, stand.truth, stand.truth.studies)
+        except (RuntimeError, OSError) as failure:
+            bench.report.withdraw("replay", server.name, str(failure) or type(failure).__name__)
 
 
 def replayed(

@@ -7,12 +7,11 @@ from collections.abc import Callable
 from itertools import count
 
 from bench import lean
-from bench.asking import IMPLICIT_LITTLE, STUDY_ROOT_FIND, check_kept, find, instances_of_series
+from bench.asking import check_kept
 from bench.bench import Bench
-from bench.content import Truth, digest_of
+from bench.content import Truth, Wrong, digest_of
 from bench.data import File, Shape, study_files
 from bench.http import Connection, get
-from bench.lean import Association
 from bench.multipart import parts
 from bench.peers import Server, filmroom
 from bench.results import Line
@@ -30,6 +29,17 @@ MIB = 1 << 20
 Course = list[tuple[float, float]]  # seconds from the begin, value
 
 
+class Newest:
+    """The study that was stored last; whoever stores another changes it at once."""
+
+    def __init__(self, files: list[File]) -> None:
+        self.files = files
+
+    def nth(self, number: int) -> File:
+        """Its instances in turn."""
+        return self.files[number % len(self.files)]
+
+
 def run(bench: Bench) -> None:
     """A study every two seconds, a series found and an instance read back all the time, memory looked at."""
     seconds = max(SECONDS_LEAST, HOUR_SECONDS * bench.scale)
@@ -44,9 +54,9 @@ def run(bench: Bench) -> None:
 def soaked(server: Server, seconds: float) -> dict[str, tuple[str, Course]]:
     """The course of each figure. RuntimeError when an answer was wrong."""
     begun, ended = time.perf_counter(), threading.Event()
-    truth, stored = Truth(), list(study_files(SHAPE, 0))
-    lean.store(server.target, [stored])
-    truth.add(stored)
+    stored, truth = Newest(list(study_files(SHAPE, 0))), Truth()
+    lean.store(server.target, [stored.files])
+    truth.add(stored.files)
     courses: dict[str, tuple[str, Course]] = {
         name: (unit, [])
         for name, unit in (("store of a study", "ms"), ("find", "ms"), ("retrieval", "ms"), ("resident", "MiB"))
@@ -64,12 +74,9 @@ def soaked(server: Server, seconds: float) -> dict[str, tuple[str, Course]]:
             ended.set()
 
     works: dict[str, tuple[Callable[[int], float], float]] = {
-        "store of a study": (lambda number: timed(lambda: store(server, number)), STUDY_SECONDS),
-        "find": (lambda _: timed(lambda: look_up(server, stored)), LOOK_SECONDS / 5),
-        "retrieval": (
-            lambda number: timed(lambda: read(server, truth, stored[number % len(stored)])),
-            LOOK_SECONDS / 5,
-        ),
+        "store of a study": (lambda number: timed(lambda: store(server, truth, stored, number)), STUDY_SECONDS),
+        "find": (lambda _: timed(lambda: look_up(server, stored.files)), LOOK_SECONDS / 5),
+        "retrieval": (lambda number: timed(lambda: read(server, truth, stored.nth(number))), LOOK_SECONDS / 5),
         "resident": (lambda _: server.process.resident_bytes() / MIB, LOOK_SECONDS),
     }
     threads = [threading.Thread(target=again, args=(name, *work)) for name, work in works.items()]
@@ -91,19 +98,18 @@ def timed(work: Callable[[], None]) -> float:
     return (time.perf_counter() - begun) * 1000
 
 
-def store(server: Server, study: int) -> None:
-    """One study more, found again at once."""
+def store(server: Server, truth: Truth, stored: Newest, study: int) -> None:
+    """One study more, found again at once, and the one that is asked for from now on."""
     files = list(study_files(SHAPE, study))
     lean.store(server.target, [files])
     check_kept(server.target, files)
+    truth.add(files)
+    stored.files = files
 
 
 def look_up(server: Server, files: list[File]) -> None:
     """The instances of the first series."""
-    with Association(server.target, STUDY_ROOT_FIND, IMPLICIT_LITTLE) as association:
-        found = find(association, instances_of_series(files[0].study_uid, files[0].series_uid))
-    if found != SHAPE.instances:
-        raise RuntimeError(f"{found} instances found instead of {SHAPE.instances}")
+    check_kept(server.target, [file for file in files if file.series_uid == files[0].series_uid])
 
 
 def read(server: Server, truth: Truth, file: File) -> None:
@@ -112,6 +118,8 @@ def read(server: Server, truth: Truth, file: File) -> None:
     connection = Connection(web)
     answer = connection.ask(get(web, f"/studies/{file.study_uid}/series/{file.series_uid}/instances/{uid}", DICOM))
     connection.close()
+    if answer.status != 200:
+        raise Wrong(f"an instance that was stored is answered with status {answer.status}")
     truth.check([(uid, digest_of(part)) for part in parts(answer.content_type, answer.body)], [uid])
 
 

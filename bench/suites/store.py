@@ -1,104 +1,92 @@
-"""C-STORE against Orthanc: burst and sustained, by storescu and by lean senders; rate and processor time."""
+"""Durable stores against Orthanc: C-STORE and STOW-RS by 1, 4 and 8 clients; DCMTK's storescu; a sustained load."""
 
 import os
 import subprocess
-import time
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
 from bench import lean
-from bench.asking import check_kept
 from bench.bench import Bench, shares
 from bench.data import File, Shape
 from bench.dcmtk import tool
 from bench.lean import Target
-from bench.pairs import Figures, compare
+from bench.loading import Send, Start, Work, load_once
+from bench.pairs import compare
 from bench.peers import NO_DELAY, Server, filmroom, orthanc
+from bench.process import die_with
+from bench.stand import Sinks, sinking
+from bench.suites import stow
 
+CLIENTS = (1, 4, 8)
 BURST_STUDIES = 2
 SUSTAINED_INTAKE_BYTES = 128 << 20  # the least that is allowed: two segments
 SUSTAINED_STUDIES = 5  # 532 MB: four times that
 STORESCU_SECONDS_MAX = 600
-# Makes the folders that a new archive lacks: a running one has them.
-WARM = Shape(stub=True, seed=999)
-
-Send = Callable[[Target], None]
-Start = Callable[[Path], AbstractContextManager[Server]]
+# How many times Orthanc's rate: of a burst, and sustained.
+WANTED = {"storescu x1": (2.5, 2.0), "storescu x8": (3.5, 2.5), "8 lean senders": (6.0, 3.0)}
 
 
 def run(bench: Bench) -> None:
-    """Each client in turn: a burst, then a sustained load."""
+    """Each client in turn: bursts, then a sustained load. Each server starts afresh, and gives all back in the end."""
     burst = Shape(studies=max(1, round(BURST_STUDIES * bench.scale)))
     sustained = Shape(studies=max(1, round(SUSTAINED_STUDIES * bench.scale)), seed=2)
-    wanted = {"storescu x1": (2.5, 2.0), "storescu x8": (3.5, 2.5), "8 lean senders": (6.0, 3.0)}
-    for load, shape in (("burst", burst), ("sustained", sustained)):
-        files, paths = bench.files(shape), bench.paths(shape)
-        clients: dict[str, Send] = {
-            "storescu x1": partial(storescu, paths=paths, count=1),
-            "storescu x8": partial(storescu, paths=paths, count=8),
-            "8 lean senders": partial(lean_senders, files=files, count=8),
-        }
-        intake = round(SUSTAINED_INTAKE_BYTES * max(1.0, bench.scale)) if load == "sustained" else None
-        ours: Start = partial(filmroom, intake_bytes=intake)
-        bench.report.heading(f"C-STORE {load}: {len(files)} CT of {len(files[0].data) // 1000} kB")
-        for client, send in clients.items():
-            compare_client(bench, f"{load}, {client}", ours, send, files, wanted[client][load == "sustained"])
+    intake = round(SUSTAINED_INTAKE_BYTES * max(1.0, bench.scale))
+    with bench.room("sinks") as folder, sinking(folder) as sinks:
+        files = bench.files(burst)
+        clients = {f"{count} lean sender{'s' * (count > 1)}": lean_senders(files, count) for count in CLIENTS}
+        by_client(bench, sinks, "burst", filmroom, clients | _storescu(bench.paths(burst)), files)
+        stow.by_connections(bench, sinks, files, CLIENTS)
+        files = bench.files(sustained)
+        clients = _storescu(bench.paths(sustained)) | {"8 lean senders": lean_senders(files, 8)}
+        by_client(bench, sinks, "sustained", partial(filmroom, intake_bytes=intake), clients, files)
 
 
-def compare_client(bench: Bench, name: str, ours: Start, send: Send, files: Sequence[File], wanted: float) -> None:
+def by_client(
+    bench: Bench, sinks: Sinks, load: str, ours: Start, clients: dict[str, Send], files: Sequence[File]
+) -> None:
+    """The same instances by one client after the other."""
+    bench.report.heading(f"C-STORE {load}: {len(files)} CT of {len(files[0].data) // 1000} kB")
+    for client, send in clients.items():
+        wanted = WANTED[client][load == "sustained"] if client in WANTED else None
+        compare_client(bench, sinks, f"{load}, {client}", ours, send, files, wanted)
+
+
+def compare_client(
+    bench: Bench, sinks: Sinks, name: str, ours: Start, send: Send, files: Sequence[File], wanted: float | None
+) -> None:
     """The lines of one client against both servers."""
-    found = compare(
-        partial(store_once, bench, ours, send, files), partial(store_once, bench, orthanc, send, files), bench.rounds
-    )
-    report = bench.report
-    if name.startswith("burst"):
-        report.compared(f"{name}: to the last response", "/s", found["rate"], "orthanc", least=wanted)
-        report.compared("  until the server rests", "/s", found["rate_to_rest"], "orthanc")
-    else:
-        report.compared(f"{name}: until the server rests", "/s", found["rate_to_rest"], "orthanc", least=wanted)
-        report.compared("  to the last response", "/s", found["rate"], "orthanc")
-    least = "lean" in name
-    report.compared(
-        "  server CPU to the last response", "us", found["cpu_to_answer_us"], "orthanc", most=1 / 12 if least else None
-    )
-    report.compared(
-        "  server CPU until it rests", "us", found["cpu_to_rest_us"], "orthanc", most=1 / 3 if least else None
-    )
+    once = partial(load_once, bench, sinks, send=send, files=files)
+    found = compare(partial(once, start=ours), partial(once, start=orthanc), bench.rounds)
+    report, note = bench.report, f"client {found['client_us'].ours:.0f} us"
+    rates = [("to the last response", "rate"), ("until the server rests", "rate_to_rest")]
+    (first, of_first), (second, of_second) = rates if name.startswith("burst") else reversed(rates)
+    report.compared(f"{name}: {first}", "/s", found[of_first], "orthanc", least=wanted, note=note)
+    report.compared(f"  {second}", "/s", found[of_second], "orthanc")
+    is_asked = wanted is not None and "lean" in name
+    for until, quantity, most in (
+        ("to the last response", "cpu_to_answer_us", 1 / 12),
+        ("until it rests", "cpu_to_rest_us", 1 / 3),
+    ):
+        report.compared(f"  server CPU {until}", "us", found[quantity], "orthanc", most=most if is_asked else None)
 
 
-def store_once(bench: Bench, start: Start, send: Send, files: Sequence[File]) -> Figures:
-    """A fresh server, warmed by a few instances, then the load; refuses a rate unless all is found again."""
-    with bench.room("store") as folder, start(folder) as server:
-        bench.report.server(server.name, server.settings)
-        lean.store(server.target, [bench.files(WARM)])
-        server.process.await_rest()
-        figures = measured(server, send, len(files))
-        check_kept(server.target, files)
-        return figures
-
-
-def measured(server: Server, send: Send, count: int) -> Figures:
-    """Rates, and processor time an instance, to the last response and until the server rests."""
-    cpu_before = server.process.cpu_seconds()
-    begun = time.perf_counter()
-    send(server.target)
-    answered = time.perf_counter()
-    cpu_answered = server.process.cpu_seconds()
-    rested = max(answered, server.process.await_rest())
-    cpu_rested = server.process.cpu_seconds()
-    return {
-        "rate": count / (answered - begun),
-        "rate_to_rest": count / (rested - begun),
-        "cpu_to_answer_us": (cpu_answered - cpu_before) / count * 1e6,
-        "cpu_to_rest_us": (cpu_rested - cpu_before) / count * 1e6,
-    }
-
-
-def lean_senders(target: Target, files: list[File], count: int) -> None:
+def lean_senders(files: Sequence[File], count: int) -> Send:
     """``count`` associations at once, each with its share."""
-    lean.store(target, shares(files, count))
+
+    def ready(server: Server) -> Work:
+        return partial(lean.store, server.target, shares(list(files), count))
+
+    return ready
+
+
+def _storescu(paths: list[Path]) -> dict[str, Send]:
+    return {f"storescu x{count}": partial(by_storescu, paths=paths, count=count) for count in (1, 8)}
+
+
+def by_storescu(server: Server, paths: list[Path], count: int, no_delay: bool = True) -> Work:
+    """``storescu``, ready to be timed."""
+    return partial(storescu, server.target, paths, count, no_delay)
 
 
 def storescu(target: Target, paths: list[Path], count: int, no_delay: bool = True) -> None:
@@ -111,6 +99,7 @@ def storescu(target: Target, paths: list[Path], count: int, no_delay: bool = Tru
             env=environment | (NO_DELAY if no_delay else {}),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
+            preexec_fn=die_with(os.getpid()),
         )
         for share in shares(paths, count)
     ]

@@ -1,19 +1,17 @@
 """STOW-RS beside Orthanc's DICOMweb plug-in: several instances a request and one, by lean clients."""
 
 import threading
-import time
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
 
 from bench import http
-from bench.asking import check_kept
 from bench.bench import Bench, shares
-from bench.data import File, Shape
+from bench.data import File, Shape, study_files
 from bench.http import Web
-from bench.pairs import Figures, compare
+from bench.loading import WARM, Send, Work, load_once
+from bench.pairs import compare
 from bench.peers import Server, filmroom, orthanc
+from bench.stand import Sinks, sinking
 from bench.web_asking import web_of
 
 BOUNDARY = b"5f1ae7b0c4d2"
@@ -22,70 +20,50 @@ TAIL = b"--" + BOUNDARY + b"--\r\n"
 STUDIES = 2
 SINGLE_STUDIES = 1
 MANY = 10
-# Makes the folders that a new archive lacks: a running one has them.
-WARM = Shape(stub=True, seed=998)
-
-Start = Callable[[Path], AbstractContextManager[Server]]
+CONNECTIONS = (1, 4)
+LEAST, MOST_CPU = 5.0, 1 / 5  # wanted of a request of many: times Orthanc's rate, and its processor time
 
 
 def run(bench: Bench) -> None:
     """A fresh server each time: requests of ten instances over one connection and over four, then of one."""
-    whole = bench.files(Shape(studies=max(1, round(STUDIES * bench.scale)), seed=9))
-    few = bench.files(Shape(studies=SINGLE_STUDIES, seed=10))
-    bench.report.heading(f"STOW-RS: {len(whole)} CT of {len(whole[0].data) // 1000} kB")
-    for connections in (1, 4):
-        compare_with(bench, f"{MANY} a request, {connections} connections", whole, MANY, connections, 5.0, 1 / 5)
-    compare_with(bench, "1 a request, 1 connection", few, 1, 1, None, None)
+    with bench.room("sinks") as folder, sinking(folder) as sinks:
+        whole = bench.files(Shape(studies=max(1, round(STUDIES * bench.scale)), seed=9))
+        by_connections(bench, sinks, whole, CONNECTIONS)
+        few = bench.files(Shape(studies=SINGLE_STUDIES, seed=10))
+        compare_with(bench, sinks, "1 a request, 1 connection", few, 1, 1)
+
+
+def by_connections(bench: Bench, sinks: Sinks, files: Sequence[File], counts: Sequence[int]) -> None:
+    """Requests of many instances, over one connection after the other's count."""
+    bench.report.heading(f"STOW-RS: {len(files)} CT of {len(files[0].data) // 1000} kB")
+    for count in counts:
+        compare_with(bench, sinks, f"{MANY} a request, {count} connection{'s' * (count > 1)}", files, MANY, count)
 
 
 def compare_with(
-    bench: Bench,
-    name: str,
-    files: Sequence[File],
-    count: int,
-    connections: int,
-    least: float | None,
-    most: float | None,
+    bench: Bench, sinks: Sinks, name: str, files: Sequence[File], a_request: int, connections: int
 ) -> None:
-    """The lines of one way to send."""
-    with_web: Start = partial(orthanc, web=True)
-    found = compare(
-        partial(store_once, bench, filmroom, files, count, connections),
-        partial(store_once, bench, with_web, files, count, connections),
-        bench.rounds,
-    )
-    report = bench.report
-    note = f"client {found['client_us'].ours:.0f} us"
+    """The lines of one load against both servers."""
+    once = partial(load_once, bench, sinks, send=senders(files, a_request, connections), files=files)
+    found = compare(partial(once, start=filmroom), partial(once, start=partial(orthanc, web=True)), bench.rounds)
+    report, note = bench.report, f"client {found['client_us'].ours:.0f} us"
+    least, most = (LEAST, MOST_CPU) if a_request == MANY else (None, None)
     report.compared(f"{name}: to the last answer", "/s", found["rate"], "orthanc", least=least, note=note)
     report.compared("  until the server rests", "/s", found["rate_to_rest"], "orthanc")
     report.compared("  server CPU to the last answer", "us", found["cpu_to_answer_us"], "orthanc", most=most)
     report.compared("  server CPU until it rests", "us", found["cpu_to_rest_us"], "orthanc")
 
 
-def store_once(bench: Bench, start: Start, files: Sequence[File], count: int, connections: int) -> Figures:
-    """A fresh server, warmed by a request, then the load; refuses a rate unless all is found again."""
-    with bench.room("stow") as folder, start(folder) as server:
-        bench.report.server(server.name, server.settings)
+def senders(files: Sequence[File], a_request: int, connections: int) -> Send:
+    """So many connections at once, each with its share of the requests; a request has been answered before."""
+
+    def ready(server: Server) -> Work:
         web = web_of(server)
-        send(web, [posted(web, [one.data for one in bench.files(WARM)[:count]])])
-        server.process.await_rest()
-        bodies = [files[first : first + count] for first in range(0, len(files), count)]
-        requests = [posted(web, [one.data for one in part]) for part in bodies]
-        cpu_before, client_before = server.process.cpu_seconds(), time.process_time()
-        begun = time.perf_counter()
-        send_all(web, requests, connections)
-        answered, client = time.perf_counter(), time.process_time() - client_before
-        cpu_answered = server.process.cpu_seconds()
-        rested = max(answered, server.process.await_rest())
-        cpu_rested = server.process.cpu_seconds()
-        check_kept(server.target, files)
-    return {
-        "rate": len(files) / (answered - begun),
-        "rate_to_rest": len(files) / (rested - begun),
-        "cpu_to_answer_us": (cpu_answered - cpu_before) / len(files) * 1e6,
-        "cpu_to_rest_us": (cpu_rested - cpu_before) / len(files) * 1e6,
-        "client_us": client / len(files) * 1e6,
-    }
+        send(web, [posted(web, [next(study_files(WARM, 0)).data])])
+        bodies = [files[first : first + a_request] for first in range(0, len(files), a_request)]
+        return partial(send_all, web, [posted(web, [one.data for one in part]) for part in bodies], connections)
+
+    return ready
 
 
 def posted(web: Web, files: Sequence[bytes]) -> bytes:

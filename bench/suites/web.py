@@ -8,10 +8,12 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from importlib.util import find_spec
 
-from bench import http, lean
+from bench import http, lean, looks
 from bench.asking import check_kept
 from bench.bench import Bench, shares
 from bench.data import File, Shape, patient_id
+from bench.http import Check
+from bench.looks import Look, described, frame, parts_of, picture, rows
 from bench.pairs import Figures
 from bench.peers import Server, filmroom, orthanc
 from bench.web_asking import (
@@ -21,11 +23,7 @@ from bench.web_asking import (
     both,
     checked,
     first_times,
-    frame,
-    jpeg,
-    parts_of,
     rates,
-    rows,
     times,
     web_of,
 )
@@ -58,14 +56,18 @@ def searching(bench: Bench, sides: Sides) -> None:
     whole = Shape(series=SERIES, instances=INSTANCES, stub=True, seed=4)
     files = fill(bench, sides, whole)
     study, series = files[0].study_uid, files[0].series_uid
+    of_series = [file.sop_instance_uid for file in files if file.series_uid == series]
+    of_study = [file.sop_instance_uid for file in files]
     for studies, seed, before in ((FEW, 5, 1), (MANY, 6, FEW)):
         fill(bench, sides, Shape(studies=studies - before, series=1, instances=2, stub=True, seed=seed))
         bench.report.heading(f"QIDO-RS at {studies} studies")
-        path = f"/studies?PatientID={patient_id(whole, 0)}"
+        path, look = f"/studies?PatientID={patient_id(whole, 0)}", Look(rows(looks.STUDY, [study]))
         for connections in CONNECTIONS:
-            rates(bench, f"study by PatientID, {connections} connections", sides, [path], connections, 4, [rows(1)])
-        times(bench, "104 instances of a series", sides, f"/studies/{study}/series/{series}/instances", INSTANCES)
-        times(bench, "520 instances of a study", sides, f"/studies/{study}/instances", SERIES * INSTANCES)
+            rates(bench, f"study by PatientID, {connections} connections", sides, [path], connections, 4, [look])
+        path = f"/studies/{study}/series/{series}/instances"
+        times(bench, f"{len(of_series)} instances of a series", sides, path, rows(looks.INSTANCE, of_series))
+        path = f"/studies/{study}/instances"
+        times(bench, f"{len(of_study)} instances of a study", sides, path, rows(looks.INSTANCE, of_study))
 
 
 def describing(bench: Bench, sides: Sides) -> None:
@@ -73,13 +75,20 @@ def describing(bench: Bench, sides: Sides) -> None:
     needed = 2 * bench.rounds * FIRST_RUNS
     shape = Shape(studies=2 * needed, series=SERIES, instances=INSTANCES, stub=True, seed=7)
     files = fill(bench, sides, shape)
-    studies = list(dict.fromkeys(file.study_uid for file in files))
+    studies: dict[str, list[File]] = {}
+    for file in files:
+        studies.setdefault(file.study_uid, []).append(file)
     bench.report.heading("Metadata (WADO-RS)")
-    of_series = [f"/studies/{study}/series/{study}.1/metadata" for study in studies[:needed]]
-    of_studies = [f"/studies/{study}/metadata" for study in studies[needed:]]
-    for paths, name, count in ((of_series, 104, INSTANCES), (of_studies, 520, SERIES * INSTANCES)):
-        first_times(bench, f"of {name} instances, the first time", sides, paths, count)
-        times(bench, f"of {name} instances, again", sides, paths[0], count)
+    of_series, of_studies = list[tuple[str, Check]](), list[tuple[str, Check]]()
+    for at, (study, whole) in enumerate(studies.items()):
+        if at < needed:
+            part = [file for file in whole if file.series_uid == f"{study}.1"]
+            of_series.append((f"/studies/{study}/series/{study}.1/metadata", described(part)))
+        else:
+            of_studies.append((f"/studies/{study}/metadata", described(whole)))
+    for paths, count in ((of_series, INSTANCES), (of_studies, SERIES * INSTANCES)):
+        first_times(bench, f"of {count} instances, the first time", sides, paths)
+        times(bench, f"of {count} instances, again", sides, *paths[0])
 
 
 def retrieving(bench: Bench, sides: Sides) -> None:
@@ -94,9 +103,9 @@ def retrieving(bench: Bench, sides: Sides) -> None:
     bench.report.compared("first byte", "ms", found["first_byte_ms"], peer, note="wanted < 5 ms")
     bench.report.heading(f"Frames of {frame_bytes} bytes (WADO-RS)")
     paths = [f"/studies/{study}/series/{one.series_uid}/instances/{one.sop_instance_uid}/frames/1" for one in files]
+    frames = [Look(frame(one, frame_bytes), one.data[-frame_bytes:]) for one in files]
     for connections in CONNECTIONS:
-        checks = [frame(one, frame_bytes) for one in files]
-        rates(bench, f"frames, {connections} connections", sides, paths, connections, 2, checks, FRAMES)
+        rates(bench, f"frames, {connections} connections", sides, paths, connections, 2, frames, FRAMES)
 
 
 def looking(bench: Bench, sides: Sides) -> None:
@@ -114,9 +123,9 @@ def looking(bench: Bench, sides: Sides) -> None:
         f"/studies/{one.study_uid}/series/{one.series_uid}/instances/{one.sop_instance_uid}/rendered"
         for one in files[:RENDERED]
     ]
+    pictures = [Look(picture(file, shape.rows)) for file in files[:RENDERED]]
     for connections in CONNECTIONS:
-        checks = [jpeg(shape.rows)] * len(paths)
-        rates(bench, f"rendered, {connections} connections", sides, paths, connections, 1, checks, "image/jpeg")
+        rates(bench, f"rendered, {connections} connections", sides, paths, connections, 1, pictures, "image/jpeg")
 
 
 def first_image(side: Server, shape: Shape, files: Sequence[File]) -> Figures:
@@ -140,9 +149,10 @@ def first_image(side: Server, shape: Shape, files: Sequence[File]) -> Figures:
 
 
 def downloaded(side: Server, study: str, files: Sequence[File]) -> Figures:
-    """By curl, to nowhere, the median of some; as many bytes as an answer has whose parts were looked at."""
-    web = web_of(side)
-    length = checked(side, http.get(web, f"/studies/{study}", DICOM), parts_of(files))
+    """By curl, to nowhere, the median of some; as many bytes as an answer has whose parts were hashed, before and
+    after."""
+    web, request = web_of(side), http.get(web_of(side), f"/studies/{study}", DICOM)
+    length = checked(side, request, parts_of(files)).body_length
     command = [*CURL, "%{size_download} %{time_total} %{time_starttransfer}", "-H", f"Accept: {DICOM}"]
     command += [f"{web.url}/studies/{study}"]
     before, rates_mb_s, first_bytes_ms = side.process.cpu_seconds(), [], []
@@ -154,6 +164,7 @@ def downloaded(side: Server, study: str, files: Sequence[File]) -> Figures:
         rates_mb_s.append(length / float(said[1]) / 1e6)
         first_bytes_ms.append(float(said[2]) * 1e3)
     server_ms = (side.process.cpu_seconds() - before) * 1e3 / DOWNLOADS
+    checked(side, request, parts_of(files))
     middle = statistics.median
     return {"mb_s": middle(rates_mb_s), "first_byte_ms": middle(first_bytes_ms), "server_ms": server_ms}
 

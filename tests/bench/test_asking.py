@@ -5,7 +5,9 @@ import trio
 
 from bench.asking import (
     IMPLICIT_LITTLE,
+    SOP_INSTANCE_UID,
     STUDY_ROOT_MOVE,
+    STUDY_UID,
     check_kept,
     find_times_ms,
     instances_of_series,
@@ -13,6 +15,7 @@ from bench.asking import (
     move_all,
     studies_of_patient,
 )
+from bench.content import Wrong
 from bench.data import File
 from bench.lean import Association, Target
 from engine.ports import Peer
@@ -22,14 +25,21 @@ COUNT = 12
 SENT = [File(STUDY, f"{STUDY}.1", f"{STUDY}.1.{number}", "", b"") for number in range(1, COUNT + 1)]
 
 
-def test_matches_are_counted() -> None:
+def test_matches_are_those_that_were_stored() -> None:
     async def check(served: Served) -> None:
         target = Target(served.port, "FILMROOM")
-        for keys, matches in ((instances_of_series(STUDY, f"{STUDY}.1"), COUNT), (studies_of_patient("P1"), 1)):
-            times = await trio.to_thread.run_sync(find_times_ms, target, keys, matches, 3)
+        for keys, tag, wanted in (
+            (instances_of_series(STUDY, f"{STUDY}.1"), SOP_INSTANCE_UID, [one.sop_instance_uid for one in SENT]),
+            (studies_of_patient("P1"), STUDY_UID, [STUDY]),
+        ):
+            times = await trio.to_thread.run_sync(find_times_ms, target, keys, tag, wanted, 3)
             assert len(times) == 3 and min(times) > 0
-            with pytest.raises(RuntimeError, match="no time"):
-                await trio.to_thread.run_sync(find_times_ms, target, keys, matches + 1, 1)
+            for other, reason in (
+                ([*wanted, "1.2"], "1 missing, 0 others"),
+                (["1.2", *wanted[1:]], "1 missing, 1 oth"),
+            ):
+                with pytest.raises(Wrong, match=reason):
+                    await trio.to_thread.run_sync(find_times_ms, target, keys, tag, other, 1)
 
     serving(check, paper_archive(COUNT))
 
@@ -38,7 +48,7 @@ def test_what_was_sent_and_is_not_found_is_an_error() -> None:
     async def check(served: Served) -> None:
         target = Target(served.port, "FILMROOM")
         await trio.to_thread.run_sync(check_kept, target, SENT)
-        with pytest.raises(RuntimeError, match="12 instances found where 11 were sent"):
+        with pytest.raises(RuntimeError, match="12 found instead of 11; 0 missing, 1 others"):
             await trio.to_thread.run_sync(check_kept, target, SENT[1:])
 
     serving(check, paper_archive(COUNT))

@@ -53,6 +53,10 @@ def test_what_is_altered_missing_foreign_or_twice_is_wrong() -> None:
     ):
         with pytest.raises(Wrong, match=reason):
             truth().check(taken, wanted)
+    truth().check(right, uids[1:], allowed=uids)  # what was not answered may have been kept
+    for taken, reason in (([*right, right[0]], "1 more"), ([(uids[0], b""), *right[1:]], "1 came altered")):
+        with pytest.raises(Wrong, match=reason):
+            truth().check(taken, uids[1:], allowed=uids)
 
 
 def test_sinks_hash_what_comes(tmp_path: Path) -> None:

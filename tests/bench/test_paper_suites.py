@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -24,10 +24,11 @@ from bench.report import Report
 from bench.results import NotWhole, Settings
 from bench.stages import PAPER
 from bench.stand import Stand, standing
-from bench.suites import find_instances, flat_query, parallel_move, random_access
+from bench.suites import find_instances, flat_query, parallel_move, random_access, replay
 from bench.targets import starts
 from bench.traffic import KINDS, Series
 
+pytestmark = pytest.mark.usefixtures("quick_rest")
 TINY = ["--scale", "replay=0.00002", "--scale", "parallel-move=0.0001", "--scale", "study-sizes=0.0001"]
 SECONDS = 30
 
@@ -84,9 +85,29 @@ def test_no_move_is_timed_when_content_was_altered(lying: tuple[Bench, Stand]) -
 def test_no_search_is_timed_when_rows_are_missing(lying: tuple[Bench, Stand]) -> None:
     bench, one = lying
     find_instances.run(bench, one)  # asks for the last series first
-    assert refusals(bench) == ["no figure: 0 of 2 instances found, 0 rows"]
+    assert refusals(bench) == ["no figure: 0 found instead of 2; 2 missing, 0 others"]
     flat_query.run(bench, one, [planned(one, "20200101", "1.2.3")])
     assert all("1 missing" in reason for reason in refusals(bench))
+
+
+def test_the_seven_days_have_no_figure_when_content_was_altered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It comes out last, when all is read back, and then nothing of the replay is printed."""
+
+    def altering(target: lean.Target, files: Sequence[File]) -> list[float]:
+        return burst(target, [*files[:-1], lie(files[-1])])
+
+    burst = replay.burst
+    monkeypatch.setattr(replay, "burst", altering)
+    places = ["--folder", str(tmp_path / "data"), "--output", str(tmp_path / "out")]
+    words = ["run", "replay", "flat-query", *TINY, "--servers", "filmroom", "--replay-seconds", "0.1", *places]
+    assert main(words) == 1
+    found = results.read(tmp_path / "out" / "results.json")
+    assert {one.suite for one in found.measurements} == {"flat-query"}
+    (refusal,) = [one for one in found.refusals if one.suite == "replay"]
+    assert " did not come, " in refusal.reason and "0 came altered" not in refusal.reason
+    assert "the latest response" not in capsys.readouterr().out
 
 
 def planned(one: Stand, day: str, uid: str) -> Series:

@@ -13,6 +13,8 @@ from bench.report import Report, shown
 from bench.results import Line
 from bench.suites import growth, idle, recovery, resources, scan, soak, web
 
+pytestmark = pytest.mark.usefixtures("quick_rest")
+
 
 def test_scan_and_idle_are_written_with_their_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if shutil.which("Orthanc") is None:
@@ -99,7 +101,7 @@ def test_web_is_asked_beside_orthanc(tmp_path: Path, monkeypatch: pytest.MonkeyP
     out = tmp_path / "results.json"
     assert main(["run", "web", "--scale", "0.05", "--folder", str(tmp_path / "b"), "--out", str(out)]) == 0
     lines = {line["measure"]: line for line in json.loads(out.read_bytes())["lines"]}
-    assert {"study by PatientID, 8 connections", "of 520 instances, the first time", "frames, 8 connections"} <= set(
+    assert {"study by PatientID, 8 connections", "of 40 instances, the first time", "frames, 8 connections"} <= set(
         lines
     )
     assert all(line["pairs"] == 2 for line in lines.values())
