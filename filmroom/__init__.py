@@ -15,46 +15,71 @@ if TYPE_CHECKING:
         Change,
         Conflict,
         Corrupt,
+        Decided,
         Fenced,
         FilmroomError,
+        Finding,
         Found,
+        Gone,
+        Holdings,
         Instance,
         Invalid,
+        Key,
         Level,
         Match,
         Missing,
         Origin,
         Query,
+        Row,
+        Several,
+        Status,
         Stored,
         StoreSettings,
         Unavailable,
+        Version,
         open,
+        query_of,
     )
-    from filmroom import blocking as blocking
+    from filmroom import blocking
+    from filmroom.images import Images
+    from filmroom.volumes import Volume
 
-# Modules that are there without an import of their own: ``filmroom.blocking.open``.
-DOORS = ("blocking",)
 ROOMS = ("native", "engine", "protocols", "edge", "bench")
+# Where names stand that are no engine's; a module stands for itself.
+PLACES = {"Images": "filmroom.images", "Volume": "filmroom.volumes", "blocking": ""}
 
 __all__ = [
     "Archive",
     "Change",
     "Conflict",
     "Corrupt",
+    "Decided",
     "Fenced",
     "FilmroomError",
+    "Finding",
     "Found",
+    "Gone",
+    "Holdings",
+    "Images",
     "Instance",
     "Invalid",
+    "Key",
     "Level",
     "Match",
     "Missing",
     "Origin",
     "Query",
+    "Row",
+    "Several",
+    "Status",
     "StoreSettings",
     "Stored",
     "Unavailable",
+    "Version",
+    "Volume",
+    "blocking",
     "open",
+    "query_of",
 ]
 
 
@@ -76,7 +101,7 @@ _refuse_strangers()
 
 
 def __dir__() -> list[str]:
-    return [*__all__, *DOORS, "__version__"]
+    return [*__all__, "__version__"]
 
 
 def __getattr__(name: str) -> object:
@@ -87,8 +112,7 @@ def __getattr__(name: str) -> object:
             return metadata.version("filmroom")
         except metadata.PackageNotFoundError:
             return "0 (not installed)"
-    if name in DOORS:
-        return importlib.import_module(f"filmroom.{name}")
     if name not in __all__:
         raise AttributeError(f"module 'filmroom' has no attribute {name!r}")
-    return getattr(importlib.import_module("engine"), name)
+    place = PLACES.get(name, "engine")
+    return getattr(importlib.import_module(place), name) if place else importlib.import_module(f"filmroom.{name}")

@@ -15,11 +15,11 @@ not use it. Ctrl-C cancels what is waited for. What is iterated is made while it
 import math
 import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractAsyncContextManager, contextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
 from inspect import isfunction
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import trio
 
@@ -52,10 +52,13 @@ from engine import (
 from engine.model import Kept
 from engine.worklist import Worklist
 from filmroom import datasets
+from filmroom.images import Images
 from filmroom.portal import AtExit, Portal
+from filmroom.volumes import Volume
 from native.lane import Lane
 
 if TYPE_CHECKING:
+    import numpy
     from pydicom import Dataset
 
 T = TypeVar("T")
@@ -73,22 +76,29 @@ def open(url: str | Path = "./filmroom-data", settings: StoreSettings | None = N
     return Archive(StoreSettings(url=str(url)) if settings is None else settings)
 
 
+@asynccontextmanager
+async def _opened(settings: StoreSettings) -> AsyncIterator[Images]:
+    async with engine.open(settings.url, settings) as archive, Images(archive) as images:
+        yield images
+
+
 class Archive:
     """One open archive, for any thread of this process. Made by ``open``.
 
-    Methods are those of the async ``filmroom.Archive``, with the same words and errors; ``close`` and ``instance`` come
-    with them. Every one raises Unavailable when the archive is closed, and RuntimeError in a forked child.
+    Methods are those of the async ``filmroom.Archive`` and of ``filmroom.Images``, with the same words and errors.
+    Every one raises Unavailable when the archive is closed, and RuntimeError in a forked child.
     """
 
     def __init__(self, settings: StoreSettings) -> None:
         name = settings.url if "://" in settings.url else str(Path(settings.url).resolve())
         try:
-            self._portal = Portal(engine.open(settings.url, settings), name)
+            self._portal = Portal(_opened(settings), name)
         except Conflict as error:
             if not AtExit.has(name):
                 raise
             raise Conflict(f"{error}: this one. Use the archive that is open, or close() it first") from None
-        self._archive = self._portal.resource
+        self._images = self._portal.resource
+        self._archive = self._images.archive
         self._let_go = weakref.finalize(self, self._portal.stop)
         self._let_go.atexit = False  # AtExit does
 
@@ -279,14 +289,15 @@ class Archive:
     # -- as pydicom and numpy have it --------------------------------------------------------------------------------
 
     def instance(self, sop_instance_uid: str, *, study_uid: str = "", series_uid: str = "") -> "Dataset":
-        """One instance as a ``pydicom.Dataset``, pixels and file meta with it.
+        return self._call(lambda: self._images.instance(sop_instance_uid, study_uid=study_uid, series_uid=series_uid))
 
-        ``study_uid``, ``series_uid``: which one, when its UID is kept in more than one series. Raises Missing, Conflict
-        when it is not clear which one is meant, Corrupt when stored bytes are not what was written.
-        """
-        return self._call(
-            lambda: datasets.instance(self._archive, sop_instance_uid, study_uid=study_uid, series_uid=series_uid)
-        )
+    def series(
+        self, series_uid: str, *, study_uid: str = "", rescale: bool = False
+    ) -> "numpy.ndarray[Any, numpy.dtype[Any]]":
+        return self.volume(series_uid, study_uid=study_uid, rescale=rescale).array
+
+    def volume(self, series_uid: str, *, study_uid: str = "", rescale: bool = False) -> Volume:
+        return self._call(lambda: self._images.volume(series_uid, study_uid=study_uid, rescale=rescale))
 
     # -- the way in --------------------------------------------------------------------------------------------------
 
@@ -305,7 +316,7 @@ class Archive:
 class Bell:
     """``engine.Bell`` for threads."""
 
-    def __init__(self, bell: engine.Bell, portal: Portal[engine.Archive]) -> None:
+    def __init__(self, bell: engine.Bell, portal: Portal[Images]) -> None:
         self._bell, self._portal = bell, portal
 
     @property
@@ -343,11 +354,12 @@ def _file_bytes(instance: Instance) -> int:
     return SMALL_BYTES + len(instance.file)
 
 
-def _told_as_in(original: type) -> None:
+def _tell() -> None:
     """Methods that say nothing of themselves are what their originals say."""
     for name, method in vars(Archive).items():
         if isfunction(method) and not method.__doc__ and not name.startswith("_"):
+            original = engine.Archive if hasattr(engine.Archive, name) else Images
             method.__doc__ = getattr(original, name).__doc__
 
 
-_told_as_in(engine.Archive)
+_tell()

@@ -5,9 +5,9 @@ from typing import Any
 import imagecodecs
 import numpy
 
-from protocols.codecs.decoding import Array, native
 from protocols.codecs.look import Look, Table, Viewport, Window
 from protocols.codecs.picture import Picture
+from protocols.codecs.samples import Array, masked, native
 from protocols.codecs.unreadable import Unreadable
 
 
@@ -33,7 +33,7 @@ def _has_colours(picture: Picture) -> bool:
 
 
 def _grey(picture: Picture, look: Look, samples: Array) -> Array:
-    stored = _stored(picture, samples)
+    stored = _shown(picture, samples)
     values = _modality(look, stored)
     if look.voi is not None and look.window is None:
         image = _looked_up(look.voi, values)
@@ -45,12 +45,11 @@ def _grey(picture: Picture, look: Look, samples: Array) -> Array:
     return 255 - grey if picture.photometric == "MONOCHROME1" else grey
 
 
-def _stored(picture: Picture, samples: Array) -> Array:
-    """Without what stands in the bits above Bits Stored (overlays, say)."""
+def _shown(picture: Picture, samples: Array) -> Array:
+    """What is stored, every sample a number."""
     if picture.is_float:
         return numpy.nan_to_num(samples, nan=float(numpy.nanmin(samples)) if not numpy.isnan(samples).all() else 0.0)
-    spare = picture.bits_allocated - picture.bits_stored
-    return (samples << spare) >> spare if spare else samples
+    return masked(picture, samples)
 
 
 def _modality(look: Look, values: Array) -> Array:
@@ -108,7 +107,7 @@ def _coloured(picture: Picture, look: Look, samples: Array) -> Array:
     if picture.photometric == "PALETTE COLOR":
         if look.palette is None or picture.samples != 1:
             raise Unreadable("the palette is missing")
-        index = _stored(picture, samples)
+        index = _shown(picture, samples)
         planes = [_eight_bits(_looked_up(table, index), table.bits) for table in look.palette]
         return numpy.stack(planes, axis=-1)
     image = _eight_bits(samples, picture.bits_stored)

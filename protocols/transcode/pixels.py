@@ -45,6 +45,11 @@ class Plan(msgspec.Struct, frozen=True):
     edits: dict[int, bytes | None]
 
     @property
+    def is_decoded_apart(self) -> bool:
+        """Whether frames are unfolded by a decoder, in a process of its own."""
+        return self.stored_uid in syntaxes.BY_EXTRA
+
+    @property
     def native_picture(self) -> Picture:
         """The frames once they are unfolded: with interleaved samples, but for those that were native already."""
         keeps_planes = self.stored_uid in syntaxes.PLAIN or self.stored_uid == syntaxes.ENCAPSULATED
@@ -191,20 +196,24 @@ class Turner:
     async def frame(self, plan: Plan, source: Source, spans: Spans) -> bytes:
         """One frame in the new syntax, without item header and padding. Raises Untranscodable."""
         shape = plan.picture
-        if plan.words is not None:
-            data = await trio.to_thread.run_sync(read_turned, source, spans[0], plan.words, limiter=self._threads)
-        else:
+        if plan.is_decoded_apart:
             data = await trio.to_thread.run_sync(_read, source, spans, limiter=self._threads)
-        if plan.stored_uid in syntaxes.BY_EXTRA:
             data = await self._pool.decode(plan.stored_uid, shape, data)
         else:
-            data = await trio.to_thread.run_sync(_unfolded, plan.stored_uid, shape, data, limiter=self._threads)
+            data = await trio.to_thread.run_sync(unfolded_here, plan, source, spans, limiter=self._threads)
         if not plan.encodes:
             return data
         native = plan.native_picture
         if plan.target_uid == syntaxes.RLE:
             return await trio.to_thread.run_sync(_rle, native, data, limiter=self._threads)
         return await self._pool.encode(plan.target_uid, native, data)
+
+
+def unfolded_here(plan: Plan, source: Source, spans: Spans) -> bytes:
+    """One native frame, where no decoder is needed. Blocking. Raises Untranscodable."""
+    if plan.words is not None:
+        return _unfolded(plan.stored_uid, plan.picture, read_turned(source, spans[0], plan.words))
+    return _unfolded(plan.stored_uid, plan.picture, _read(source, spans))
 
 
 def _unfolded(transfer_syntax_uid: str, shape: Picture, data: bytes) -> bytes:

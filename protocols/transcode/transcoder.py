@@ -14,11 +14,12 @@ from protocols.codecs.syntaxes import DEFLATED, EXPLICIT_LITTLE, Codecs, install
 from protocols.transcode.choice import Way, ways, why_not
 from protocols.transcode.frame_cache import FrameCache
 from protocols.transcode.holding import Holding
-from protocols.transcode.pixels import Turner, planned, planned_to_draw
+from protocols.transcode.pixels import Plan, Turner, planned, planned_to_draw
 from protocols.transcode.pool import Pool
 from protocols.transcode.refusal import Untranscodable
 from protocols.transcode.settings import TranscodeSettings
 from protocols.transcode.source import Source
+from protocols.transcode.unfolding import Unfolding
 from protocols.transcode.unusual import Unusual
 from protocols.transcode.work import Order, Work
 
@@ -97,6 +98,13 @@ class Transcoder:
         for number in numbers:
             make = partial(self._turner.frame, plan, source, plan.frames[number - 1])
             yield await self._cache.get((content, target_uid, number), make)
+
+    def unfolding(self, source: Source) -> Unfolding | None:
+        """The pictures of a data set, to be had as samples; None: it has none. Blocking. Raises Untranscodable."""
+        plan = planned_to_draw(source, self.settings)
+        if isinstance(plan, Plan) and plan.is_decoded_apart and plan.stored_uid not in self.codecs.decodes:
+            raise Untranscodable(self.codecs.reason)
+        return Unfolding(plan, source, self._turner) if plan is not None else None
 
     async def image(self, source: Source, number: int, look: Look, content: str) -> bytes:
         """A frame as an image. Raises Untranscodable, Missing."""

@@ -29,7 +29,7 @@ FILES = list(files(Shape(studies=2, series=2, instances=3, rows=32)))
 SECONDS_MAX = 60
 # Of one thread's event loop alone, and of no use but to the DICOM room.
 NOT_MIRRORED = {"commitments"}
-ADDED = {"close", "instance"}
+ADDED = {"close"}
 
 
 @pytest.fixture
@@ -53,7 +53,8 @@ def public(of: type) -> dict[str, object]:
 
 def test_the_two_surfaces_are_one() -> None:
     """Names, kinds, parameters with their defaults, and what is said of them."""
-    originals, mirrored = public(engine.Archive), public(blocking.Archive)
+    originals = public(filmroom.Images) | public(engine.Archive)
+    mirrored = public(blocking.Archive)
     assert set(originals) - NOT_MIRRORED == set(mirrored) - ADDED
     for name in set(originals) - NOT_MIRRORED:
         original, mirror = originals[name], mirrored[name]
