@@ -60,6 +60,12 @@ _COMMANDS = (
         "Check ports, clock, disk, syncs and limits; says the fix. Exit 1 when one is bad.",
         "doctor:doctor",
     ),
+    (
+        app,
+        "conformance",
+        "Ask any DICOM and DICOMweb server the statements of docs/conformance.md. Exit 1 when one fails.",
+        "conformance:conformance",
+    ),
     (app, "status", "What runs, what is kept, what waits.", "care:status"),
     (app, "completion", "Shell completion: completion bash, zsh or fish.", "completion:completion"),
     (aet, "add", "Make a peer known, or change it.", "aet:add"),

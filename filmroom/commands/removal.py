@@ -1,13 +1,12 @@
 """filmroom rm, filmroom restore, filmroom versions."""
 
 import shlex
-import sys
 from typing import Any
 
 from engine import Invalid
 from filmroom.access import last, perform
 from filmroom.commands.place import HERE, Place
-from filmroom.commands.screen import many, say, say_json, sized, table
+from filmroom.commands.screen import agreed, many, say, say_json, sized, table
 from filmroom.compose import store_flag
 from filmroom.exits import Exit
 
@@ -44,7 +43,7 @@ async def rm(
     planned = await last(loaded, "delete", words=list(query), reason=reason, dry_run=True)
     if dry_run or not planned["instance_count"]:
         return _told(planned, "would be deleted" if dry_run else "deleted", json)
-    if not yes and not _asked(f"Delete {_counted(planned)}?"):
+    if not yes and not agreed(f"Delete {_counted(planned)}?"):
         return Exit.NO
     done = await last(loaded, "delete", words=list(query), reason=reason, dry_run=False)
     code = _told(done, "deleted", json)
@@ -113,12 +112,3 @@ def _told(done: dict[str, Any], what: str, json: bool) -> int:
 
 def _counted(done: dict[str, Any]) -> str:
     return f"{many('instance', done['instance_count'])} of {many('study', done['study_count'])}"
-
-
-def _asked(question: str) -> bool:
-    """Without a terminal nobody can answer: the caller must have said --yes."""
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise Invalid(f"{question} Nobody is here to ask: say --yes")
-    sys.stderr.write(f"{question} [y/N] ")
-    sys.stderr.flush()
-    return sys.stdin.readline().strip().lower() in ("y", "yes")

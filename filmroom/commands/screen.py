@@ -88,6 +88,17 @@ def interrupted(done: Callable[[], str]) -> Iterator[None]:
         raise
 
 
+def agreed(question: str) -> bool:
+    """Whether a person says yes. Raises Invalid without a terminal: nobody can answer, --yes must have been said."""
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        from engine import Invalid
+
+        raise Invalid(f"{question} Nobody is here to ask: say --yes")
+    sys.stderr.write(f"{question} [y/N] ")
+    sys.stderr.flush()
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
 def many(noun: str, count: int) -> str:
     """``1 study``, ``2 studies``."""
     plural = {"study": "studies", "series": "series"}.get(noun, noun + "s")
