@@ -9,7 +9,7 @@ from pathlib import Path
 import trio
 
 from bench import catching, comparing, data, results, sink, tables
-from bench.output import write_all
+from bench.output import clear, write_all
 from bench.results import NotWhole, Results, Settings
 from bench.running import run
 from bench.words import completed, parser, settings_of
@@ -55,6 +55,7 @@ def _done(asked: argparse.Namespace) -> int:
 def measure(settings: Settings, asked: argparse.Namespace) -> int:
     """Run, write everything, and say how it ended."""
     out: Path = asked.out or asked.output / "results.json"
+    clear(out.parent)
     found = run(settings, asked.folder, out)
     write_all(found, out.parent)
     return outcome(found, asked.fail_under)

@@ -11,7 +11,7 @@ matplotlib.use("Agg")  # no display
 from matplotlib.figure import Figure
 
 from bench.paper import FLAT_QUERY, TABLE_4
-from bench.results import Measurement, Results
+from bench.results import Measurement, Results, put
 from bench.statistics import median
 from bench.suites.replay import planned
 from bench.traffic import DAY_SECONDS
@@ -30,10 +30,11 @@ def draw_all(found: Results, folder: Path) -> dict[str, str]:
             continue
         drawing = Figure(figsize=INCHES, layout="constrained")
         draw(drawing, found, taken)
-        drawing.savefig(folder / f"{suite}.png", dpi=140)
-        text = io.StringIO()
+        picture, text = io.BytesIO(), io.StringIO()
+        drawing.savefig(picture, format="png", dpi=140)
         drawing.savefig(text, format="svg", metadata={"Date": None})
-        (folder / f"{suite}.svg").write_text(text.getvalue(), "utf-8")
+        put(folder / f"{suite}.png", picture.getvalue())
+        put(folder / f"{suite}.svg", text.getvalue())
         drawn[suite] = "<svg" + text.getvalue().partition("<svg")[2]
     return drawn
 

@@ -14,6 +14,7 @@ from msgspec import Struct
 from bench.machine import Machine
 
 FORM = "filmroom-bench-1"
+LOAD_SECONDS_MAX = 600.0
 MORE_IS_BETTER = frozenset({"/s", "MB/s", "Mbps", "x", "% gain"})
 
 
@@ -68,7 +69,8 @@ class Line(Struct, frozen=True, kw_only=True):
 
 class Settings(Struct, frozen=True, kw_only=True):
     """How it was asked for: with these the same run is made again. ``scales``: of suites that have one of their own;
-    ``servers``: started by the run; ``targets``: ``name=AET@host:port,url`` of servers that ran already."""
+    ``servers``: started by the run; ``targets``: ``name=AET@host:port,url`` of servers that ran already;
+    ``columns``: headings of the record of traffic; ``load_seconds``: how long a target may take to be loaded."""
 
     suites: list[str]
     scale: float = 1.0
@@ -79,9 +81,11 @@ class Settings(Struct, frozen=True, kw_only=True):
     targets: list[str] = []
     mover: str = "lean"
     traffic: str = ""
+    columns: dict[str, str] = {}
     sink_port: int = 0
     replay_seconds: float = 0.0
     pause_seconds: float = 0.0
+    load_seconds: float = LOAD_SECONDS_MAX
 
     def scale_of(self, suite: str) -> float:
         """How much of the suite's whole size."""
@@ -118,13 +122,16 @@ def write(results: Results, path: Path) -> None:
     """Atomically; when the run is complete, the partial file goes."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = partial_of(path)
-    unfinished = path.with_suffix(".writing")
-    unfinished.write_bytes(msgspec.json.format(msgspec.json.encode(results), indent=1) + b"\n")
+    put(path if results.complete else partial, msgspec.json.format(msgspec.json.encode(results), indent=1) + b"\n")
     if results.complete:
-        unfinished.replace(path)
         partial.unlink(missing_ok=True)
-    else:
-        unfinished.replace(partial)
+
+
+def put(path: Path, content: bytes | str) -> None:
+    """A file that is whole under its name, or not there."""
+    unfinished = path.with_name(f"{path.name}.writing")
+    unfinished.write_bytes(content.encode() if isinstance(content, str) else content)
+    unfinished.replace(path)
 
 
 def set_aside(path: Path) -> None:

@@ -1,6 +1,7 @@
 """A stand: all targets at once, each holding the same generated data, and where C-MOVE goes. One works at a time."""
 
 import sys
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ from bench.data import File
 from bench.peers import ROOT, Destinations, Server
 from bench.process import Process, await_line, started
 from bench.report import Report
+from bench.results import LOAD_SECONDS_MAX
 from bench.targets import Start
 
 SINKS = 16
@@ -38,14 +40,19 @@ class Sinks:
 class Stand:
     """Targets that are loaded; one that could not be is left out."""
 
-    def __init__(self, report: Report, servers: Sequence[Server], sinks: Sinks) -> None:
+    def __init__(
+        self, report: Report, servers: Sequence[Server], sinks: Sinks, load_seconds_max: float = LOAD_SECONDS_MAX
+    ) -> None:
         self.report = report
+        self._load_seconds_max = load_seconds_max
+        self._loaded_seconds: dict[str, float] = {}
         self.servers = list(servers)
         self.sinks = sinks
         self.truth = Truth()
 
     def load(self, files: Iterable[Sequence[File]]) -> None:
-        """Store pieces (a study, a series) in every target. What is not found again takes the target off the stand."""
+        """Store pieces (a study, a series) in every target. What is not found again takes the target off the stand, and
+        so does a target that takes too long: some read their whole index for each store."""
         gathered: list[File] = []
         for piece in files:
             gathered += piece
@@ -60,11 +67,17 @@ class Stand:
         self.truth.add(files)
         for server in list(self.servers):
             self.report.show(f"loading {server.name}: {len(self.truth.places)} instances")
+            begun = time.perf_counter()
             try:
                 lean.store(server.target, [one for one in shares(list(files), server.senders) if one])
                 check_kept(server.target, files)
             except (RuntimeError, OSError) as failure:
                 self.drop(server, "loading", str(failure))
+            spent = self._loaded_seconds.get(server.name, 0.0) + time.perf_counter() - begun
+            self._loaded_seconds[server.name] = spent
+            if spent > self._load_seconds_max and server in self.servers:
+                reason = f"no figure: it took {spent:.0f} s for {len(self.truth.places)} instances and more are to come"
+                self.drop(server, "loading", f"{reason} (--load-seconds {self._load_seconds_max:g})")
 
     def drop(self, server: Server, case: str, reason: str) -> None:
         """Its figures would be of other data."""
@@ -102,4 +115,4 @@ def standing(bench: Bench, starts: dict[str, Start]) -> Iterator[Stand]:
         ]
         for server in servers:
             bench.report.server(server.name, server.settings)
-        yield Stand(bench.report, servers, sinks)
+        yield Stand(bench.report, servers, sinks, bench.settings.load_seconds)

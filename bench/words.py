@@ -3,11 +3,11 @@
 import argparse
 from pathlib import Path
 
-from bench import targets
+from bench import targets, traffic_record
 from bench.comparing import MARGIN
 from bench.moving import MOVERS
 from bench.report import OURS
-from bench.results import Settings
+from bench.results import LOAD_SECONDS_MAX, Settings
 from bench.running import QUICK_SCALES, SUITES
 from bench.stages import PAPER
 
@@ -62,8 +62,15 @@ def _add_measuring(command: argparse.ArgumentParser) -> None:
     add("--dimse", metavar="AET@HOST:PORT", help="its DICOM port")
     add("--mover", choices=MOVERS, default="lean", help="client of C-MOVE: ours, or DCMTK's movescu as in the paper")
     add("--traffic", default="", metavar="CSV", help="a record of traffic in place of the model (docs/benchmarks.md)")
+    add(
+        "--columns",
+        default="",
+        metavar="NAME=HEADING,...",
+        help="what its columns are called (docs/benchmarks.md)",
+    )
     add("--sink-port", type=int, default=0, help="first of 16 ports where C-MOVE sends to (WS1...; default free ones)")
     add("--replay-seconds", type=float, default=0.0, help="time of the seven days (default by their size)")
+    add("--load-seconds", type=float, default=LOAD_SECONDS_MAX, help="a target that loads longer is left out")
     add("--pause-seconds", type=float, default=0.0, help="between the passes of random-access (default 120 x scale)")
 
 
@@ -116,9 +123,11 @@ def settings_of(asked: argparse.Namespace) -> Settings:
         targets=given,
         mover=asked.mover,
         traffic=asked.traffic,
+        columns=traffic_record.columns_of(asked.columns),
         sink_port=asked.sink_port,
         replay_seconds=asked.replay_seconds,
         pause_seconds=asked.pause_seconds,
+        load_seconds=asked.load_seconds,
     )
 
 

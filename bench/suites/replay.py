@@ -45,7 +45,7 @@ def planned(settings: Settings) -> list[Series]:
     """The model's series, or those of the record that was given."""
     scale = settings.scale_of("replay")
     if settings.traffic:
-        return traffic_record.read(Path(settings.traffic), settings.seed, scale)
+        return traffic_record.read(Path(settings.traffic), settings.seed, scale, settings.columns)
     return traffic.model(settings.seed, scale)
 
 

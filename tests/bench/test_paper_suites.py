@@ -25,8 +25,9 @@ from bench.results import NotWhole, Settings
 from bench.stages import PAPER
 from bench.stand import Stand, standing
 from bench.suites import find_instances, flat_query, parallel_move, random_access, replay
-from bench.targets import starts
+from bench.targets import starts, usual
 from bench.traffic import KINDS, Series
+from tests.bench.results_made import made
 
 pytestmark = pytest.mark.usefixtures("quick_rest")
 TINY = ["--scale", "replay=0.00002", "--scale", "parallel-move=0.0001", "--scale", "study-sizes=0.0001"]
@@ -54,10 +55,10 @@ def lying(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Bench, Sta
     """A stand whose one server holds an altered instance in every study, and lacks the last series of all."""
     folder = tmp_path_factory.mktemp("lying")
     bench = Bench(folder, 1.0, 1, Report(folder, lambda text: None, Settings(suites=[])), Settings(suites=[]))
-    made = [file for study in range(16) for file in study_files(Shape(series=2, instances=2, rows=32), study)]
+    generated = [file for study in range(16) for file in study_files(Shape(series=2, instances=2, rows=32), study)]
     with standing(bench, starts(["filmroom"], [])) as one:
-        one.truth.add(made)
-        kept = [lie(file) if file.sop_instance_uid.endswith("1.1") else file for file in made[:-2]]
+        one.truth.add(generated)
+        kept = [lie(file) if file.sop_instance_uid.endswith("1.1") else file for file in generated[:-2]]
         lean.store(one.servers[0].target, [kept])
         yield bench, one
 
@@ -108,6 +109,14 @@ def test_the_seven_days_have_no_figure_when_content_was_altered(
     (refusal,) = [one for one in found.refusals if one.suite == "replay"]
     assert " did not come, " in refusal.reason and "0 came altered" not in refusal.reason
     assert "the latest response" not in capsys.readouterr().out
+
+
+def test_a_target_that_loads_for_too_long_is_left_out(lying: tuple[Bench, Stand]) -> None:
+    bench, one = lying
+    slow = Stand(bench.report, one.servers, one.sinks, load_seconds_max=0.0)
+    slow.load([list(study_files(Shape(series=1, instances=1, rows=32, seed=78), 0))])
+    (reason,) = refusals(bench)
+    assert not slow.servers and "s for 1 instances and more are to come (--load-seconds 0)" in reason
 
 
 def planned(one: Stand, day: str, uid: str) -> Series:
@@ -187,8 +196,13 @@ def test_a_run_is_made_again_from_its_results(tmp_path: Path, monkeypatch: pytes
 
 @pytest.mark.parametrize("ending", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_a_run_that_is_killed_leaves_no_process_and_no_whole_results(tmp_path: Path, ending: signal.Signals) -> None:
-    """In the midst of the seven days: the next series are minutes away."""
-    words = ["run", "replay", "--servers", "filmroom", "--replay-seconds", "600", "--scale", "0.00002"]
+    """In the midst of the seven days: the next series are minutes away. All servers that are installed run; where it
+    writes to, an earlier run's results and report stand."""
+    servers = ",".join(usual())
+    words = ["run", "replay", "--servers", servers, "--replay-seconds", "600", "--scale", "0.00002"]
+    results.write(made(), tmp_path / "out" / "results.json")
+    for name in ("report.html", "samples.csv", "replay.png"):
+        (tmp_path / "out" / name).write_text("of another run")
     places = ["--folder", str(tmp_path / "data"), "--output", str(tmp_path / "out")]
     command = [sys.executable, "-u", "-m", "bench", *words, *places]
     with subprocess.Popen(
@@ -199,7 +213,7 @@ def test_a_run_that_is_killed_leaves_no_process_and_no_whole_results(tmp_path: P
             if "the seven days begin" in line:
                 break
         children = descendants(running.pid)
-        assert len(children) >= 2  # the server and the sinks
+        assert len(children) >= 1 + len(usual())  # the sinks and the servers
         watched = [os.pidfd_open(child) for child in children]
         running.send_signal(ending)
         try:
@@ -209,7 +223,8 @@ def test_a_run_that_is_killed_leaves_no_process_and_no_whole_results(tmp_path: P
     for descriptor in watched:
         assert select.select([descriptor], [], [], SECONDS)[0], "a process of the run goes on"
         os.close(descriptor)
-    assert not (tmp_path / "out" / "results.json").exists()
+    left = {one.name for one in (tmp_path / "out").iterdir()}
+    assert "results.previous.json" in left <= {"results.previous.json", "results.partial.json"}
     partial = tmp_path / "out" / "results.partial.json"
     if partial.exists():
         with pytest.raises(NotWhole):

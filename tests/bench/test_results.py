@@ -94,6 +94,21 @@ def test_csv_holds_every_sample_and_the_page_needs_nothing_else(tmp_path: Path) 
     assert "http://" not in drawn and "https://" not in drawn and "<script" not in drawn
 
 
+def test_a_file_that_could_not_be_written_to_its_end_is_not_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(self: Path, content: bytes) -> int:
+        with self.open("wb") as opened:
+            opened.write(content[: len(content) // 2])
+        raise OSError("no space left")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    for write in (write_samples, write_summary, results.write):
+        with pytest.raises(OSError, match="no space left"):
+            write(made(QUICK, SLOW), tmp_path / "one")
+        assert not (tmp_path / "one").exists()
+
+
 def test_figures_are_drawn_of_what_there_is(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib", reason="the extra [bench] is not installed")
     results.write(made(QUICK, SLOW), tmp_path / "results.json")

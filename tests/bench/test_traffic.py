@@ -53,8 +53,28 @@ def test_a_record_is_read_by_its_headings(tmp_path: Path) -> None:
     assert (second.kind.modality, second.instances, second.at_seconds, second.device) == ("MR", 10, 1800.0, 1)
 
 
+def test_columns_are_called_as_one_says(tmp_path: Path) -> None:
+    path = tmp_path / "record.csv"
+    path.write_text("Day;Scanner;Modality;N;Size [MB]\n0.5;b;MR;10;1.31072\n0;a;US;100;52.4288\n")
+    columns = traffic_record.columns_of("moment=day*86400,device=Scanner,instances=N,bytes=Size [MB]*1e6")
+    first, second = traffic_record.read(path, 1, 1.0, columns)
+    assert (first.kind.modality, first.instances, first.rows, first.device) == ("CT", 100, 512, 0)
+    assert (second.kind.modality, second.at_seconds, second.size) == ("MR", 43_200.0, 1_310_720)
+    with pytest.raises(ValueError, match=r"no column M; it has Day, Scanner, Modality, N, Size \[MB\]: say --columns"):
+        traffic_record.read(path, 1, 1.0, columns | {"device": "M"})
+    for word in ("bytes", "size=MB", "=MB", "bytes="):
+        with pytest.raises(ValueError, match="not NAME=HEADING"):
+            traffic_record.columns_of(word)
+
+
 @pytest.mark.parametrize(
-    ("text", "reason"), [("Device,Modality,Images,Bytes\n", "no column moment"), (HEADINGS + "soon,a,CT,1,1,x", "soon")]
+    ("text", "reason"),
+    [
+        ("Device,Modality,Images,Bytes\n", "no column moment .* it has Device, Modality, Images, Bytes: say --columns"),
+        (HEADINGS + "soon,a,CT,1,1,x", "line 2: .*soon"),
+        (HEADINGS + "0,a,CT,1,1,x\n1,a,CT,,1,x", "line 3: column Images: '' is no number"),
+        (HEADINGS + "0,a,CT", "line 2: column Images"),
+    ],
 )
 def test_a_record_that_cannot_be_read_says_why(tmp_path: Path, text: str, reason: str) -> None:
     path = tmp_path / "record.csv"
