@@ -41,12 +41,13 @@ if TYPE_CHECKING:
         query_of,
     )
     from filmroom import blocking
+    from filmroom import testing as testing
     from filmroom.images import Images
     from filmroom.volumes import Volume
 
 ROOMS = ("native", "engine", "protocols", "edge", "bench")
 # Where names stand that are no engine's; a module stands for itself.
-PLACES = {"Images": "filmroom.images", "Volume": "filmroom.volumes", "blocking": ""}
+PLACES = {"Images": "filmroom.images", "Volume": "filmroom.volumes", "blocking": "", "testing": ""}
 
 __all__ = [
     "Archive",
@@ -101,7 +102,7 @@ _refuse_strangers()
 
 
 def __dir__() -> list[str]:
-    return [*__all__, "__version__"]
+    return [*__all__, "__version__", "testing"]
 
 
 def __getattr__(name: str) -> object:
@@ -112,7 +113,7 @@ def __getattr__(name: str) -> object:
             return metadata.version("filmroom")
         except metadata.PackageNotFoundError:
             return "0 (not installed)"
-    if name not in __all__:
+    if name not in PLACES and name not in __all__:
         raise AttributeError(f"module 'filmroom' has no attribute {name!r}")
     place = PLACES.get(name, "engine")
     return getattr(importlib.import_module(place), name) if place else importlib.import_module(f"filmroom.{name}")

@@ -19,6 +19,7 @@ from engine.keep.sealed import seal, unseal
 ZEROS_BYTES = 1 << 20
 NEW = ".new"  # what is not yet in place
 RESERVE = "reserve"
+MEMORY_PREFIX = "filmroom-memory-"  # of the temporary folders of nodes without files
 FOLDERS = ("spool", "intake", "aside", "commitment", "index")
 FULL = (errno.ENOSPC, errno.EDQUOT)
 PASSING = (*FULL, errno.EMFILE, errno.ENFILE, errno.ENOMEM)
@@ -242,8 +243,9 @@ class MemoryNode:
 
     def __init__(self) -> None:
         shared = Path("/dev/shm")
-        self._spool = Path(tempfile.mkdtemp(prefix="filmroom-", dir=shared if shared.is_dir() else None))
-        self.spool_fd = os.open(self._spool, os.O_RDONLY | os.O_DIRECTORY)
+        place = shared if shared.is_dir() else Path(tempfile.gettempdir())
+        _sweep(place)
+        self._spool, self.spool_fd = _spool_folder(place)
         self._files: dict[str, bytes] = {}
 
     def lock(self) -> None:
@@ -308,6 +310,34 @@ class MemoryNode:
     def close(self) -> None:
         os.close(self.spool_fd)
         shutil.rmtree(self._spool, ignore_errors=True)
+
+
+def _spool_folder(place: Path) -> tuple[Path, int]:
+    """A new temporary folder, locked as long as its descriptor is open."""
+    while True:
+        folder = Path(tempfile.mkdtemp(prefix=MEMORY_PREFIX, dir=place))
+        with suppress(FileNotFoundError):  # another process swept it before it was locked: the next one
+            fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+            fcntl.flock(fd, fcntl.LOCK_EX)
+            if os.fstat(fd).st_nlink:
+                return folder, fd
+            os.close(fd)
+
+
+def _sweep(place: Path) -> None:
+    """Remove what processes left that were killed: our folders that nobody holds locked."""
+    for folder in place.glob(f"{MEMORY_PREFIX}*"):
+        try:
+            fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        except OSError:
+            continue  # somebody else's, or just gone
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(folder, ignore_errors=True)
+        except BlockingIOError:
+            continue
+        finally:
+            os.close(fd)
 
 
 def _write_synced(path: Path, data: bytes) -> None:
