@@ -38,7 +38,7 @@ from engine.ranged import Ranged
 from engine.settings import CharacterSet, StoreSettings
 from engine.status import Status
 from engine.store import Upload
-from engine.tabular import Row, row, rows
+from engine.tabular import Row, row, rows, texts_of
 
 __all__ = [
     "CHUNK_BYTES",
@@ -90,6 +90,7 @@ __all__ = [
     "read_range",
     "row",
     "rows",
+    "texts_of",
     "values_of",
 ]
 

@@ -131,7 +131,8 @@ class Several(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Gone(msgspec.Struct, frozen=True, kw_only=True):
-    """What was deleted of a study and can be restored: until ``until_us``, when the first of it may be collected."""
+    """What was deleted of a study and can be restored: until ``until_us``, when the first of it may be collected.
+    ``header``: what one of its instances says of patient and study (as of a ``Match``)."""
 
     study_uid: str
     series_count: int
@@ -139,6 +140,7 @@ class Gone(msgspec.Struct, frozen=True, kw_only=True):
     size_bytes: int
     deleted_us: int
     until_us: int
+    header: bytes = b""
 
 
 class Instance(msgspec.Struct, frozen=True, kw_only=True):

@@ -13,6 +13,7 @@ from engine.errors import Conflict, Invalid, Missing
 from engine.find import ANSWER_ROWS_COUNT_MAX
 from engine.house import House
 from engine.index import Row
+from engine.index.attributes import level_header
 from engine.index.compile import chooses
 from engine.keep.paths import object_key
 from engine.keep.state import Identity, InstanceState
@@ -97,6 +98,7 @@ def _gone(study_uid: str, rows: list[Row], grace_us: int) -> Gone:
         size_bytes=sum(version.object.size_bytes for row in rows for version in row.state.versions),
         deleted_us=deleted_us,
         until_us=deleted_us + grace_us,
+        header=level_header(rows[0].header, Level.STUDY),
     )
 
 

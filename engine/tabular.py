@@ -13,10 +13,15 @@ def rows(found: Found) -> list[Row]:
 
 def row(match: Match) -> Row:
     """The top-level attributes of one match that have text; sequences and bytes are left out."""
+    return texts_of(match.header)
+
+
+def texts_of(header: bytes) -> Row:
+    """The same of a header (Explicit VR Little Endian)."""
     from pydicom.datadict import keyword_for_tag
 
-    paths = [path for path, vr, _, _ in dataset.walk(match.header, EXPLICIT) if len(path) == 8 and vr not in OPAQUE]
-    texts = dataset.values(match.header, paths)
+    paths = [path for path, vr, _, _ in dataset.walk(header, EXPLICIT) if len(path) == 8 and vr not in OPAQUE]
+    texts = dataset.values(header, paths)
     return {keyword_for_tag(int(path, 16)) or path: text or "" for path, text in zip(paths, texts, strict=True)}
 
 

@@ -165,6 +165,7 @@ async def status(node: Node, tell: Tell) -> None:
             "uptime_seconds": int(trio.current_time() - node.served_since) if node.dicom else 0,
             "peer_count": len(node.peers.all()),
             "free_bytes": free_bytes,
+            "grace_days": node.settings.store.grace_days,
             **msgspec.to_builtins(await node.archive.status()),
             "url": str(folder.parent.absolute()) if folder else node.settings.store.url,
         }

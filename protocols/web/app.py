@@ -14,9 +14,7 @@ from werkzeug.exceptions import HTTPException
 from protocols.transcode import Transcoder
 from protocols.web.door import Door, Guard
 from protocols.web.health import Health
-from protocols.web.links import ROOT
 from protocols.web.ports import Archive, Household, Traffic
-from protocols.web.rest.forms import ROOT as REST
 from protocols.web.routes import ROUTES
 from protocols.web.routing import Route
 from protocols.web.settings import WebSettings
@@ -26,23 +24,12 @@ from protocols.web.wire.exchange import Exchanges
 from protocols.web.wire.pages import Pages
 
 BODY_BYTES_MAX = 64 * 1024  # pages take none
-PAGE = f"""<!doctype html><html lang="en"><meta charset="utf-8"><title>Filmroom</title>
-<h1>Filmroom</h1><p>This is a Filmroom archive. It speaks DICOM on its DICOM port, and here:</p>
-<ul><li>DICOMweb at <a href="{ROOT[1:]}">{ROOT}</a>: search, retrieve, store, as PS3.18 says; that link lists all of it
-<li>REST at {REST}; <a href="openapi.json">/openapi.json</a> describes it, and DICOMweb too
-<li><a href="metrics">/metrics</a> for Prometheus
-<li><a href="health/ready">/health/ready</a> says whether it may be sent work</ul></html>
-"""
 
 
 def make_app(health: Health) -> QuartTrio:
-    """The application: ``/``, ``/health/live``, ``/health/ready``."""
+    """The application: ``/health/live``, ``/health/ready``."""
     app = QuartTrio("protocols.web", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = BODY_BYTES_MAX
-
-    @app.get("/")
-    async def page() -> Response:
-        return Response(PAGE, content_type="text/html; charset=utf-8")
 
     @app.get("/health/live")
     async def live() -> Response:
@@ -95,10 +82,14 @@ async def serve(
     async with AsyncExitStack() as held:
         if transcoder is None:
             transcoder = await held.enter_async_context(Transcoder())
-        site = Site(archive, settings, routes, traffic, transcoder, household=household, shutdown=shutdown)
+        is_locked = guard is not None
+        site = Site(
+            archive, settings, routes, traffic, transcoder, household=household, is_locked=is_locked, shutdown=shutdown
+        )
         held.push_async_callback(site.close)
         exchanges = Exchanges(Door(site, guard), Pages(make_app(health)))
         async with trio.open_nursery() as nursery:
             await nursery.start(site.working.run)
+            nursery.start_soon(site.history.run)
             await serve_connections(exchanges, listeners, shutdown=shutdown, task_status=task_status)
             nursery.cancel_scope.cancel()

@@ -13,6 +13,7 @@ from protocols.web.messages import Reply, Request
 from protocols.web.problems import MEDIA_TYPE, Problem
 from protocols.web.routing import Parameter, Route
 from protocols.web.site import Site
+from protocols.web.status_page.drawn import HTML
 
 WADL: Final = "application/vnd.sun.wadl+xml"
 WADL_NAMESPACE: Final = "http://wadl.dev.java.net/2009/02"
@@ -38,7 +39,8 @@ async def capabilities(request: Request, site: Site) -> Reply:
 async def openapi(request: Request, site: Site) -> Reply:
     """The same for every path that programs use, as OpenAPI."""
     document = openapi_document(
-        [route for route in site.routes if not route.is_page], links.base_url(request, site.settings)
+        [route for route in site.routes if not route.is_page and route.gives != (HTML,)],
+        links.base_url(request, site.settings),
     )
     return Reply(200, (("Content-Type", "application/json"),), msgspec.json.encode(document))
 

@@ -1,7 +1,6 @@
 """From a request to its reply: which route, who may, what went wrong. Knows neither sockets nor servers."""
 
 import logging
-import re
 from collections.abc import Callable
 from typing import Final
 
@@ -12,7 +11,7 @@ from engine.errors import FilmroomError
 from protocols.web import cors
 from protocols.web.messages import Headers, Reply, Request
 from protocols.web.problems import MEDIA_TYPE, Disconnected, Problem, problem_of
-from protocols.web.routing import Place, Route, Router
+from protocols.web.routing import UID, Place, Route, Router
 from protocols.web.site import Site
 
 log = logging.getLogger("filmroom.web")
@@ -20,7 +19,6 @@ log = logging.getLogger("filmroom.web")
 # Raises Problem (401, 403) for who may not use a route.
 Guard = Callable[[Request, Route], None]
 
-UID: Final = re.compile(r"[0-9.]{1,64}")
 UIDS: Final = ("study", "series", "instance")
 HARDENED: Final[Headers] = (
     ("X-Content-Type-Options", "nosniff"),

@@ -8,6 +8,7 @@ from protocols.web.links import ROOT
 from protocols.web.qido import searching
 from protocols.web.rest.routes import ROUTES as REST
 from protocols.web.routing import Handler, Route
+from protocols.web.status_page.routes import ROUTES as STATUS_PAGE
 from protocols.web.stow import storing
 from protocols.web.viewer.routes import ROUTES as VIEWER
 from protocols.web.wado import metadata, wado_uri
@@ -126,4 +127,5 @@ ROUTES: Final = (
     ),
     *REST,
     *VIEWER,
+    *STATUS_PAGE,
 )

@@ -1,7 +1,8 @@
 """A route, and the way from a path to it: segment by segment through dictionaries."""
 
+import re
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Any, Literal
+from typing import Any, Final, Literal
 from urllib.parse import unquote_to_bytes
 
 import msgspec
@@ -11,6 +12,7 @@ from protocols.web.messages import Reply, Request
 # Its second argument is the Site, which holds the routes itself.
 Handler = Callable[[Request, Any], Awaitable[Reply]]
 Scope = Literal["read", "write", "delete", "admin"]
+UID: Final = re.compile(r"[0-9.]{1,64}")
 
 
 class Parameter(msgspec.Struct, frozen=True):

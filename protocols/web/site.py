@@ -10,6 +10,7 @@ from protocols.transcode import FrameCache, Transcoder
 from protocols.web.answered import Answered
 from protocols.web.ports import Archive, Household, Traffic
 from protocols.web.qido.paging import Continuations
+from protocols.web.rest.history import History
 from protocols.web.rest.reckoning import Reckoning
 from protocols.web.rest.watchers import Watchers
 from protocols.web.rest.working import Working
@@ -32,6 +33,7 @@ class Site:
         transcoder: Transcoder | None = None,
         *,
         household: Household | None = None,
+        is_locked: bool = False,
         shutdown: trio.Event,
     ) -> None:
         self.archive = archive
@@ -42,6 +44,8 @@ class Site:
         self.continuations = Continuations(settings.continuations_count_max)
         self.uploads = Uploads()
         self.household = household
+        self.is_locked = is_locked  # a token is needed
+        self.history = History(archive, household)
         self.watchers = Watchers(archive, shutdown)
         self.working = Working()
         self.viewer = Viewer(Path(settings.viewer_folder) if settings.viewer_folder else None)

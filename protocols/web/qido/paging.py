@@ -7,15 +7,17 @@ each page that was given is remembered for the one who asked: the same question 
 
 from collections import OrderedDict
 from collections.abc import Callable
+from typing import TypeVar
 
 import msgspec
 from blake3 import blake3
 
 from engine.errors import Invalid
 from engine.model import Found, Query
-from protocols.web.messages import Reply, Request
+from protocols.web.messages import Request
 from protocols.web.ports import Archive
 
+T = TypeVar("T")
 _Place = tuple[bytes, int]  # digest of who asks and what, offset: questions may be long
 
 
@@ -33,7 +35,7 @@ class Continuations:
         self._count_max = count_max
         self._places: OrderedDict[_Place, Continuation] = OrderedDict()
 
-    async def answer(self, request: Request, archive: Archive, query: Query, shape: Callable[[Found], Reply]) -> Reply:
+    async def answer(self, request: Request, archive: Archive, query: Query, shape: Callable[[Found], T]) -> T:
         """The page asked for: of the answer that its asker is reading already, or of a new one."""
         asked_by = _digest(request, query)
         place = (asked_by, query.offset)

@@ -1,9 +1,10 @@
 """What was deleted, and its way back."""
 
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
+from engine import texts_of
 from engine.errors import Missing
 from engine.model import Gone
 from protocols.web.messages import Reply, Request
@@ -28,12 +29,17 @@ class Restoring(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 async def deleted(request: Request, site: Site) -> Reply:
     """Studies of which something can be restored, the last deleted first, and until when."""
+    return forms.answer(await page(request, site))
+
+
+async def page(request: Request, site: Site) -> dict[str, Any]:
+    """The same, before it is JSON. Raises Problem, Invalid."""
     if request.values("as_of") or request.values("sort"):
         raise Problem(400, "what is deleted is told as it is now, the last first")
     query = asked(request, site)
     found = await site.archive.deleted(msgspec.structs.replace(query, limit=None, offset=0))
-    page = found[query.offset :][: query.limit]
-    return forms.answer({"total": len(found), "offset": query.offset, "deleted": [_told(one) for one in page]})
+    chosen = found[query.offset :][: query.limit]
+    return {"total": len(found), "offset": query.offset, "deleted": [_told(one) for one in chosen]}
 
 
 async def restore(request: Request, site: Site) -> Reply:
@@ -50,6 +56,7 @@ async def restore(request: Request, site: Site) -> Reply:
 def _told(one: Gone) -> dict[str, object]:
     return {
         "study_uid": one.study_uid,
+        "attributes": texts_of(one.header),
         "series_count": one.series_count,
         "instance_count": one.instance_count,
         "size_bytes": one.size_bytes,

@@ -49,7 +49,12 @@ async def begin(request: Request, site: Site) -> Reply:
 async def jobs(request: Request, site: Site) -> Reply:
     """All that are remembered, the newest first."""
     forms.only(request)
-    return forms.answer({"jobs": [_told(job) for job in site.working.all()]})
+    return forms.answer(remembered(site))
+
+
+def remembered(site: Site) -> dict[str, Any]:
+    """The same, before it is JSON."""
+    return {"jobs": [_told(job) for job in site.working.all()]}
 
 
 async def job(request: Request, site: Site) -> Reply:

@@ -71,4 +71,5 @@ ROUTES: Final = (
     _end(f"{ROOT}/jobs/{{job}}", jobs.cancel, "admin", "Cancel a job"),
     _look(f"{ROOT}/statistics", statistics.statistics, "What the archive holds, by modality"),
     _look(f"{ROOT}/status", statistics.status, "Figures of the node"),
+    _look(f"{ROOT}/history", statistics.history, "The same figures over the last minutes, to draw"),
 )

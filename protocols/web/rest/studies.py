@@ -32,6 +32,11 @@ _COUNTS: Final = {
 
 async def studies(request: Request, site: Site) -> Reply:
     """A page of studies, and how many match in all."""
+    return forms.answer(await page(request, site))
+
+
+async def page(request: Request, site: Site) -> dict[str, Any]:
+    """The same, before it is JSON. Raises Problem, Invalid."""
     query = asked(request, site)
     return await site.continuations.answer(request, site.archive, query, lambda found: _page(found, query))
 
@@ -39,16 +44,20 @@ async def studies(request: Request, site: Site) -> Reply:
 async def study(request: Request, site: Site) -> Reply:
     """One study with its series."""
     forms.only(request, ("as_of",))
-    as_of = forms.moment(request)
-    key = Key("0020000D", (request.parameters["study"],))
-    one = await site.archive.shaped(Query(level=Level.STUDY, keys=(key,), as_of=as_of), _told)
+    return forms.answer(await with_series(site, request.parameters["study"], forms.moment(request)))
+
+
+async def with_series(site: Site, study_uid: str, as_of_us: int = 0) -> dict[str, Any]:
+    """The same, before it is JSON. Raises Missing."""
+    key = Key("0020000D", (study_uid,))
+    one = await site.archive.shaped(Query(level=Level.STUDY, keys=(key,), as_of=as_of_us), _told)
     if not one:
         raise Missing("there is no such study")
-    series = await site.archive.shaped(Query(level=Level.SERIES, keys=(key,), as_of=as_of), _told)
+    series = await site.archive.shaped(Query(level=Level.SERIES, keys=(key,), as_of=as_of_us), _told)
     above = one[0]["attributes"]
     for each in series:
         each["attributes"] = {name: value for name, value in each["attributes"].items() if name not in above}
-    return forms.answer(one[0] | {"series": series})
+    return one[0] | {"series": series}
 
 
 def asked(request: Request, site: Site) -> Query:
@@ -69,10 +78,9 @@ def asked(request: Request, site: Site) -> Query:
     return msgspec.structs.replace(search.query, sort=order, as_of=forms.moment(request))
 
 
-def _page(found: Found, query: Query) -> Reply:
+def _page(found: Found, query: Query) -> dict[str, Any]:
     """Runs in the thread that found the rows."""
-    said = {"total": found.total, "offset": query.offset, "studies": _told(found)}
-    return forms.answer(said)
+    return {"total": found.total, "offset": query.offset, "studies": _told(found)}
 
 
 def _told(found: Found) -> list[dict[str, Any]]:

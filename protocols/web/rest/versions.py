@@ -1,5 +1,7 @@
 """Versions of instances, and which of them is current."""
 
+from typing import Any
+
 import msgspec
 
 from engine.model import Version
@@ -18,16 +20,20 @@ class Promotion(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 async def versions(request: Request, site: Site) -> Reply:
     """Every instance of a study that has more than one version."""
     forms.only(request)
-    found = await site.archive.several(request.parameters["study"])
+    return forms.answer(await of_study(site, request.parameters["study"]))
+
+
+async def of_study(site: Site, study_uid: str) -> dict[str, Any]:
+    """The same, before it is JSON."""
     said = [
         {
             "series_uid": one.series_uid,
             "sop_instance_uid": one.sop_instance_uid,
             "versions": [_told(version) for version in one.versions],
         }
-        for one in found
+        for one in await site.archive.several(study_uid)
     ]
-    return forms.answer({"study_uid": request.parameters["study"], "instances": said})
+    return {"study_uid": study_uid, "instances": said}
 
 
 async def promote(request: Request, site: Site) -> Reply:

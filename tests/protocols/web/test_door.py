@@ -170,7 +170,8 @@ def test_c50_capabilities_list_what_is_served() -> None:
         assert (await served.client.options("", headers={"Accept": "image/png"})).status_code == 406
         openapi = (await served.client.get(f"http://127.0.0.1:{served.port}/openapi.json")).json()
         offered = {(method.upper(), path) for path, there in openapi["paths"].items() for method in there}
-        assert offered == {(one.method, one.path.replace("*}", "}")) for one in ROUTES if not one.is_page}
+        for_programs = [one for one in ROUTES if not one.is_page and "html" not in "".join(one.gives)]
+        assert offered == {(one.method, one.path.replace("*}", "}")) for one in for_programs}
         assert openapi["servers"] == [{"url": f"http://127.0.0.1:{served.port}"}]
 
     serving(check)

@@ -33,7 +33,7 @@ NEEDED: dict[tuple[str, str], Scope] = {
     ("DELETE", f"{API}/jobs/{{job}}"): "admin",
 }
 # Pages, and what they are made of: the program, nothing of what is kept. A browser shows no token when it goes there.
-OPEN = {"/ohif", "/ohif/{path*}"}
+OPEN = {"/ohif", "/ohif/{path*}", "/", "/page/files/{path*}"}
 GUARDED = [one for one in ROUTES if one.path not in OPEN]
 VALUES = {
     "study": f"{ROOT}.1", "series": f"{ROOT}.1.1", "instance": f"{ROOT}.1.1.1", "frames": "1", "path*": "00100010",
