@@ -13,6 +13,7 @@ from engine.holdings import Holding, Holdings
 from engine.house import House
 from engine.keep.content_digest import CHUNK_BYTES
 from engine.keep.copying import read_range
+from engine.keep.stores import is_archive, node_folder
 from engine.keep.verify import Finding
 from engine.levels import attributes_below
 from engine.measures import Measured, Stopwatch, Timings
@@ -83,7 +84,9 @@ __all__ = [
     "attributes_below",
     "check_level",
     "checked_pieces",
+    "is_archive",
     "level_chosen",
+    "node_folder",
     "open",
     "path_of",
     "query_of",
@@ -97,7 +100,7 @@ __all__ = [
 
 @asynccontextmanager
 async def open(url: str = "./filmroom-data", settings: StoreSettings | None = None) -> AsyncIterator[Archive]:
-    """Open the archive at a folder or ``memory://``; on exit everything acknowledged is spilled and settled.
+    """Open the archive at a folder, a bucket or ``memory://``; on exit everything acknowledged is spilled and settled.
 
     Raises Conflict when another process holds it, Invalid for a URL that is not supported, Corrupt when its intake
     is damaged.

@@ -52,7 +52,7 @@ class Archive:
     def __init__(self, house: House) -> None:
         self._house = house
         self._limiter = trio.CapacityLimiter(LIMITS.blocking_threads_count_max)
-        self._fetch = Fetch(house.intake, house.store, house.tenant, house.writer)
+        self._fetch = Fetch(house.intake, house.near, house.tenant, house.writer)
         self._chunks = Chunks()
         self._measures = Measures(house.clock)
         self.commitments = Commitments(house, self._blocking)

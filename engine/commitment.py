@@ -18,7 +18,7 @@ import trio
 from engine.errors import Corrupt, Invalid, Missing, Unavailable
 from engine.house import House
 from engine.keep.content_digest import Examination
-from engine.keep.objects import read_pieces
+from engine.keep.keeping import read_pieces
 from engine.keep.paths import object_key
 from engine.limits import LIMITS
 from engine.model import CommitmentRequest, Instance, Key, Level, Query, Reference, Verdict

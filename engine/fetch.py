@@ -9,7 +9,7 @@ import xxhash
 from engine.errors import Corrupt, Missing
 from engine.keep.copying import read_range
 from engine.keep.intake import Intake
-from engine.keep.objects import ObjectStore
+from engine.keep.objects import Near
 from engine.keep.paths import object_key
 from engine.limits import LIMITS
 from engine.model import FileRange, Instance
@@ -59,11 +59,11 @@ class Window:
 
 
 class Fetch:
-    """Opens windows over intake (what is not spilled yet) and object store."""
+    """Opens windows over intake (what is not spilled yet) and objects."""
 
-    def __init__(self, intake: Intake, store: ObjectStore, tenant: str, writer: str) -> None:
+    def __init__(self, intake: Intake, near: Near, tenant: str, writer: str) -> None:
         self._intake = intake
-        self._store = store
+        self._near = near
         self._tenant = tenant
         self._writer = writer
 
@@ -103,7 +103,7 @@ class Fetch:
     def at_once(self, instance: Instance, span: tuple[int, int], around: tuple[bytes, bytes]) -> bytes | None:
         """See ``Archive.at_once``."""
         key = object_key(self._tenant, instance.key)
-        return self._store.glance(key, instance.key[:ADDRESS_DIGITS], instance.size_bytes, span, around)
+        return self._near.glance(key, instance.key[:ADDRESS_DIGITS], instance.size_bytes, span, around)
 
     def _pinned(self, instance: Instance, window: Window) -> FileRange | None:
         pinned = self._intake.pin(instance.lsn) if instance.writer == self._writer else None
@@ -112,7 +112,7 @@ class Fetch:
         return pinned
 
     def _opened(self, instances: Sequence[Instance], window: Window) -> list[FileRange | None]:
-        opened = self._store.open_ranges([object_key(self._tenant, instance.key) for instance in instances])
+        opened = self._near.open_ranges([object_key(self._tenant, instance.key) for instance in instances])
         for source in opened:
             if source is not None:
                 window.hold(source)
@@ -122,9 +122,9 @@ class Fetch:
         """By itself: in a store without files, or to say what keeps it from being opened."""
         key = object_key(self._tenant, instance.key)
         try:
-            source = self._store.open_range(key)
+            source = self._near.open_range(key)
             if source is None:
-                return self._store.get(key)
+                return self._near.get(key)
         except Missing:
             return None
         window.hold(source)

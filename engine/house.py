@@ -14,7 +14,7 @@ from engine.keep.intake import Intake
 from engine.keep.journal import Journal
 from engine.keep.journal_reader import cursor_text
 from engine.keep.node_directory import open_node_directory
-from engine.keep.objects import open_store
+from engine.keep.stores import near, open_store
 from engine.limits import LIMITS
 from engine.model import DEFAULT_TENANT, Change, Query, Record, StoreRecord, Target
 from engine.past import Past
@@ -39,12 +39,14 @@ class House:
         self.tenant = DEFAULT_TENANT
         names = identifiers or Identifiers()
         with ExitStack() as opened:
-            self.node = open_node_directory(settings.url)
+            self.node = open_node_directory(settings)
             opened.callback(self.node.close)
             self.node.lock()
             self.writer = self.node.writer_id(names)
-            self.store = open_store(settings)
+            self.store = open_store(settings, clock=self.clock)
             opened.callback(self.store.close)
+            self.near = near(self.store, settings)
+            opened.callback(self.near.close)
             self.index = Index.open(self.node.index_path(), self.clock, names, settings.character_set)
             opened.callback(self.index.close)
             self.worklist = Worklist(self.store, self.tenant, self.clock, names)
@@ -110,7 +112,7 @@ class House:
         self.intake.log.stop()
         self.ingest.stop()
         with ExitStack() as closing:  # in reverse order
-            for part in (self.node, self.store, self.intake, self.index, self._past):
+            for part in (self.node, self.store, self.near, self.intake, self.index, self._past):
                 closing.callback(part.close)
             closing.callback(self._seal)
         if failure := self.intake.log.failure():

@@ -105,6 +105,24 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     # Threads for blocking work of all requests together.
     blocking_threads_count_max: int = 32
 
+    # Requests to a bucket in flight at one time: bandwidth x latency of a far one, in objects of 200 kB.
+    bucket_requests_count_max: int = 32
+    # An object above this goes to a bucket in parts of so many bytes: no cloud takes more than 5 GiB at once, and what
+    # is sent again after a failure stays small. Objects of 256 GiB fit 10,000 parts.
+    bucket_put_bytes_max: int = 64 * MIB
+    bucket_part_bytes: int = 32 * MIB
+    # One request: so long to connect, so long in all (a part at 1 MB/s), so often again, within so long.
+    bucket_connect_seconds_max: float = 3.0
+    bucket_request_seconds_max: float = 32.0
+    bucket_retries_max: int = 2
+    bucket_retry_seconds_max: float = 5.0
+    # After so many failures in a row a bucket is left alone for a moment; calls are refused at once meanwhile.
+    bucket_failures_max: int = 3
+    bucket_rest_seconds: float = 2.0
+    # Bytes of a bucket's objects held on the node's disk for who reads them again, and of one file that holds them.
+    cache_bytes_max: int = 4 * GIB
+    cache_file_bytes: int = 256 * MIB
+
     # Instances named by one note of the intake: below a megabyte, however long the UIDs are.
     note_targets_count_max: int = 4096
 
@@ -134,6 +152,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
             "pieces are whole chunks": self.read_bytes % self.chunk_bytes == 0,
             "what rests behind senders fits the backlog": self.spill_rest_count_max < self.spill_backlog_count_max
             and self.drain_linger_count_max < self.ring_entries_max,
+            "the largest object fits a bucket's 10,000 parts": self.object_bytes_max <= 10_000 * self.bucket_part_bytes,
             "counts are positive": min(self.batch_records_max, self.append_attempts_max, self.collisions_max) > 0,
         }
         for sentence, holds in relations.items():

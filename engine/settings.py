@@ -25,8 +25,24 @@ class StoreSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """``[store]``. Raises ``Invalid`` with a sentence that names the setting."""
 
     url: Annotated[
-        str, Meta(description="Where the archive is.", extra={"allowed": "a folder, file://FOLDER or memory://"})
+        str,
+        Meta(
+            description="Where the archive is.",
+            extra={"allowed": "a folder, file://FOLDER, s3://BUCKET/PREFIX, gs://…, az://… or memory://"},
+        ),
     ] = "./filmroom-data"
+    node_dir: Annotated[
+        str,
+        Meta(
+            description="This machine's own folder: intake, index, cache. Empty: FOLDER/node, or ./filmroom-data/node "
+            "for a bucket.",
+            extra={"allowed": "a folder"},
+        ),
+    ] = ""
+    endpoint: Annotated[
+        str, Meta(description="Where the bucket's service is; empty: the cloud's own.", extra={"allowed": "a URL"})
+    ] = ""
+    region: Annotated[str, Meta(description="Region of the bucket; empty: from the environment.")] = ""
     ack: Annotated[
         Acknowledge,
         Meta(description="What success promises: disk: in the synced intake; object: object and journal are stored."),

@@ -7,7 +7,8 @@ import msgspec
 from engine.index import FoldOutcome, Index
 from engine.keep.intake import Intake
 from engine.keep.journal import Journal
-from engine.keep.objects import ObjectStore, keep_objects
+from engine.keep.keeping import keep_objects
+from engine.keep.objects import ObjectStore
 from engine.limits import LIMITS
 from engine.model import FileRange, Record, StoreRecord
 from native.segment import Entry

@@ -4,9 +4,11 @@ from collections.abc import Callable
 from contextlib import aclosing
 from typing import Any
 
-from engine import Conflict, Invalid
+import trio
+
+from engine import Conflict, Invalid, is_archive, node_folder
 from filmroom import control
-from filmroom.compose import node_folder, open_node
+from filmroom.compose import open_node
 from filmroom.exits import Unreachable
 from filmroom.settings import Loaded
 
@@ -18,7 +20,7 @@ async def perform(loaded: Loaded, do: str, hear: Callable[[Any], None], **parame
     """Do one operation; ``hear`` gets its items. Raises what the operation raises; Unreachable when there is no archive
     or the process that holds it does not answer; Invalid for a store in memory."""
     url = loaded.settings.store.url
-    folder = node_folder(url)
+    folder = node_folder(loaded.settings.store)
     if folder is None and url.startswith("memory:"):
         raise Invalid("memory:// ends with the process that opened it: only `filmroom serve` can use it")
     if folder is not None:
@@ -29,7 +31,7 @@ async def perform(loaded: Loaded, do: str, hear: Callable[[Any], None], **parame
                 async for item in items:
                     hear(item)
             return
-        if do not in MAKES_STORE and not (folder.parent / "archive").is_dir():
+        if do not in MAKES_STORE and not await trio.to_thread.run_sync(is_archive, loaded.settings.store):
             raise Unreachable(f"no archive at {url}: name it with --store; `filmroom serve` and `import` make one")
     await _perform_here(loaded, do, hear, parameters)
 

@@ -3,8 +3,6 @@
 import shlex
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
-from urllib.parse import unquote
 
 import trio
 
@@ -43,13 +41,6 @@ class Node:
         self.dicom_tls = ""
         self.http = ""
         self.served_since = 0.0  # on trio's clock
-
-
-def node_folder(url: str) -> Path | None:
-    """FOLDER/node of a store on a folder; None for one that has no files."""
-    if "://" in url and not url.startswith("file://"):
-        return None
-    return Path(unquote(url.removeprefix("file://")) if url.startswith("file://") else url) / "node"
 
 
 def known_as(peer: PeerSettings) -> Peer:
@@ -95,7 +86,7 @@ def store_flag(url: str) -> str:
 async def open_node(settings: Settings) -> AsyncIterator[Node]:
     """Open the archive (alone on its folder) and the peers. Raises Conflict when another process holds it."""
     async with engine.open(settings.store.url, settings.store) as archive, Transcoder() as transcoder:
-        folder = node_folder(settings.store.url)
+        folder = engine.node_folder(settings.store)
         configured = [known_as(peer) for peer in settings.peer]
         peers = PeerBook(configured, folder / "peers.json" if folder else None)
         tokens = TokenBook(folder / "tokens.json" if folder else None)

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import trio
 
+import engine
 from engine.clock import Clock
 from filmroom import archive_checks, machine_checks
 from filmroom.check import Check
-from filmroom.compose import Node, node_folder, store_flag
+from filmroom.compose import Node, store_flag
 from filmroom.settings import Settings
 from filmroom.tls_checks import tls
 
@@ -27,7 +28,7 @@ async def examine(node: Node) -> AsyncGenerator[Check, None]:
     for check in await trio.to_thread.run_sync(list, tls(node.settings, Clock().now_us())):
         yield check
     flag = store_flag(node.settings.store.url)
-    folder = node_folder(node.settings.store.url)
+    folder = engine.node_folder(node.settings.store)
     if folder is not None:
         last_stamp_us = (await node.archive.status()).last_stamp_us
         work = partial(_of_folder, folder, node.settings, last_stamp_us, flag)
@@ -52,7 +53,7 @@ def without_archive(settings: Settings) -> Iterator[Check]:
     yield from machine_checks.machine()
     yield from machine_checks.ports(settings.serve)
     yield from tls(settings, Clock().now_us())
-    folder = node_folder(settings.store.url)
+    folder = engine.node_folder(settings.store)
     if folder is not None:
         there = next(parent for parent in folder.absolute().parents if parent.is_dir())
         yield from machine_checks.disk(there, settings.store.intake_bytes_max)

@@ -14,13 +14,14 @@ from typing import Any
 import msgspec
 import trio
 
+import engine
 import filmroom
 from engine import Decided, Finding, Invalid, Origin, rows
 from engine.clock import Clock
 from engine.ports import Peer
 from filmroom import examining, exporting, granting, importing, sending, verified
 from filmroom.check import Check
-from filmroom.compose import Node, dimse_settings, known_as, node_folder, store_flag
+from filmroom.compose import Node, dimse_settings, known_as, store_flag
 from filmroom.control import Answer, Tell
 from filmroom.loading import peer_of
 from filmroom.query_text import parse
@@ -122,7 +123,7 @@ async def verify(node: Node, tell: Tell, *, deep: bool) -> None:
             await tell(_told(finding))
         nursery.cancel_scope.cancel()
     seconds = round(trio.current_time() - started, 3)
-    if folder := node_folder(node.settings.store.url):
+    if folder := engine.node_folder(node.settings.store):
         found = verified.Verified(Clock().now_us(), deep, done["objects"], damaged)
         await trio.to_thread.run_sync(verified.write, folder, found)
     await tell({**done, "seconds": seconds, "findings": count, "damaged": damaged})
@@ -153,7 +154,7 @@ async def doctor(node: Node, tell: Tell, *, version: str) -> None:
 
 async def status(node: Node, tell: Tell) -> None:
     """Figures of the node; of what runs, where it listens and for how long."""
-    folder = node_folder(node.settings.store.url)
+    folder = engine.node_folder(node.settings.store)
     free_bytes = (await trio.to_thread.run_sync(shutil.disk_usage, folder)).free if folder else None
     await tell(
         {

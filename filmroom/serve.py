@@ -17,7 +17,7 @@ import engine
 from engine.clock import Clock
 from filmroom import control, exposure, webhooks
 from filmroom.caretaking import collect_forever
-from filmroom.compose import Node, certificates, dimse_settings, node_folder, open_node, store_flag
+from filmroom.compose import Node, certificates, dimse_settings, open_node, store_flag
 from filmroom.exits import Unreachable
 from filmroom.household import NodeHousehold
 from filmroom.listening import address_of, listen
@@ -62,8 +62,8 @@ async def run(settings: Settings, ready: Act, prepare: Act | None = None) -> Non
 
 async def _try_ports(settings: Settings) -> None:
     """Where there is no archive yet: one that cannot be served is not made. Raises as ``listen``."""
-    folder, serve = node_folder(settings.store.url), settings.serve
-    if folder is None or (folder.parent / "archive").is_dir():
+    serve = settings.serve
+    if settings.store.url.startswith("memory:") or await trio.to_thread.run_sync(engine.is_archive, settings.store):
         return
     for port, flag in ((serve.dimse_port, "--dimse-port"), (serve.http_port, "--http-port")):
         for listener in await listen(serve.host, port, flag):
@@ -101,7 +101,7 @@ async def _serve(node: Node, ready: Act, shown: Certificates | None) -> None:
     shutdown = node.shutdown
     dicom, http = await _listen(node, shown)
     node.served_since = trio.current_time()
-    folder = node_folder(node.settings.store.url)
+    folder = engine.node_folder(node.settings.store)
     hooks = await webhooks.begin_all(node.archive, node.settings.webhook, folder and folder / "webhooks")
     health = web.Health()
     async with trio.open_nursery() as nursery:
@@ -237,7 +237,7 @@ async def print_ready(node: Node, more: Sequence[str] = ()) -> None:
 
 
 def _next_words(settings: Settings) -> list[str]:
-    if node_folder(settings.store.url) is None:  # commands would find no folder to reach it through
+    if engine.node_folder(settings.store) is None:  # commands would find no folder to reach it through
         return []
     words = ["import FILES", "find", "aet add AE_TITLE HOST:PORT"]
     return [*words, "token new NAME"] if exposure.needs_tokens(settings) else words

@@ -32,6 +32,14 @@ def write_all(fd: int, parts: Sequence[Buffer]) -> int:
     return total
 
 
+def write_at(fd: int, piece: Buffer, offset: int) -> None:
+    """Writes all of the piece from ``offset``. Raises ``OSError``."""
+    view = memoryview(piece).cast("B")
+    done = 0
+    while done < len(view):
+        done += os.pwrite(fd, view[done:], offset + done)
+
+
 def copy_range(source: int, offset: int, length: int, target: int) -> None:
     """Appends ``length`` bytes of ``source`` to the empty file ``target``. Raises ``Corrupt`` when not there."""
     done = 0

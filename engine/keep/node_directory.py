@@ -1,4 +1,5 @@
-"""``FOLDER/node``: what belongs to this machine. On disk, or (for ``memory://``) in memory, gone with the process."""
+"""``FOLDER/node``, or ``[store] node_dir``: what belongs to this machine. On disk, or (for ``memory://``) in memory,
+gone with the process."""
 
 import errno
 import fcntl
@@ -12,9 +13,10 @@ from typing import Protocol
 from engine.clock import Identifiers
 from engine.errors import Conflict, Fenced, Unavailable
 from engine.keep.copying import write_all
-from engine.keep.objects import folder_of
 from engine.keep.posix import DIRECTORY_MODE, fsync_directory
 from engine.keep.sealed import seal, unseal
+from engine.keep.stores import node_folder
+from engine.settings import StoreSettings
 
 ZEROS_BYTES = 1 << 20
 NEW = ".new"  # what is not yet in place
@@ -83,10 +85,10 @@ class NodeDirectory(Protocol):
     def close(self) -> None: ...
 
 
-def open_node_directory(url: str) -> NodeDirectory:
-    """The node directory beside the archive that ``url`` names. Raises Invalid, Unavailable."""
-    folder = folder_of(url)
-    return MemoryNode() if folder is None else DiskNode(folder / "node")
+def open_node_directory(settings: StoreSettings) -> NodeDirectory:
+    """The node directory beside the archive that ``[store]`` names. Raises Invalid, Unavailable."""
+    folder = node_folder(settings)
+    return MemoryNode() if folder is None else DiskNode(folder)
 
 
 class DiskNode:

@@ -22,7 +22,8 @@ from engine.keep.content_digest import Examination
 from engine.keep.decided import Decided, instance_number
 from engine.keep.journal import Journal
 from engine.keep.journal_walk import JournalWalk
-from engine.keep.objects import ObjectStore, read_pieces
+from engine.keep.keeping import read_pieces
+from engine.keep.objects import ObjectStore
 from engine.keep.seen import Marks, Seen
 from engine.limits import LIMITS, Limits
 from engine.model import ActRecord, Instance, StoreRecord

@@ -28,12 +28,13 @@ async def serve(
     peer: Annotated[Sequence[str], Parameter(negative="")] = (),
     config: Path | None = None,
 ) -> int:
-    """Run a node until SIGTERM or Ctrl-C. STORE is a folder (default ./filmroom-data) or memory://.
+    """Run a node until SIGTERM or Ctrl-C. STORE is a folder (default ./filmroom-data), a bucket or memory://.
 
     Parameters
     ----------
     store
-        Folder of the archive, made when it is not there (default ./filmroom-data), or memory://.
+        Folder of the archive, made when it is not there (default ./filmroom-data); s3://BUCKET/PREFIX, gs:// or az://,
+        with credentials as the cloud's own tools take them; or memory://.
     host
         Address to listen on (default 127.0.0.1: this machine only).
     dimse_port

@@ -17,10 +17,11 @@ from engine.keep.content_digest import prove
 from engine.keep.fold import add, instance, place
 from engine.keep.intake import Intake
 from engine.keep.journal import Journal
+from engine.keep.keeping import keep_object
 from engine.keep.node_directory import open_node_directory
-from engine.keep.objects import keep_object, open_store
 from engine.keep.paths import object_key
 from engine.keep.state import EMPTY, InstanceState
+from engine.keep.stores import open_store
 from engine.keep.verify import verify
 from engine.model import DEFAULT_TENANT, Instance, Origin, StoreRecord
 from engine.settings import StoreSettings
@@ -39,7 +40,7 @@ class Cellar:
     def __init__(self, settings: StoreSettings) -> None:
         self._object_ack = settings.ack == "object"
         with ExitStack() as held:
-            self._node = open_node_directory(settings.url)
+            self._node = open_node_directory(settings)
             held.callback(self._node.close)
             self._node.lock()
             self._writer = self._node.writer_id(Identifiers())

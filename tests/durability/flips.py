@@ -22,7 +22,7 @@ from engine.errors import Corrupt, FilmroomError, Invalid
 from engine.keep.formats import encode_layout
 from engine.keep.intake_format import decode_checkpoint
 from engine.keep.journal_reader import JournalReader
-from engine.keep.objects import open_store
+from engine.keep.stores import open_store
 from engine.keep.verify import verify_journal
 from engine.model import DEFAULT_TENANT, Record
 from engine.settings import StoreSettings

@@ -49,8 +49,11 @@ async def store_all(archive: Archive, sent: list[File]) -> None:
             nursery.start_soon(archive.store, one.data)
 
 
-@pytest.fixture(params=["memory", "folder"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+@pytest.fixture(params=["memory", "folder", "bucket"])
+def url(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    if request.param == "bucket":
+        monkeypatch.chdir(tmp_path)  # where the node's own folder is made
+        return f"{request.getfixturevalue('s3')}/{tmp_path.name}"
     return "memory://" if request.param == "memory" else str(tmp_path / "archive")
 
 

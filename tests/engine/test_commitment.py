@@ -11,7 +11,7 @@ import engine
 from bench.data import CT, File, Shape, files
 from engine.errors import Fenced, Unavailable
 from engine.keep.folder import FolderStore
-from engine.keep.objects import read_pieces
+from engine.keep.keeping import read_pieces
 from engine.limits import LIMITS
 from engine.model import Reference
 

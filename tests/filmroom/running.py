@@ -77,12 +77,16 @@ def run(*words: str | Path, folder: Path | None = None, **environment: str) -> s
 
 
 @contextmanager
-def start(store: Path, *words: str) -> Iterator[Node]:
-    """A node on free ports; ended when the block ends."""
-    command = [*COMMAND, "serve", str(store), "--dimse-port", "0", "--http-port", "0", *words]
+def start(store: Path, *words: str, url: str = "", **environment: str) -> Iterator[Node]:
+    """A node on free ports; ended when the block ends. ``url``: of the archive, when it is not in the folder ``store``,
+    which then is the node's own."""
+    environment = ENVIRONMENT | environment
+    command = [*COMMAND, "serve", url or str(store), "--dimse-port", "0", "--http-port", "0", *words]
     with (
         (store.parent / f"{store.name}.log").open("w") as log,
-        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, env=ENVIRONMENT) as process,
+        subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=log, text=True, env=ENVIRONMENT | environment
+        ) as process,
     ):
         try:
             assert process.stdout is not None

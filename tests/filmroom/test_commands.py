@@ -153,10 +153,12 @@ def test_a_taken_port_is_one_clear_line(tmp_path: Path, flag: str) -> None:
     assert not (tmp_path / "store").exists()
 
 
-def test_a_url_that_is_not_there_yet_is_refused(tmp_path: Path) -> None:
-    done = run("status", "--store", "s3://bucket/prefix", folder=tmp_path)
-    assert done.returncode == 2
+def test_a_bucket_that_does_not_answer_cannot_be_reached(tmp_path: Path) -> None:
+    environment = {"AWS_ENDPOINT_URL": "http://127.0.0.1:1", "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}
+    done = run("status", "--store", "s3://bucket/prefix", folder=tmp_path, **environment)
+    assert done.returncode == 3
     assert "Traceback" not in done.stderr
+    assert run("status", "--store", "ftp://bucket/prefix", folder=tmp_path).returncode == 2
 
 
 def test_demo_checks_itself() -> None:

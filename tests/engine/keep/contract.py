@@ -15,6 +15,22 @@ from engine.model import FileRange
 
 
 class Contract(ABC):
+    glances = True  # a bucket takes a round trip: never at once
+    # Services disagree on the order of "b/1" and "b.dcm". We have no folder whose name begins a file's beside it.
+    marks: tuple[str, ...] = ("t/", "t/b/", "t/b/15", "s", "z", "t/a/5")
+    listed: tuple[str, ...] = (
+        "t/a",
+        "t/a.b/1",
+        "t/ab/1",
+        "t/b/1",
+        "t/b/2",
+        "t/b~1",
+        "t/b.dcm",
+        "t/b.1.dcm",
+        "u/1",
+        "f.json",
+    )
+
     @abstractmethod
     def make_store(self, folder: Path) -> ObjectStore: ...
 
@@ -33,7 +49,8 @@ class Contract(ABC):
         content = bytes(range(100))
         store.create("t/a", [content], durable=True)
         address = xxhash.xxh3_128_hexdigest(content)
-        assert store.glance("t/a", address, 100, (10, 20), (b"<", b">")) == b"<" + content[10:30] + b">"
+        seen = b"<" + content[10:30] + b">" if self.glances else None
+        assert store.glance("t/a", address, 100, (10, 20), (b"<", b">")) == seen
         assert store.glance("t/a", address, 99, (10, 20), (b"<", b">")) is None
         assert store.glance("t/a", address[::-1], 100, (10, 20), (b"<", b">")) is None
         assert store.glance("t/b", address, 100, (10, 20), (b"<", b">")) is None
@@ -130,14 +147,14 @@ class Contract(ABC):
         assert store.get("t/a") == b"again"
 
     def test_list_is_ascending_below_the_prefix_above_after(self, store: ObjectStore) -> None:
-        keys = ["t/a", "t/a.b/1", "t/ab/1", "t/b/1", "t/b/2", "t/b~1", "t/b.dcm", "t/b.1.dcm", "u/1", "f.json"]
+        keys = self.listed
         for key in keys:
             store.create(key, [b""], durable=False)
         assert list(store.list("")) == sorted(keys)
         assert list(store.list("t/")) == sorted(key for key in keys if key.startswith("t/"))
         assert list(store.list("t/b/")) == ["t/b/1", "t/b/2"]
         assert list(store.list("none/")) == []
-        for after in [*keys, "t/", "t/b/", "t/b/15", "s", "z", "t/a/5"]:
+        for after in [*keys, *self.marks]:
             assert list(store.list("t/", after)) == sorted(k for k in keys if k.startswith("t/") and k > after), after
 
     @pytest.mark.parametrize("key", ["", "/a", "a/", "a//b", "../a", "a/../b", ".hidden", "a/.b", "a\0b", "a b", "é"])

@@ -7,8 +7,9 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 
 from engine.errors import Conflict, Unavailable
+from engine.keep.bucket import MemoryStore
 from engine.keep.copying import Buffer
-from engine.keep.objects import MemoryStore, ObjectStore
+from engine.keep.objects import ObjectStore
 from engine.model import FileRange
 
 

@@ -6,11 +6,12 @@ import pytest
 from engine.clock import ManualClock, SeededIdentifiers
 from engine.errors import Conflict, Corrupt, Fenced, Invalid
 from engine.keep import paths
+from engine.keep.bucket import MemoryStore
 from engine.keep.folder import FolderStore
 from engine.keep.formats import decode_batch, encode_batch
 from engine.keep.journal import Journal
 from engine.keep.nodes import WritersStream
-from engine.keep.objects import MemoryStore, ObjectStore
+from engine.keep.objects import ObjectStore
 from engine.limits import Limits
 
 from .records import record

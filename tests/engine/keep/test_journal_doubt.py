@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from engine.clock import ManualClock, SeededIdentifiers
 from engine.errors import Fenced, Unavailable
+from engine.keep.bucket import MemoryStore
 from engine.keep.journal import Journal
-from engine.keep.objects import MemoryStore, ObjectStore
+from engine.keep.objects import ObjectStore
 from engine.limits import Limits
 from engine.model import StoreRecord
 

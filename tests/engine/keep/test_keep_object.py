@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 
 from engine.errors import Corrupt, Unavailable
+from engine.keep.bucket import MemoryStore
 from engine.keep.content_digest import address
 from engine.keep.copying import Buffer
 from engine.keep.folder import FolderStore
-from engine.keep.objects import MemoryStore, ObjectStore, keep_object, keep_objects, read_pieces
+from engine.keep.keeping import keep_object, keep_objects, read_pieces
+from engine.keep.objects import ObjectStore
 from engine.keep.paths import object_key
 from engine.limits import LIMITS, Limits
 from engine.model import FileRange

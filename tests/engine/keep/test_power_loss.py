@@ -9,8 +9,8 @@ import pytest
 
 from engine.clock import ManualClock, SeededIdentifiers
 from engine.keep import posix
+from engine.keep.bucket import MemoryStore
 from engine.keep.journal import Journal
-from engine.keep.objects import MemoryStore
 from tests.durability import recorder
 from tests.durability.disk import Disk, Survival, positions
 

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from engine.clock import ManualClock, SeededIdentifiers
 from engine.errors import Conflict, Corrupt, Unavailable
-from engine.keep.objects import MemoryStore, ObjectStore
+from engine.keep.bucket import MemoryStore
+from engine.keep.objects import ObjectStore
 from engine.keep.shared_table import SharedTable
 from engine.limits import Limits
 

@@ -8,10 +8,12 @@ import pytest
 
 from engine.clock import ManualClock, SeededIdentifiers
 from engine.keep import fold, paths
+from engine.keep.bucket import MemoryStore
 from engine.keep.content_digest import address, prove
 from engine.keep.folder import FolderStore
 from engine.keep.journal import Journal
-from engine.keep.objects import MemoryStore, ObjectStore, keep_object
+from engine.keep.keeping import keep_object
+from engine.keep.objects import ObjectStore
 from engine.keep.seen import Marks, Seen
 from engine.keep.verify import Finding, verify
 from engine.limits import MIB, Limits

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from engine.clock import ManualClock, SeededIdentifiers
-from engine.keep.objects import MemoryStore
+from engine.keep.bucket import MemoryStore
 from engine.limits import Limits
 from engine.model import Level, Query
 from engine.worklist import Code, State, Worklist

@@ -8,8 +8,9 @@ import pytest
 
 from engine.clock import ManualClock, SeededIdentifiers
 from engine.errors import Invalid, Missing, Unavailable
+from engine.keep.bucket import MemoryStore
 from engine.keep.folder import FolderStore
-from engine.keep.objects import MemoryStore, ObjectStore
+from engine.keep.objects import ObjectStore
 from engine.limits import Limits
 from engine.model import Key, Level, Query
 from engine.worklist import ALL, FILTERED, Code, Event, EventType, State, Worklist
