@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 from msgspec import Struct
 
-from bench.statements.statement import Unmet, shown
+from bench.statements.statement import Unmet, shortened, shown
 
 Row = dict[str, Any]
 
@@ -36,7 +36,7 @@ class Answer:
         self.status = response.status_code
         self.headers = response.headers
         self.body = response.content
-        self.asked = f"{response.request.method} {response.request.url.raw_path.decode('ascii')}"[:160]
+        self.asked = _told(response.request)
         self.content_type = response.headers.get("content-type", "")
 
     @property
@@ -73,7 +73,7 @@ class Answer:
         if not boundary:
             raise Unmet(f"{self.asked}: Content-Type names no boundary")
         pieces = (b"\r\n" + self.body).split(b"\r\n--" + boundary.encode("latin-1"))[1:]
-        found = [_part(piece) for piece in pieces if not piece.startswith(b"--")]
+        found = [_part(piece) for piece in pieces if piece.strip() and not piece.startswith(b"--")]
         if not found:
             raise Unmet(f"{self.asked}: no part between the boundaries that Content-Type names ({boundary[:40]})")
         return found
@@ -84,6 +84,13 @@ class Answer:
         if len(found) != 1:
             raise Unmet(f"{self.asked}: {len(found)} parts where one is expected")
         return found[0]
+
+
+def _told(request: httpx.Request) -> str:
+    """For people: the roots of our UIDs are left out."""
+    accept = request.headers.get("accept")
+    path = shortened(request.url.raw_path.decode("ascii"))
+    return f"{request.method} {path}" + (f" (Accept: {accept})" if accept else "")
 
 
 def _part(piece: bytes) -> Part:

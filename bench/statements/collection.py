@@ -24,6 +24,7 @@ from bench.statements.objects import (
 )
 
 LONG_VALUE = bytes(range(256)) * 256  # longer than anybody puts into JSON
+LONG_TEXT = "Synthetic words of no patient. " * 200  # so that metadata is worth being packed
 PDF = b"%PDF-1.4 synthetic\n"
 FRAMES = 5
 ENCAPSULATED_PDF = "1.2.840.10008.5.1.4.1.1.104.1"
@@ -135,7 +136,17 @@ class Collection:
 def _rich(run: Run, number: int) -> Dataset:
     """An image with what the JSON model is about: numbers, an empty value, items in items, private elements."""
     facts: Keywords = {"PatientName": run.patient_name("Müller"), "InstitutionName": "Conformance Hospital"}
-    made = instance(run, 1, 1, number, **facts, SliceThickness="2.5", AcquisitionNumber=1, PatientComments="")
+    made = instance(
+        run,
+        1,
+        1,
+        number,
+        **facts,
+        SliceThickness="2.5",
+        AcquisitionNumber=1,
+        PatientComments="",
+        ImageComments=LONG_TEXT,
+    )
     code = Dataset()
     code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = "CONF", "99CONF", "Synthetic"
     step = Dataset()

@@ -62,7 +62,7 @@ async def pages(subject: Subject) -> None:
     """Pages by offset end with an empty page, repeat nothing and leave nothing out while data arrives."""
     numbers = [subject.new_study() for _ in range(7)]
     patient = f"PAGES-{subject.run.mark}"
-    named: Keywords = {"PatientID": patient, "PatientName": "Pages^Conformance"}
+    named: Keywords = {**subject.other_patient(), "PatientID": patient}
     files = [written(instance(subject.run, number, **named)) for number in numbers]
     await subject.store(files)
     seen: list[str] = []

@@ -2,10 +2,14 @@
 
 from collections.abc import Iterable
 
-from bench.statements import qido
+from bench.statements import frames, metadata, ohif, qido, removal, stow, ups, wado
 from bench.statements.statement import Statement, row_of
 
-STATEMENTS: tuple[Statement, ...] = (*qido.family.statements,)
+STATEMENTS: tuple[Statement, ...] = tuple(
+    statement
+    for module in (qido, metadata, frames, wado, stow, removal, ups, ohif)
+    for statement in module.family.statements
+)
 
 # Row to the reason why no client can tell.
 UNTESTABLE: dict[str, str] = {}

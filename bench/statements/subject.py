@@ -10,7 +10,7 @@ from bench.lean import Target
 from bench.statements.answers import Row, value, values_of
 from bench.statements.association import store
 from bench.statements.collection import Collection
-from bench.statements.objects import Made, new_run
+from bench.statements.objects import Keywords, Made, new_run
 from bench.statements.statement import Need, Unmet, Untried
 from bench.statements.web import Web
 
@@ -23,6 +23,7 @@ class Asked(Struct, frozen=True, kw_only=True):
     dimse_tls: Target | None = None
     move_to: str = ""
     move_port: int = 0
+    wado_uri: str = ""
     token: str = ""
     origin: str = ""
     certificates: str = ""
@@ -116,6 +117,10 @@ class Subject:
         """A number that no study of this run has yet."""
         self._next_study += 1
         return self._next_study
+
+    def other_patient(self) -> Keywords:
+        """Whom no search for the collection's patients finds."""
+        return {"PatientName": "Other^Synthetic", "PatientID": f"OTHER-{self.run.mark}"}
 
     def of(self, query: str) -> str:
         """A search for this run's patients alone."""

@@ -32,6 +32,7 @@ class Whom:
     move_to: Annotated[
         str, Parameter(help="AET:PORT: a destination of C-MOVE that it knows, on this machine; we listen there.")
     ] = ""
+    wado_uri: Annotated[str, Parameter(help="Where WADO-URI is, when it is not /wado of the same origin.")] = ""
     origin: Annotated[str, Parameter(help="Origin of a web page that its settings allow (CORS).")] = ""
     ca: Annotated[str, Parameter(help="A file of certificates to trust, for https and TLS.")] = ""
     token_file: Annotated[
@@ -55,6 +56,7 @@ class Whom:
                 dimse_tls=target(self.dimse_tls),
                 move_to=title,
                 move_port=int(port or 0),
+                wado_uri=self.wado_uri,
                 token=_token(self.token_file),
                 origin=self.origin,
                 certificates=self.ca,
@@ -80,7 +82,7 @@ async def conformance(
 ) -> int:
     """Ask a server, ours or another, the statements of docs/conformance.md, and say which hold.
 
-    It writes: small studies of patients named ...^Synthetic..., which it deletes at the end where the server lets it.
+    It writes: small studies of patients named ...^Synthetic, which it deletes at the end where the server lets it.
     Exit code 1 when a statement fails, 3 when the server cannot be reached, 4 when it wants another token.
 
     Parameters
@@ -115,7 +117,7 @@ async def conformance(
     else:
         print(report.last_line(found))
     if found.left:
-        say(f"left there: {len(found.left)} studies of patients named ...^Synthetic{subject.run.mark}")
+        say(f"left there: {len(found.left)} studies of patients whose ID holds {subject.run.mark}")
     return Exit.NO if found.summary.failed else Exit.OK
 
 

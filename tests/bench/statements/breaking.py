@@ -1,6 +1,7 @@
 """A server that breaks one thing: ours, and what stands between it and its client."""
 
-from collections.abc import Callable
+import gzip
+from collections.abc import Callable, Collection
 
 import httpx
 import trio
@@ -25,8 +26,14 @@ class Broken(httpx.AsyncBaseTransport):
         passed = await self._through.handle_async_request(self._request(request) if self._request else request)
         if self._answer is None:
             return passed
-        whole = httpx.Response(passed.status_code, headers=passed.headers, content=await read(passed))
-        return self._answer(request, whole)
+        raw = await read(passed)
+        whole = httpx.Response(passed.status_code, headers=passed.headers, content=raw)
+        changed = self._answer(request, whole)
+        if changed is not whole:
+            is_packed = whole.headers.get("content-encoding") == "gzip"
+            raw = gzip.compress(changed.content) if is_packed else changed.content
+            changed.headers.update({"content-encoding": "gzip"} if is_packed else {})
+        return httpx.Response(changed.status_code, headers=changed.headers, stream=httpx.ByteStream(raw))
 
     async def aclose(self) -> None:
         await self._through.aclose()
@@ -39,9 +46,14 @@ async def read(answer: httpx.Response) -> bytes:
     return b"".join(pieces)
 
 
-def examined(asked: Asked, rows: tuple[str, ...] = (), transport: Broken | None = None) -> list[Outcome]:
-    """Every outcome of these rows, or of all."""
-    return trio.run(run.examine, Subject(asked, transport), registry.chosen(rows), lambda outcome: None)
+# Left out where a fault cannot touch them: half of the time of all.
+DEAR = {"many_frames_at_once", "jpeg_2000_leaves_unfolded"}
+
+
+def examined(asked: Asked, transport: Broken | None = None, left_out: Collection[str] = ()) -> list[Outcome]:
+    """Every outcome, but those of the statements that are left out."""
+    statements = [one for one in registry.STATEMENTS if one.name not in left_out]
+    return trio.run(run.examine, Subject(asked, transport), statements, lambda outcome: None)
 
 
 def failing(outcomes: list[Outcome]) -> set[str]:
@@ -51,6 +63,6 @@ def failing(outcomes: list[Outcome]) -> set[str]:
 
 def replaced(answer: httpx.Response, content: bytes, status: int | None = None, **headers: str) -> httpx.Response:
     """The answer with another body; its length is made anew. An underscore in a header's name is a hyphen."""
-    kept = {name: text for name, text in answer.headers.items() if name.lower() != "content-length"}
+    kept = {name: text for name, text in answer.headers.items() if name not in ("content-length", "content-encoding")}
     said = {name.replace("_", "-"): text for name, text in headers.items()}
     return httpx.Response(answer.status_code if status is None else status, headers=kept | said, content=content)
