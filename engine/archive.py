@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -39,6 +40,7 @@ from engine.read_ahead import ReadAhead
 from engine.status import Status, measured, status_of
 from engine.store import Upload, batches, finish, submit, write_all
 from engine.tabular import Row, rows
+from engine.threads import in_thread
 from engine.worklist import Worklist
 from native.lane import Lane
 
@@ -184,9 +186,12 @@ class Archive:
                     yield msgspec.structs.replace(fetched.instance, file=file)
 
     @asynccontextmanager
-    async def reader(self, instances: Sequence[Instance]) -> AsyncIterator[AsyncIterator[Window]]:
-        """Windows of open objects, the next one opened while the reader uses this one. Closes what it opened."""
-        windows = ReadAhead(self._fetch, instances, self._house.readers, self._measures.first_reads)
+    async def reader(self, instances: Sequence[Instance], *, is_begun: bool = True) -> AsyncIterator[ReadAhead]:
+        """Windows of open objects, the next one opened while the reader uses this one. Closes what it opened.
+
+        Not ``is_begun``: a thread may open the first one itself (``ReadAhead.first``).
+        """
+        windows = ReadAhead(self._fetch, instances, self._house.readers, self._measures.first_reads, is_begun=is_begun)
         try:
             yield windows
         finally:
@@ -336,4 +341,4 @@ class Archive:
         with self._measures.counted_errors():
             if self._house.is_closed:
                 raise Unavailable("the archive is closed")
-            return await trio.to_thread.run_sync(work, *arguments, limiter=self._limiter)
+            return await in_thread(partial(work, *arguments), self._limiter)

@@ -5,6 +5,8 @@ from typing import Final
 from native.receive import Receiver as Receiver
 from native.send import UNSOUND_OBJECT as UNSOUND_OBJECT
 from native.send import Sender as Sender
+from native.talk import hear as hear
+from native.talk import tell as tell
 
 EVENT_NEED: Final[int]  # budget used up, more may come at once
 EVENT_MESSAGE: Final[int]  # a whole message that is not C-STORE/C-ECHO: take_message()

@@ -13,6 +13,7 @@ from native.receive import (
     Receiver,
 )
 from native.send import UNSOUND_OBJECT, Sender
+from native.talk import hear, tell
 
 __all__ = [
     "EVENT_ABORT",
@@ -27,4 +28,6 @@ __all__ = [
     "UNSOUND_OBJECT",
     "Receiver",
     "Sender",
+    "hear",
+    "tell",
 ]

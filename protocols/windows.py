@@ -27,3 +27,14 @@ class Window(Protocol):
     @property
     def lost(self) -> Sequence[Instance]: ...
     def close(self) -> None: ...
+
+
+class Windows(Protocol):
+    """Windows in turn, each open until the next is asked for."""
+
+    def __aiter__(self) -> "Windows": ...
+    async def __anext__(self) -> Window: ...
+
+    def first(self) -> Window | None:
+        """The first, opened in the caller's thread, where the reader has begun nothing yet; the iteration gives it
+        too."""

@@ -7,9 +7,11 @@ from engine.errors import FilmroomError
 from engine.model import Instance
 from engine.ports import Peer
 from protocols.dimse import classes
+from protocols.dimse.beginning import Beginning
+from protocols.dimse.connecting import NotAssociated
 from protocols.dimse.negotiation import CONTEXTS_MAX
 from protocols.dimse.outbound import Outbound
-from protocols.dimse.requestor import NotAssociated, associate
+from protocols.dimse.requestor import associate
 from protocols.dimse.sending import Pair, Sending
 from protocols.transcode import Codecs, ways
 
@@ -40,16 +42,22 @@ class Delivery:
             sending.fail_rest(part, self.trouble)
 
     async def _carry_over_one(self, sending: Sending, pairs: Sequence[Pair], part: Sequence[Instance]) -> None:
-        settings = self._outbound.settings
-        association = associate(
-            self._peer, settings, pairs, self._outbound.interrupts, window=settings.store_window_max
-        )
+        outbound = self._outbound
         try:
-            async with sending.opened(part) as windows, association as requestor:
-                self.reached = True
-                await sending.send(requestor, part, windows)
-                if requestor.lost:
-                    raise NotAssociated(requestor.lost)
+            async with sending.opened(part) as windows:
+                start = Beginning(sending, part, windows)
+                async with associate(
+                    self._peer,
+                    outbound.settings,
+                    pairs,
+                    outbound.interrupts,
+                    window=outbound.settings.store_window_max,
+                    start=start,
+                ) as requestor:
+                    self.reached = True
+                    await start.go_on(requestor)
+                    if requestor.lost:
+                        raise NotAssociated(requestor.lost)
         except (NotAssociated, FilmroomError) as error:
             self.trouble = str(error)
             log.warning(

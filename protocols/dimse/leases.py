@@ -3,10 +3,12 @@
 import contextlib
 import math
 import os
+from functools import partial
 from typing import Protocol
 
 import trio
 
+from engine.threads import in_thread
 from protocols.dimse.settings import DimseSettings
 
 
@@ -70,14 +72,9 @@ class Leases:
         await self._take_turn(lease)
         self._running[lease] = interrupt
         try:
-            return await trio.to_thread.run_sync(
-                receiver.run,
-                fd,
-                interrupt.fd,
-                self._settings.lease_idle_ms,
-                self._settings.lease_bytes_max,
-                limiter=self._threads,
-            )
+            settings = self._settings
+            work = partial(receiver.run, fd, interrupt.fd, settings.lease_idle_ms, settings.lease_bytes_max)
+            return await in_thread(work, self._threads)
         finally:
             self._running.pop(lease, None)
             self._turns.release_on_behalf_of(lease)

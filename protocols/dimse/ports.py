@@ -1,11 +1,11 @@
 """What this room needs of the archive: the part of ``engine.Archive`` that DIMSE uses."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from engine.model import CommitmentRequest, Found, Instance, Origin, Query, Reference, Verdict
-from protocols.windows import Window
+from protocols.windows import Windows
 
 if TYPE_CHECKING:
     from native.lane import Lane
@@ -36,4 +36,6 @@ class Archive(Protocol):
     def lane(self, origin: Origin) -> "Lane": ...
     async def shaped(self, query: Query, shape: Callable[[Found], T]) -> T: ...
     async def instances(self, query: Query) -> list[Instance]: ...
-    def reader(self, instances: Sequence[Instance]) -> AbstractAsyncContextManager[AsyncIterator[Window]]: ...
+    def reader(
+        self, instances: Sequence[Instance], *, is_begun: bool = True
+    ) -> AbstractAsyncContextManager[Windows]: ...

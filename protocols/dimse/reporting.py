@@ -18,11 +18,12 @@ from engine.errors import Corrupt, FilmroomError, Missing
 from engine.model import CommitmentRequest, Verdict
 from engine.ports import Peers
 from protocols.dimse import classes, commands
+from protocols.dimse.connecting import NotAssociated
 from protocols.dimse.event_report import Report, report_of
 from protocols.dimse.exchange import Gone
 from protocols.dimse.leases import Interrupts
 from protocols.dimse.ports import Commitments
-from protocols.dimse.requestor import NotAssociated, associate
+from protocols.dimse.requestor import associate
 from protocols.dimse.settings import DimseSettings
 from protocols.dimse.status import is_warning
 from protocols.dimse.titles import allow_command

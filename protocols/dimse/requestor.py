@@ -4,27 +4,31 @@ import logging
 import math
 import os
 import struct
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, closing
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from functools import partial
-from ipaddress import ip_address
+from typing import Final, Protocol
 
 import trio
 
-from engine.errors import Invalid
 from engine.ports import Peer
+from engine.threads import in_thread
 from native import pdu, wire
-from protocols.dimse import classes, commands, secure
+from protocols.dimse import classes, commands
 from protocols.dimse.association import Aborted, Association, Data, Established, Happened, Refused
+from protocols.dimse.connecting import NotAssociated, connecting, reach
 from protocols.dimse.leases import Interrupts
 from protocols.dimse.negotiation import granted, propose
 from protocols.dimse.settings import DimseSettings
 from protocols.dimse.transitions import State
-from protocols.security import client_context, reason_of
 
 log = logging.getLogger("filmroom.dimse")
 
 RECEIVE_BYTES = 65_536
+# How long a thread waits for a peer that is to accept or release: then the event loop waits, which costs more and holds
+# no thread.
+PROMPT_MS: Final = 100
+RELEASING = frozenset({State.AWAITING_RELEASE_ANSWER, State.COLLISION_REQUESTOR_LOCAL, State.COLLISION_REQUESTOR_PEER})
 
 # PS3.8 table 9-21: source and reason of a rejection.
 REJECTIONS = {
@@ -42,8 +46,17 @@ Job = tuple[int, int, str, str, "int | bytes | memoryview", int, int]
 Seal = tuple[bytes, int]
 
 
-class NotAssociated(Exception):
-    """The peer cannot be reached, refuses us, or went away; ``str`` is one sentence for the log."""
+class Start(Protocol):
+    """What is sent over an association by the thread that opens it."""
+
+    async def in_thread(self, work: Callable[[], None]) -> None:
+        """Do it where sending threads are counted."""
+
+    def prepare(self) -> None:
+        """While the peer makes up its mind. Blocking."""
+
+    def send(self, requestor: "Requestor") -> bool:
+        """The association stands. Blocking. Whether there is nothing more to send."""
 
 
 class Requestor:
@@ -62,26 +75,60 @@ class Requestor:
         self._peer_pdu_bytes_max = 0
         self._window = 1
         self._interrupt = interrupts.new()
+        self._is_associated = False
+        self._unsent = b""
 
-    async def negotiate(self, request: pdu.AssociateRequest) -> None:
-        """Raises NotAssociated."""
-        self._association.connected(trio.current_time())
-        self._association.request(request, trio.current_time())
+    async def negotiate(self, request: pdu.AssociateRequest, start: Start | None = None) -> None:
+        """``start``: done by the thread that gets the answer, if it comes soon. Raises NotAssociated."""
+        now = trio.current_time()
+        self._association.connected(now)
+        self._association.request(request, now)
+        if start is not None:
+            await start.in_thread(partial(self._begin, request, start, now))
+        if self._is_associated:
+            return
+        await reach(self._socket, self._settings)
         await self._flush()
-        while True:
-            for happened in await self._receive():
-                match happened:
-                    case Established(answer):
-                        self.accepted = granted(request, answer)
-                        ours = self._settings.pdu_bytes_sent_max
-                        self._peer_pdu_bytes_max = min(answer.user.pdu_bytes_max or ours, ours)
-                        self._window = _granted_window(request.user, answer.user)
-                        return
-                    case Refused(result, source, reason):
-                        why = REJECTIONS.get((source, reason), "no reason given")
-                        raise NotAssociated(f"rejected {result}/{source}/{reason}: {why}")
-                    case Aborted(why=why):
-                        raise NotAssociated(why)
+        while not self._is_associated:
+            self._take_answer(request, await self._receive())
+
+    def _begin(self, request: pdu.AssociateRequest, start: Start, now: float) -> None:
+        """In a thread, from the open connection to the release where all goes well; else as far as it comes in time."""
+        if not self._tell():
+            return
+        start.prepare()
+        self._take_answer(request, self._hear(now))
+        if self._is_associated and start.send(self) and not self.lost:
+            self._association.release(now)
+            if self._tell():
+                self._hear(now)
+
+    def _tell(self) -> bool:
+        """Whether all that is to be said went out; the rest goes with ``_flush``. Blocking."""
+        output = self._association.take_output()
+        sent = wire.tell(self._socket.fileno(), self._interrupt.fd, output, timeout_ms=PROMPT_MS)
+        self._unsent = output[sent:]
+        return not self._unsent
+
+    def _hear(self, now: float) -> list[Happened]:
+        """The next that the peer says, if it says it soon. Blocking."""
+        heard = wire.hear(self._socket.fileno(), self._interrupt.fd, timeout_ms=PROMPT_MS)
+        return self._association.receive_data(heard, now)
+
+    def _take_answer(self, request: pdu.AssociateRequest, happened: Sequence[Happened]) -> None:
+        for one in happened:
+            match one:
+                case Established(answer):
+                    self.accepted = granted(request, answer)
+                    ours = self._settings.pdu_bytes_sent_max
+                    self._peer_pdu_bytes_max = min(answer.user.pdu_bytes_max or ours, ours)
+                    self._window = _granted_window(request.user, answer.user)
+                    self._is_associated = True
+                case Refused(result, source, reason):
+                    why = REJECTIONS.get((source, reason), "no reason given")
+                    raise NotAssociated(f"rejected {result}/{source}/{reason}: {why}")
+                case Aborted(why=why):
+                    raise NotAssociated(why)
 
     async def echo(self) -> int:
         """C-ECHO; the peer's status. Raises NotAssociated."""
@@ -124,31 +171,59 @@ class Requestor:
         Fewer than jobs: the association is gone (``lost``), or ``move_turn_seconds`` have passed: call again with the
         rest.
         """
+        store = partial(self.store_here, jobs, seals=seals, originator=originator)
+        statuses = await in_thread(store, limiter)
+        return await self.answers(jobs, statuses, limiter, seals=seals, originator=originator)
+
+    def store_here(
+        self,
+        jobs: Sequence[Job],
+        *,
+        seals: Sequence[Seal] = (),
+        originator: tuple[str, int] | None = None,
+        resume: int = 0,
+    ) -> list[int]:
+        """The same in the caller's thread. Blocking. Some that are sent may not be answered yet: see ``answers``."""
         if self._sender is None:
             self._sender = wire.Sender(pdu_bytes_max=self._peer_pdu_bytes_max, window=self._window)
-        send = partial(
-            self._sender.store,
+        statuses = self._sender.store(
             self._socket.fileno(),
             self._interrupt.fd,
+            jobs,
+            seals=seals,
             originator=originator,
             timeout_ms=int(self._settings.store_seconds * 1000),
             patience_ms=int(self._settings.move_turn_seconds * 1000),
+            resume=resume,
         )
-        statuses: list[int] = await trio.to_thread.run_sync(partial(send, seals=seals), jobs, limiter=limiter)
+        self.lost = self.lost or self._sender.reason
+        return statuses
+
+    async def answers(
+        self,
+        jobs: Sequence[Job],
+        statuses: Sequence[int],
+        limiter: trio.CapacityLimiter,
+        *,
+        seals: Sequence[Seal] = (),
+        originator: tuple[str, int] | None = None,
+    ) -> list[int]:
+        """The statuses that ``store_here`` gave, and those of what it has sent besides."""
+        known = list(statuses)
         deadline = trio.current_time() + self._settings.store_seconds
-        while self._sender.unanswered and not self._sender.reason:
-            done, open_count = len(statuses), self._sender.unanswered
-            resume = partial(send, seals=seals[done:], resume=open_count)
+        while self._sender is not None and self._sender.unanswered and not self._sender.reason:
+            done, open_count = len(known), self._sender.unanswered
             # nothing new goes out: once these are answered, others have their turn
-            more: list[int] = await trio.to_thread.run_sync(resume, jobs[done : done + open_count], limiter=limiter)
+            left = jobs[done : done + open_count]
+            resume = partial(self.store_here, left, seals=seals[done:], originator=originator, resume=open_count)
+            more = await in_thread(resume, limiter)
             if more:
                 deadline = trio.current_time() + self._settings.store_seconds
             elif trio.current_time() > deadline:
                 self.fail("no answer in time")
                 break
-            statuses += more
-        self.lost = self.lost or self._sender.reason
-        return statuses
+            known += more
+        return known
 
     async def finish(self) -> None:
         """Release in order if there is still something to release, abort otherwise, and close."""
@@ -158,6 +233,7 @@ class Requestor:
             try:
                 if self._association.state is State.ESTABLISHED:
                     self._association.release(trio.current_time())
+                if self._association.state in RELEASING:
                     await self._flush()
                     while not self._association.must_close:
                         await self._receive()
@@ -169,7 +245,7 @@ class Requestor:
     def _abort_now(self) -> None:
         """Tell the peer if the socket takes it at once; what a slow one has not taken is dropped (H18)."""
         self._association.abort(trio.current_time())
-        output = self._association.take_output()
+        output = self._unsent + self._association.take_output()
         try:
             sent = os.write(self._socket.fileno(), output) if output else 0
         except OSError:
@@ -210,7 +286,8 @@ class Requestor:
         return NotAssociated(self.lost)
 
     async def _flush(self) -> None:
-        view = memoryview(self._association.take_output())
+        view = memoryview(self._unsent + self._association.take_output())
+        self._unsent = b""
         while view:
             with trio.move_on_after(self._settings.send_seconds_max) as scope:
                 view = view[await self._send_bytes(view) :]
@@ -236,20 +313,22 @@ async def associate(
     *,
     window: int = 1,
     roles: Sequence[tuple[str, bool, bool]] = (),
+    start: Start | None = None,
 ) -> AsyncIterator[Requestor]:
     """An association, a context for each (SOP class, transfer syntax); released at the end. Raises NotAssociated.
 
-    ``window`` and ``roles``: see ``negotiation.propose``.
+    ``window`` and ``roles``: see ``negotiation.propose``. ``start`` is done before it is given, unless the peer takes
+    its time.
     """
     association = Association(
         requestor=True, artim_seconds=settings.artim_seconds, pdu_bytes_max=settings.pdu_bytes_max
     )
-    async with _connected(peer, settings) as socket:
+    async with connecting(peer, settings) as socket:
         requestor = Requestor(socket, association, settings, interrupts)
         try:
             ours, theirs = settings.ae_title, peer.ae_title
             request = propose(ours, theirs, list(pairs), settings.pdu_bytes_max, window=window, roles=roles)
-            await requestor.negotiate(request)
+            await requestor.negotiate(request, start)
             yield requestor
         except BaseException:
             requestor.fail("given up")
@@ -263,50 +342,3 @@ async def echo(peer: Peer, settings: DimseSettings | None = None) -> int:
     settings = settings or DimseSettings()
     async with associate(peer, settings, [(classes.VERIFICATION, classes.IMPLICIT_LITTLE)], Interrupts()) as requestor:
         return await requestor.echo()
-
-
-@asynccontextmanager
-async def _connected(peer: Peer, settings: DimseSettings) -> AsyncIterator[trio.socket.SocketType]:
-    """Its user closes the socket. Raises NotAssociated."""
-    stream = await _connect(peer, settings)
-    if not peer.tls:
-        yield stream.socket
-        return
-    try:
-        context = client_context(peer.tls_ca, settings.tls_certificate, settings.tls_key)
-        outer = secure.wrapped(stream, context, server_side=False, name=peer.tls_name or peer.host)
-    except (Invalid, OSError, ValueError) as error:
-        stream.socket.close()
-        raise NotAssociated(f"TLS: {error}") from error
-    with closing(outer):
-        try:
-            await secure.shake(outer, settings.connect_seconds)
-        except (OSError, trio.TooSlowError) as error:
-            raise NotAssociated(f"TLS: {reason_of(error)}") from error
-        async with secure.opened(outer) as inner:
-            yield inner
-
-
-async def _connect(peer: Peer, settings: DimseSettings) -> trio.SocketStream:
-    try:
-        with trio.fail_after(settings.connect_seconds):
-            return await _stream_to(peer.host, peer.port)
-    except trio.TooSlowError as error:
-        raise NotAssociated("the peer does not answer the connection") from error
-    except OSError as error:
-        raise NotAssociated("the peer cannot be reached") from error
-
-
-async def _stream_to(host: str, port: int) -> trio.SocketStream:
-    """An address is connected to as it is; a name's addresses are tried side by side, which costs more."""
-    try:
-        family = trio.socket.AF_INET6 if ip_address(host).version == 6 else trio.socket.AF_INET
-    except ValueError:
-        return await trio.open_tcp_stream(host, port)
-    socket = trio.socket.socket(family)
-    try:
-        await socket.connect((host, port))
-    except BaseException:
-        socket.close()
-        raise
-    return trio.SocketStream(socket)

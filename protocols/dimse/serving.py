@@ -53,7 +53,7 @@ class Stream(Protocol):
     def take_rest(self) -> bytes: ...
     async def wait_readable(self) -> bool: ...
     def nudge(self) -> None: ...
-    async def receive(self) -> bytes: ...
+    def receive_at_once(self) -> bytes | None: ...
     async def send(self, data: bytes) -> None: ...
     async def end(self, event: Event) -> None: ...
     async def abort(self, why: str) -> None: ...
@@ -185,11 +185,12 @@ class Serving:
         """In a leased thread where stores may come: they wait for the disk. Questions are short, and are read here."""
         if self._stores:
             await self._lease()
-        elif self._poll.poll(0):  # else we were nudged
-            if received := await self._session.receive():
-                await self._feed(received)
-            else:
-                self._ended = wire.EVENT_EOF
+            return
+        received = self._session.receive_at_once()
+        if received:
+            await self._feed(received)
+        elif received is not None:  # else we were nudged
+            self._ended = wire.EVENT_EOF
 
     async def _lease(self) -> None:
         event = wire.EVENT_NEED

@@ -21,6 +21,8 @@ from protocols.dimse.transitions import Event, State
 log = logging.getLogger("filmroom.dimse")
 
 RECEIVE_BYTES = 65_536
+# A response that is no longer goes out without a turn of the event loop, if the socket takes it.
+PROMPT_BYTES = 16_384
 Phase = Literal["opening", "idle", "busy", "closing"]
 
 
@@ -167,9 +169,13 @@ class Session:
         self._nudged = True
         self._waiting.cancel()
 
-    async def receive(self) -> bytes:
-        """What has come; nothing at the end. Prompt ACKs have to be asked for each time (see native.socket_io)."""
-        data = await self._socket.recv(RECEIVE_BYTES)
+    def receive_at_once(self) -> bytes | None:
+        """What has come; empty at the end, None when nothing has. Prompt ACKs have to be asked for each time (see
+        native.socket_io)."""
+        try:
+            data = os.read(self._socket.fileno(), RECEIVE_BYTES)
+        except BlockingIOError:
+            return None
         with contextlib.suppress(OSError):  # with TLS the socket is no TCP socket
             self._socket.setsockopt(trio.socket.IPPROTO_TCP, trio.socket.TCP_QUICKACK, 1)
         return data
@@ -181,11 +187,21 @@ class Session:
 
     async def send(self, data: bytes) -> None:
         """All of it. Raises TooSlowError when the peer takes nothing for too long."""
+        view = memoryview(data)
+        if len(view) <= PROMPT_BYTES and not self._send_lock.locked():
+            view = view[self._sent_at_once(view) :]
+        if not view:
+            return
         async with self._send_lock:
-            view = memoryview(data)
             while view:
                 with trio.fail_after(self._site.settings.send_seconds_max):
                     view = view[await self._socket.send(view) :]
+
+    def _sent_at_once(self, view: memoryview) -> int:
+        try:
+            return os.write(self._socket.fileno(), view)
+        except BlockingIOError:
+            return 0
 
     async def end(self, event: Event) -> None:
         """What bulk transfer saw ends the association."""

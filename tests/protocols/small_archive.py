@@ -46,6 +46,27 @@ class Window(msgspec.Struct, frozen=True):
     lost: list[Instance] = []
 
 
+class SmallWindows:
+    """Implements ``protocols.windows.Windows``."""
+
+    def __init__(self, windows: Sequence[Window]) -> None:
+        self.left = list(windows)
+        self._is_first = True
+
+    def first(self) -> Window | None:
+        assert self._is_first, "asked for before the iteration"
+        return self.left[0] if self.left else None
+
+    def __aiter__(self) -> "SmallWindows":
+        return self
+
+    async def __anext__(self) -> Window:
+        self._is_first = False
+        if not self.left:
+            raise StopAsyncIteration
+        return self.left.pop(0)
+
+
 def key_of(data: bytes) -> str:
     """Of the object that this data set is kept in."""
     return xxhash.xxh3_128_hexdigest(b"head" + data)
@@ -110,20 +131,18 @@ class SmallArchive:
         return [row.instance for row in self._matching(query)]
 
     @asynccontextmanager
-    async def reader(self, instances: Sequence[Instance]) -> AsyncIterator[AsyncIterator[Window]]:
-        async def windows() -> AsyncIterator[Window]:
-            for begin in range(0, len(instances), 8):
-                part = instances[begin : begin + 8]
-                yield Window(
-                    [
-                        Fetched(one, b"head" + self.datasets[one.sop_instance_uid], 4)
-                        for one in part
-                        if one.sop_instance_uid not in self.lost
-                    ],
-                    [one for one in part if one.sop_instance_uid in self.lost],
-                )
+    async def reader(self, instances: Sequence[Instance], *, is_begun: bool = True) -> AsyncIterator["SmallWindows"]:
+        yield SmallWindows([self._window(instances[at : at + 8]) for at in range(0, len(instances), 8)])
 
-        yield windows()
+    def _window(self, part: Sequence[Instance]) -> Window:
+        return Window(
+            [
+                Fetched(one, b"head" + self.datasets[one.sop_instance_uid], 4)
+                for one in part
+                if one.sop_instance_uid not in self.lost
+            ],
+            [one for one in part if one.sop_instance_uid in self.lost],
+        )
 
     def _matching(self, query: Query) -> list[Row]:
         return [row for row in self.rows if all(_matches(row.header, key) for key in query.keys)]

@@ -13,7 +13,8 @@ from engine.model import Found, Query
 from engine.ports import Peer
 from native import pdu
 from protocols.dimse import classes
-from protocols.dimse.requestor import NotAssociated, echo
+from protocols.dimse.connecting import NotAssociated
+from protocols.dimse.requestor import echo
 from tests.protocols.hostile_peer import FIND, associated, find_message, receive_pdu
 from tests.protocols.serving import Served, paper_archive, serving
 from tests.protocols.small_archive import SmallArchive

@@ -8,8 +8,9 @@ import trio
 
 from bench.process import free_port
 from engine.ports import Peer
+from protocols.dimse.connecting import NotAssociated
 from protocols.dimse.delivery import parts_of
-from protocols.dimse.requestor import NotAssociated, echo
+from protocols.dimse.requestor import echo
 from protocols.transcode import installed_codecs
 from tests.protocols.serving import CT, EXPLICIT, STUDY, Served, header, paper_archive, serving
 
@@ -220,23 +221,24 @@ def test_an_archive_that_fails_while_reading_fails_what_is_left(tmp_path: Path) 
 
     from engine.errors import Corrupt
     from engine.model import Instance
-    from tests.protocols.small_archive import SmallArchive, Window
+    from tests.protocols.small_archive import SmallArchive, SmallWindows, Window
+
+    class FailingWindows(SmallWindows):
+        """The second one."""
+
+        async def __anext__(self) -> Window:
+            if len(self.left) < 4:
+                raise Corrupt("an object is not what was written")
+            return await super().__anext__()
+
+    class FailingArchive(SmallArchive):
+        @asynccontextmanager
+        async def reader(self, instances: Sequence[Instance], *, is_begun: bool = True) -> AsyncIterator[SmallWindows]:
+            async with super().reader(instances, is_begun=is_begun) as good:
+                yield FailingWindows(good.left)
 
     archive = paper_archive(30)
-    read = archive.reader
-
-    @asynccontextmanager
-    async def failing(instances: Sequence[Instance]) -> AsyncIterator[AsyncIterator[Window]]:
-        async def windows() -> AsyncIterator[Window]:
-            async with SmallArchive.reader(archive, instances) as good:
-                async for window in good:
-                    yield window
-                    raise Corrupt("an object is not what was written")
-
-        yield windows()
-
-    archive.reader = failing  # type: ignore[method-assign, assignment]
-    assert read is not failing
+    archive.__class__ = FailingArchive
 
     async def check(served: Served) -> None:
         async with Sink(tmp_path) as sink:

@@ -14,7 +14,15 @@ MAY_IMPORT = {
     "filmroom": {"native", "engine", "protocols", "edge", "bench"},
 }
 # What another room may name when it looks in. native's modules are doors; the engine's plain values are too.
-ENGINE_DOORS = {"engine", "engine.ports", "engine.errors", "engine.model", "engine.clock", "engine.worklist"}
+ENGINE_DOORS = {
+    "engine",
+    "engine.ports",
+    "engine.errors",
+    "engine.model",
+    "engine.clock",
+    "engine.threads",
+    "engine.worklist",
+}
 PROTOCOLS_DOORS = {
     "protocols",
     "protocols.dimse",
@@ -44,7 +52,7 @@ ONE_DOOR = {
 }
 # From the street inward, inside the engine.
 FLOORS = (
-    {"errors", "limits", "clock", "bell"},
+    {"errors", "limits", "clock", "bell", "threads"},
     {"model", "settings", "ports", "measures"},
     {"levels"},
     {"keep"},

@@ -9,6 +9,7 @@ from typing import Protocol
 
 import trio
 
+from engine.threads import in_thread
 from native import wire
 from protocols.dimse.exchange import Exchange, Gone
 from protocols.dimse.extended import Options
@@ -116,4 +117,4 @@ class SameAssociation:
             resume=resume,
         )
         async with self._bearer.sending:
-            return await trio.to_thread.run_sync(send, limiter=limiter)
+            return await in_thread(send, limiter)
