@@ -17,6 +17,7 @@ TOOLS     := .venv/.tools
 BUILT     := .venv/.built
 RUNS      := .venv/.runs
 INSTALLED := .venv/.installed
+VIEWER    := .venv/.viewer
 BIN       := .venv/bin
 TESTS     ?= tests
 ARGS      ?=
@@ -35,7 +36,7 @@ find_python = for p in $(PYTHON) python3.11 python3.12 python3.13 python3 python
 demo: system-build $(RUNS)
 	@$(BIN)/filmroom demo $(if $(CHECK),--check) $(ARGS)
 
-test: build
+test: build $(VIEWER)
 	$(BIN)/python -m pytest -n $(PROCESSES) --dist worksteal $(TESTS) $(ARGS)
 
 campaign: build
@@ -91,6 +92,12 @@ $(INSTALLED): $(RUNS) pyproject.toml | system
 	@echo 'installing what tests and lint need'
 	@$(PIP) --no-build-isolation -e '.[test,lint]'
 	@touch $@
+
+# the viewer of the tests is not the user's
+$(VIEWER): $(RUNS) $(wildcard filmroom/viewer/*.py)
+	@rm -rf build/data
+	@XDG_DATA_HOME="$(CURDIR)/build/data" $(BIN)/filmroom viewer install && touch $@ || \
+		echo 'the viewer cannot be fetched: its tests are skipped'
 
 clean:
 	rm -rf .venv build dist *.egg-info native/*.so .mypy_cache .ruff_cache .pytest_cache .hypothesis

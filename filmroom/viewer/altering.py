@@ -46,4 +46,6 @@ def altered(name: str, text: bytes) -> bytes:
     """The content of a file as it is laid down."""
     if (change := BY_NAME.get(name)) is not None:
         return change(text)
+    if name.endswith(".css"):
+        return text.replace(b"url(/", b"url(")
     return script(text) if name.endswith(".js") and "/" not in name else text

@@ -121,6 +121,7 @@ def test_every_link_is_relative_and_no_script_stands_in_the_page() -> None:
     bundle = altered("app.bundle.js", BUNDLE.encode()).decode()
     assert '.p = "/"' not in bundle and "'/dicom-microscopy" not in bundle
     assert altered("assets/x.png", b'__webpack_require__.p = "/";') == b'__webpack_require__.p = "/";'
+    assert altered("app.css", b"src: url(/a.woff2)") == b"src: url(a.woff2)"
     with pytest.raises(Invalid, match="other scripts"):
         altered("index.html", PAGE.replace("console.time", "console.log").encode())
 

@@ -18,7 +18,7 @@ INSTALL: Final = "filmroom viewer install"
 _POLICY: Final = "; ".join(
     (
         "default-src 'self'",
-        "script-src 'self' 'wasm-unsafe-eval' 'unsafe-eval' blob:",
+        "script-src 'self' 'wasm-unsafe-eval' 'unsafe-eval'",
         "worker-src 'self' blob:",
         "style-src 'self' 'unsafe-inline'",
         "img-src 'self' data: blob:",
