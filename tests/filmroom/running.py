@@ -84,9 +84,7 @@ def start(store: Path, *words: str, url: str = "", **environment: str) -> Iterat
     command = [*COMMAND, "serve", url or str(store), "--dimse-port", "0", "--http-port", "0", *words]
     with (
         (store.parent / f"{store.name}.log").open("w") as log,
-        subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=log, text=True, env=ENVIRONMENT | environment
-        ) as process,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, env=environment) as process,
     ):
         try:
             assert process.stdout is not None
