@@ -1,0 +1,43 @@
+"""Every block of docs/embedding.md, in its order, in a folder where nothing is."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.filmroom.documents import Block, blocks, write_if_named
+from tests.tidy.reading import ROOT
+
+BLOCKS = [block for block in blocks("docs/embedding.md") if block.language == "python"]
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("embedding")
+
+
+def run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *words], cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+def test_every_block_does_what_is_said(folder: Path) -> None:
+    tried = 0
+    for block in BLOCKS:
+        if write_if_named(block, folder):
+            continue
+        done = run(folder, "-c", block.code)
+        assert done.returncode == 0, told(block, done.stderr)
+        assert done.stdout == block.expected, told(block, done.stdout)
+        tried += 1
+    assert tried >= 10
+    done = run(folder, "-m", "pytest", "-q", "-p", "no:cacheprovider")
+    assert "2 passed" in done.stdout, done.stdout
+
+
+def told(block: Block, what: str) -> str:
+    return f"docs/embedding.md:{block.line} ({block.heading}): {what}"
