@@ -34,7 +34,7 @@ def test_every_block_does_what_is_said(folder: Path) -> None:
         assert done.returncode == 0, told(block, done.stderr)
         assert done.stdout == block.expected, told(block, done.stdout)
         tried += 1
-    assert tried >= 10
+    assert tried == len(BLOCKS) - 2 > 5
     done = run(folder, "-m", "pytest", "-q", "-p", "no:cacheprovider")
     assert "2 passed" in done.stdout, done.stdout
 
