@@ -129,7 +129,7 @@ def red_of(window: Window) -> float:
     return float(((shown[..., 0] > 240) & (shown[..., 1] < 20) & (shown[..., 2] < 20)).mean())
 
 
-def test_below_the_path_of_a_proxy(context: BrowserContext, viewer_data: Path, tmp_path: Path) -> None:
+def test_b06_below_the_path_of_a_proxy(context: BrowserContext, viewer_data: Path, tmp_path: Path) -> None:
     """The proxy takes its path away; `serve.public_url` says what it is."""
     files(tmp_path, "files", tmp_path / "store")
     handler = type("Before", (Proxy,), {})
