@@ -100,6 +100,8 @@ RULES: Final = tuple(
     Rule(_way(names), create, change, final)
     for names, create, change, final in (row.split() for row in _ROWS.strip().splitlines())
 )
+# What rows of a search always show (Return Key Type 1 and 2), as far as a workitem has it.
+RETURNED: Final = frozenset(rule.way[0] for rule in RULES) | {0x00080005}
 CODED: Final = frozenset(map(_way, _CODED.split()))
 CODE_VALUES: Final = (0x00080100, 0x00080119, 0x00080120)
 CODE_MEANING: Final = 0x00080104

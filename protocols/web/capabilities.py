@@ -19,7 +19,7 @@ WADL: Final = "application/vnd.sun.wadl+xml"
 WADL_NAMESPACE: Final = "http://wadl.dev.java.net/2009/02"
 GIVES: Final = (WADL, "application/xml", "application/json")
 _OFFERS: Final = tuple(accept.Offer(name) for name in GIVES)
-_PATTERNS: Final = {name: {"pattern": "^[0-9.]{1,64}$"} for name in ("study", "series", "instance")}
+_PATTERNS: Final = {name: {"pattern": "^[0-9.]{1,64}$"} for name in ("study", "series", "instance", "workitem")}
 _BYTES: Final = {"type": "string", "format": "binary"}
 _SEGMENT: Final = re.compile(r"\{(\w+)\*?\}")
 

@@ -19,7 +19,7 @@ log = logging.getLogger("filmroom.web")
 # Raises Problem (401, 403) for who may not use a route.
 Guard = Callable[[Request, Route], None]
 
-UIDS: Final = ("study", "series", "instance")
+UIDS: Final = ("study", "series", "instance", "workitem")
 HARDENED: Final[Headers] = (
     ("X-Content-Type-Options", "nosniff"),
     ("Content-Security-Policy", "default-src 'none'"),

@@ -10,6 +10,7 @@ from protocols.web.rest.routes import ROUTES as REST
 from protocols.web.routing import Handler, Route
 from protocols.web.status_page.routes import ROUTES as STATUS_PAGE
 from protocols.web.stow import storing
+from protocols.web.ups.routes import ROUTES as UPS
 from protocols.web.viewer.routes import ROUTES as VIEWER
 from protocols.web.wado import metadata, wado_uri
 from protocols.web.wado import routes as wado_routes
@@ -125,6 +126,7 @@ ROUTES: Final = (
         summary="What is served, as OpenAPI",
         gives=("application/json",),
     ),
+    *UPS,
     *REST,
     *VIEWER,
     *STATUS_PAGE,

@@ -180,6 +180,7 @@ def test_c50_capabilities_list_what_is_served() -> None:
 def test_c50_h62_each_place_answers_its_methods_and_no_other() -> None:
     """What the capabilities list is served; what they do not list is 405, with what is."""
     values = {"study": "1.2", "series": "1.3", "instance": "1.4", "frames": "1", "path": "00100010"}
+    values |= {"workitem": "1.5", "ae_title": "WS1"}
 
     async def check(served: Served) -> None:
         listed = (await served.client.options("", headers={"Accept": "application/json"})).json()

@@ -12,6 +12,7 @@ HOLDERS = {scope: Holder(scope, frozenset({scope})) for scope in SCOPES}
 LOCK = Lock(HOLDERS.get)
 STUDY, SERIES = "/dicomweb/studies/{study}", "/dicomweb/studies/{study}/series/{series}"
 INSTANCE = f"{SERIES}/instances/{{instance}}"
+WORKITEMS, WORKITEM = "/dicomweb/workitems", "/dicomweb/workitems/{workitem}"
 API = "/api/v1"
 API_SERIES = f"{API}/studies/{{study}}/series/{{series}}"
 
@@ -31,13 +32,20 @@ NEEDED: dict[tuple[str, str], Scope] = {
     ("POST", f"{API}/peers/{{ae_title}}/echo"): "admin",
     ("POST", f"{API}/jobs"): "admin",
     ("DELETE", f"{API}/jobs/{{job}}"): "admin",
+    ("POST", WORKITEMS): "write",
+    ("POST", WORKITEM): "write",
+    ("PUT", f"{WORKITEM}/state"): "write",
+    ("POST", f"{WORKITEM}/cancelrequest"): "write",
+    ("POST", f"{WORKITEM}/subscribers/{{ae_title}}"): "write",
+    ("DELETE", f"{WORKITEM}/subscribers/{{ae_title}}"): "write",
+    ("POST", f"{WORKITEM}/subscribers/{{ae_title}}/suspend"): "write",
 }
 # Pages, and what they are made of: the program, nothing of what is kept. A browser shows no token when it goes there.
 OPEN = {"/ohif", "/ohif/{path*}", "/", "/page/files/{path*}"}
 GUARDED = [one for one in ROUTES if one.path not in OPEN]
 VALUES = {
     "study": f"{ROOT}.1", "series": f"{ROOT}.1.1", "instance": f"{ROOT}.1.1.1", "frames": "1", "path*": "00100010",
-    "ae_title": "NONE", "job": "none",
+    "ae_title": "NONE", "job": "none", "workitem": "1.2",
 }  # fmt: skip
 
 
