@@ -6,6 +6,7 @@ import pytest
 
 from bench.data import Shape, files
 from protocols.web import Holder, Lock, WebSettings
+from protocols.web.door import UIDS
 from protocols.web.messages import Reply, Request
 from protocols.web.routes import ROUTES
 from protocols.web.routing import Route, Scope
@@ -39,7 +40,9 @@ def bearer(token: str) -> dict[str, str]:
 def test_c43_h46_every_route_wants_a_token(caplog: pytest.LogCaptureFixture) -> None:
     async def check(served: Served) -> None:
         for one in TABLE:
-            path = one.path.replace("{study}", "1.2").replace("{series}", "1.3").replace("{instance}", "1.4")
+            path = one.path
+            for name in UIDS:
+                path = path.replace(f"{{{name}}}", "1.2")
             for headers in ({}, bearer("wrong"), {"Authorization": "Basic Z29vZC1yZWFk"}, {"Authorization": "Bearer"}):
                 url = f"http://127.0.0.1:{served.port}{path}"
                 answer = await served.client.request(one.method, url, headers=headers)
