@@ -39,7 +39,7 @@ def bearer(token: str) -> dict[str, str]:
 
 def test_c43_h46_every_route_wants_a_token(caplog: pytest.LogCaptureFixture) -> None:
     async def check(served: Served) -> None:
-        for one in TABLE:
+        for one in (one for one in TABLE if not one.is_page):
             path = one.path
             for name in UIDS:
                 path = path.replace(f"{{{name}}}", "1.2")
