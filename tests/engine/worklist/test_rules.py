@@ -1,4 +1,4 @@
-"""What PS3.4 Table CC.2.5-3 asks of a workitem when it is created, changed, completed and canceled."""
+"""C49: what PS3.4 Table CC.2.5-3 asks of a workitem when it is created, changed, completed and canceled."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Every cell of PS3.4 Table CC.1.1-2, and of updates (CC.2.6.3), written down once more as the standard has it."""
+"""C49: every cell of PS3.4 Table CC.1.1-2, and of updates (CC.2.6.3), written down once more as the standard has it."""
 
 import pytest
 

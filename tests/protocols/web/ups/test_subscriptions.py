@@ -1,4 +1,4 @@
-"""Subscriptions over a real socket (PS3.18 11.10 to 11.12)."""
+"""Subscriptions over a real socket (C49; PS3.18 11.10 to 11.12)."""
 
 import pytest
 
