@@ -217,7 +217,12 @@ def test_who_sends_no_more_still_gets_all_of_an_answer() -> None:
         return Reply(200, (("Content-Length", "300008"),) if "length" in request.headers else (), body())
 
     async def check(served: Served) -> None:
-        for path, said in ((b"/health/live", b""), (b"/x/hello", b""), (b"/x/slow", b""), (b"/x/slow", b"Length: said\r\n")):
+        for path, said in (
+            (b"/health/live", b""),
+            (b"/x/hello", b""),
+            (b"/x/slow", b""),
+            (b"/x/slow", b"Length: said\r\n"),
+        ):
             stream = await served.connect()
             async with stream:
                 await stream.send_all(b"GET " + path + b" HTTP/1.1\r\n" + HOST + said + b"\r\n")
