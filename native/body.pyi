@@ -9,7 +9,7 @@ from native.lane import Lane
 from typing_extensions import Buffer
 
 EVENT_NEED: Final[int]  # more bytes; of ``run``: the budget is spent
-EVENT_IDLE: Final[int]  # nothing came for ``idle_ms``
+EVENT_IDLE: Final[int]  # next to nothing came, and it was waited for ``idle_ms`` in all
 EVENT_HEAD: Final[int]  # a part begins with another ``head`` than the one before: ``judge`` it
 EVENT_DATA: Final[int]  # data of a part that is handed over: ``take_data``
 EVENT_PART: Final[int]  # a part that is handed over is whole
@@ -69,6 +69,9 @@ class Body:
         """TimeoutError, ConnectionAbortedError, OSError: as of Log.append_parts."""
     @property
     def rest(self) -> bytes: ...
+    @property
+    def received_bytes(self) -> int:
+        """By ``run``, in all."""
     def trim(self) -> None:
         """Give back what is not needed while nothing comes."""
     def close(self) -> None:

@@ -22,8 +22,9 @@ from native.landing cimport (
 from native.lane cimport Lane
 from native.ledger cimport ACCEPTED
 from native.segment cimport raise_for
-from native.socket_io cimport POLLIN, await_ready, receive
+from native.socket_io cimport POLLIN, receive
 from native.view cimport over
+from native.waits cimport Waits, await_within, waits_begin, waits_went_on
 
 EVENT_NEED, EVENT_IDLE, EVENT_HEAD, EVENT_DATA, EVENT_PART, EVENT_PREAMBLE = NEED, IDLE, HEAD, DATA, PART, PREAMBLE
 EVENT_END, EVENT_GONE, EVENT_UNSOUND, EVENT_REFUSED, EVENT_LARGE = END, GONE, UNSOUND, REFUSED, LARGE
@@ -59,6 +60,7 @@ cdef class Body:
     cdef Framing framing
     cdef Growing raw
     cdef uint64_t bytes_left     # that the body may still have
+    cdef readonly uint64_t received_bytes
     # the parts
     cdef size_t heads_bytes_max
     cdef size_t preamble_bytes_left
@@ -144,6 +146,8 @@ cdef class Body:
         cdef Event event
         cdef int64_t got
         cdef int ready
+        cdef Waits waits
+        waits_begin(&waits, idle_ms)
         while True:
             event = self.parse()
             if event != NEED or budget_bytes <= 0:
@@ -151,10 +155,12 @@ cdef class Body:
             got = self.receive_some(fd)
             if got > 0:
                 budget_bytes -= got
+                self.received_bytes += got
+                waits_went_on(&waits, got)
             elif got == 0 or got == -2:
                 return GONE
             else:
-                ready = await_ready(fd, POLLIN, -1, idle_ms)
+                ready = await_within(fd, POLLIN, &waits)
                 if ready:
                     return IDLE if ready == 1 else GONE
 

@@ -95,7 +95,8 @@ cdef class Landing:
         """The first bytes of the window are done with."""
         cdef Growing* window = self.window
         cdef size_t kept = held_bytes(window) - count
-        memmove(place_at(window, window.begin), place_at(window, window.begin + count), kept)
+        if kept:
+            memmove(place_at(window, window.begin), place_at(window, window.begin + count), kept)
         window.end = window.begin + kept
         self.searched = window.end
 
@@ -157,10 +158,12 @@ cdef class Landing:
         if not self.is_kept:  # who it is handed to passes over it
             return
         skip(&window, left(&window) - kept)
-        memcpy(last, peek(&window, kept), kept)
+        if kept:
+            memcpy(last, peek(&window, kept), kept)
         self.note(0, reason, &self.arrival.found)
         self.arrival.forget()
-        memcpy(place_at(self.window, self.window.end), last, kept)
+        if kept:  # of an empty part there is no window yet
+            memcpy(place_at(self.window, self.window.end), last, kept)
         self.window.end += kept
         self.searched = self.window.end
         self.is_given_up = True

@@ -6,7 +6,7 @@ from typing import Final
 from typing_extensions import Buffer
 
 POURED: Final[int]  # all that was put is sent
-SLOW: Final[int]  # the reader took nothing for ``wait_ms``
+SLOW: Final[int]  # the reader took next to nothing, and it was waited for ``wait_ms`` in all
 LEASED: Final[int]  # ``lease_bytes`` are sent, and more is there
 UNSOUND: Final[int]  # the object is not what its key says: its last piece is not sent, of a small one nothing
 SHORT: Final[int]  # the object ends before its length, or cannot be read

@@ -6,7 +6,8 @@ from libc.string cimport memcmp, memcpy
 from native.cursor cimport data_of
 from native.growing cimport Growing, grow, place_at, release
 from native.job cimport Held
-from native.socket_io cimport POLLOUT, await_ready, iovec, read_gapped
+from native.socket_io cimport POLLOUT, iovec, read_gapped
+from native.waits cimport Waits, await_within, waits_begin, waits_went_on
 from native.xxh cimport (
     XXH3_128bits_reset,
     XXH3_128bits_update,
@@ -119,6 +120,8 @@ cdef class Pour:
     ) noexcept nogil:
         cdef int state
         cdef int64_t end = self.count + lease_bytes
+        cdef Waits waits
+        waits_begin(&waits, wait_ms)
         while True:
             if self.now_at == self.now_bytes and self.left:
                 state = self.fill(preamble, preamble_bytes)
@@ -128,7 +131,7 @@ cdef class Pour:
                 return POURED_C
             if self.count >= end:
                 return LEASED_C
-            state = self.send(before, before_bytes, wait_ms)
+            state = self.send(before, before_bytes, &waits)
             if state != POURED_C:
                 return state
 
@@ -158,7 +161,7 @@ cdef class Pour:
         self.now, self.now_at, self.now_bytes = place_at(&self.room, 0), 0, wanted
         return POURED_C
 
-    cdef int send(self, const uint8_t* before, size_t before_bytes, int wait_ms) noexcept nogil:
+    cdef int send(self, const uint8_t* before, size_t before_bytes, Waits* waits) noexcept nogil:
         cdef size_t first = before_bytes - self.before_at
         cdef int64_t sent = send_two(
             self.fileno, before, self.before_at, before_bytes, self.now, self.now_at, self.now_bytes
@@ -166,7 +169,8 @@ cdef class Pour:
         if sent == -2:
             return GONE_C
         if sent == -1:
-            return POURED_C if await_ready(self.fileno, POLLOUT, -1, wait_ms) == 0 else SLOW_C
+            return POURED_C if await_within(self.fileno, POLLOUT, waits) == 0 else SLOW_C
+        waits_went_on(waits, sent)
         self.count += sent
         first = min(<size_t>sent, first)
         self.before_at += first

@@ -7,7 +7,8 @@ import msgspec
 import trio
 
 from engine.model import FileRange
-from protocols.web.problems import Problem
+from protocols.web.patience import Patience
+from protocols.web.problems import Problem, late
 
 Chunk = bytes | bytearray | memoryview
 Headers = tuple[tuple[str, str], ...]
@@ -17,11 +18,12 @@ class Lent(Protocol):
     """The socket of a body, lent to who reads it in a thread. It does not block, and nobody else reads it or looks
     whether the client is still there until ``give_back``.
 
-    ``received``: what came behind the head already, of this body and perhaps of the next request. ``length``: what the
-    body has in all; -1: it comes in chunks, with their framing.
+    ``patience``: for its client. ``received``: what came behind the head already, of this body and perhaps of the next
+    request. ``length``: what the body has in all; -1: it comes in chunks, with their framing.
     """
 
     fileno: int
+    patience: Patience
     received: bytes
     length: int
 
@@ -31,19 +33,19 @@ class Lent(Protocol):
 
 
 class Body:
-    """The body of a request, piece by piece, within ``bytes_max``; who sends nothing for too long is given up (H49)."""
+    """The body of a request, piece by piece, within ``bytes_max``; who sends next to nothing is given up (H49, H63)."""
 
     def __init__(
         self,
         receive: Callable[[], Awaitable[bytes]],
-        idle_seconds: float = 30.0,
-        lend: Callable[[], Awaitable[Lent | None]] | None = None,
+        patience: Patience,
+        lend: Callable[[Patience], Awaitable[Lent | None]] | None = None,
     ) -> None:
         """``receive`` gives the next piece, empty at the end; raises Disconnected."""
         self.bytes_max = 0
         self.is_read = False  # to its end
         self._receive = receive
-        self._idle_seconds = idle_seconds
+        self._patience = patience
         self._lend = lend
         self._count = 0
 
@@ -52,7 +54,7 @@ class Body:
         then it comes in pieces. Who took it bounds what is read, and how long he waits, by himself."""
         if self._lend is None or self._count or self.is_read:
             return None
-        return await self._lend()
+        return await self._lend(self._patience)
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self
@@ -61,16 +63,19 @@ class Body:
         """Raises Problem (408, 413), Disconnected."""
         if self.is_read:
             raise StopAsyncIteration
-        with trio.move_on_after(self._idle_seconds):
-            piece = await self._receive()
-            if not piece:
-                self.is_read = True
-                raise StopAsyncIteration
-            self._count += len(piece)
-            if self._count > self.bytes_max:
-                raise Problem(413, f"the body is larger than {self.bytes_max} bytes")
-            return piece
-        raise Problem(408, "the body did not arrive in time")
+        try:
+            with self._patience.waiting():
+                piece = await self._receive()
+        except trio.TooSlowError:
+            raise late() from None
+        if not piece:
+            self.is_read = True
+            raise StopAsyncIteration
+        self._patience.came(len(piece))
+        self._count += len(piece)
+        if self._count > self.bytes_max:
+            raise Problem(413, f"the body is larger than {self.bytes_max} bytes")
+        return piece
 
     async def read(self) -> bytes:
         """All of it."""

@@ -35,6 +35,11 @@ def busy(detail: str, retry_after_seconds: float = 5.0, status: int = 503) -> Pr
     return Problem(status, detail, (("Retry-After", str(max(1, round(retry_after_seconds)))),))
 
 
+def late() -> Problem:
+    """A body that comes too slowly, or no more."""
+    return Problem(408, "the body did not arrive in time")
+
+
 def problem_of(error: FilmroomError) -> Problem:
     """What the engine's error means to a client. The engine's sentences hold no patient data."""
     if isinstance(error, Unavailable):

@@ -26,6 +26,9 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
     # Between two pieces of a body (H49); between two pieces that a client takes of an answer.
     body_idle_seconds_max: float = 30.0
     send_idle_seconds_max: float = 60.0
+    # What a client must give of a body, or take of an answer, on average: below it holds a place among the requests for
+    # next to nothing. A line of 64 kbit/s still serves seven at once. (Apache asks for 500, Kestrel for 240.)
+    client_bytes_a_second_min: int = KIB
     # Connections at once: more than a browser for every desk of a hospital keeps open; each takes a descriptor.
     connections_count_max: int = 2048
     # Requests in hand at once: a viewer keeps 125 open; above, the client is told to come again.

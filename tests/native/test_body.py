@@ -1,10 +1,11 @@
 """Bodies from sockets and in pieces: whatever the cuts, the parts are those that a slow, obvious reading finds; each
-DICOM file is in the intake, or it is told why not; nothing unfinished is left (C44, C47, H24, H50-H52)."""
+DICOM file is in the intake, or it is told why not; nothing unfinished is left (C44, C47, H24, H50-H52, H63)."""
 
 import contextlib
 import os
 import random
 import re
+import select
 import socket
 import threading
 from collections.abc import Iterator
@@ -328,6 +329,29 @@ def test_whoever_goes_leaves_nothing_half(intake: Intake) -> None:
         assert body.run(here.fileno(), 60_000, 1 << 30) == native.EVENT_GONE
         body.close()
     assert intake.spooled() == [] and body.parts == []
+
+
+def drip(there: socket.socket, count: int) -> None:
+    for _ in range(count):
+        send(there, b"\0")
+        select.select([], [], [], 0.001)
+
+
+def test_H63_who_gives_a_byte_now_and_then_does_not_keep_the_thread(intake: Intake) -> None:
+    raw = made_of(LARGE)
+    here, there = socket.socketpair()
+    dripping = threading.Thread(target=drip, args=(there, 500))
+    with here, there:
+        here.setblocking(False)
+        body = body_for(intake, raw)
+        there.sendall(raw[:300])
+        assert body.run(here.fileno(), 1000, 1 << 30) == native.EVENT_HEAD
+        body.judge(0)
+        dripping.start()
+        assert body.run(here.fileno(), 20, 1 << 30) == native.EVENT_IDLE
+        assert 300 <= body.received_bytes < 600
+        here.close()
+        dripping.join()
 
 
 def test_a_budget_ends_a_lease(intake: Intake) -> None:

@@ -15,7 +15,7 @@ from protocols.web.forms.media_types import media_type_of
 from protocols.web.forms.multipart import Malformed, boundary_of
 from protocols.web.messages import Lent, Reply, Request
 from protocols.web.ports import Upload
-from protocols.web.problems import Disconnected, Problem
+from protocols.web.problems import Disconnected, Problem, late
 from protocols.web.site import Site
 from protocols.web.stow import store_answer
 from protocols.web.stow.incoming import DICOM, Files, Incoming
@@ -55,7 +55,7 @@ async def store(request: Request, site: Site) -> Reply:
 async def _by_socket(lent: Lent, incoming: Incoming, finish: Callable[[], Reply], site: Site) -> Reply:
     """A thread receives while something comes; while nothing does, the loop waits. The thread that has read the end
     goes on to the answer."""
-    received, is_whole = lent.received, False
+    received, is_whole, counted = lent.received, False, 0
 
     def lease() -> Reply | int:
         nonlocal is_whole
@@ -68,19 +68,23 @@ async def _by_socket(lent: Lent, incoming: Incoming, finish: Callable[[], Reply]
             received = b""
             if outcome == EVENT_GONE:
                 raise Disconnected
+            lent.patience.came(incoming.body.received_bytes - counted)
+            counted = incoming.body.received_bytes
             if outcome == EVENT_IDLE:
+                lent.patience.waited(LEASE_IDLE_MS / 1000)
                 incoming.body.trim()
-                await _until_more_comes(lent.fileno, site.settings.body_idle_seconds_max)
+                await _until_more_comes(lent)
         return outcome
     finally:
         lent.give_back(incoming.body.rest if is_whole else b"", is_whole)
 
 
-async def _until_more_comes(fileno: int, seconds_max: float) -> None:
-    with trio.move_on_after(seconds_max):
-        await trio.lowlevel.wait_readable(fileno)
-        return
-    raise Problem(408, "the body did not arrive in time")
+async def _until_more_comes(lent: Lent) -> None:
+    try:
+        with lent.patience.waiting():
+            await trio.lowlevel.wait_readable(lent.fileno)
+    except trio.TooSlowError:
+        raise late() from None
 
 
 async def _by_pieces(

@@ -6,6 +6,7 @@ from contextlib import aclosing
 import trio
 
 from protocols.web.messages import Chunk, Stretch
+from protocols.web.patience import Patience
 from protocols.web.problems import Disconnected
 from protocols.web.reading import ahead, gathered
 from protocols.web.wire.answer_head import LAST_CHUNK, chunk_head
@@ -20,7 +21,7 @@ class Answering:
         wire: Wire,
         head: bytes,
         length: int | None,
-        idle_seconds: float,
+        patience: Patience,
         readers: ThreadPoolExecutor,
         *,
         is_chunked: bool,
@@ -29,7 +30,7 @@ class Answering:
         self._wire = wire
         self._head = head
         self._left = length
-        self._idle_seconds = idle_seconds
+        self._patience = patience
         self._readers = readers
         self._is_chunked = is_chunked
 
@@ -53,7 +54,7 @@ class Answering:
             parts.insert(0, self._head)
             self._head = b""
         try:
-            await self._wire.send(parts, self._idle_seconds)
+            await self._wire.send(parts, self._patience)
         except GONE as error:
             raise Disconnected from error
 
@@ -61,7 +62,7 @@ class Answering:
         if self._left is not None and isinstance(self._wire, Plain):
             head, self._head = self._head, b""
             try:
-                self._note(await self._wire.pour(head, stretch.pieces, self._idle_seconds))
+                self._note(await self._wire.pour(head, stretch.pieces, self._patience))
             except GONE as error:
                 raise Disconnected from error
             return

@@ -17,6 +17,7 @@ from native.http1 import Head, Incoming, Refused
 from protocols.security import shake
 from protocols.web.door import reply_of, said_of
 from protocols.web.messages import Body, Chunk, Headers, Lent, Reply, Stretch
+from protocols.web.patience import Patience
 from protocols.web.problems import Disconnected, Problem
 from protocols.web.wire.answer_head import CHUNKED, CLOSE, CONTINUE, KEEP, WITHOUT_BODY, Dates, head_of
 from protocols.web.wire.answering import Answering
@@ -131,7 +132,14 @@ class Connection:
 
     def body(self) -> Body:
         """Of the request in hand."""
-        return Body(self._piece, self._settings.body_idle_seconds_max, self._lend)
+        return Body(self._piece, self._patience(self._settings.body_idle_seconds_max), self._lend)
+
+    def _patience(self, seconds_max: float) -> Patience:
+        return Patience(seconds_max, self._settings.client_bytes_a_second_min)
+
+    def _reader(self) -> Patience:
+        """Patience for who takes an answer."""
+        return self._patience(self._settings.send_idle_seconds_max)
 
     async def _piece(self) -> bytes:
         try:
@@ -145,16 +153,16 @@ class Connection:
             raise Disconnected from error
         return piece
 
-    async def _lend(self) -> Lent | None:
+    async def _lend(self, patience: Patience) -> Lent | None:
         if self._wire.fileno < 0:
             return None
         await self._go_on()
-        return _Lent(self._wire.fileno, self._incoming, self._body_length)
+        return _Lent(self._wire.fileno, patience, self._incoming, self._body_length)
 
     async def _go_on(self) -> None:
         if self._is_continue_due:
             self._is_continue_due = False
-            await self._wire.send([CONTINUE], self._settings.send_idle_seconds_max)
+            await self._wire.send([CONTINUE], self._reader())
 
     async def until_gone(self, scope: trio.CancelScope) -> None:
         """Cancel the scope when the client has gone, or sends no more: what it waits for may never happen."""
@@ -202,7 +210,7 @@ class Connection:
         length = () if reply.status in WITHOUT_BODY else (("Content-Length", str(len(body))),)
         said = head_of(reply.status, reply.headers, self._staying(head) + length, self._dates.now())
         is_alone = not (body and length) or (head is not None and head.method == "HEAD")
-        await self._wire.send([said] if is_alone else [said, body], self._settings.send_idle_seconds_max)
+        await self._wire.send([said] if is_alone else [said, body], self._reader())
 
     async def _send_pieces(self, reply: Reply, body: AsyncIterator[Chunk | Stretch], head: Head) -> None:
         """Send the pieces while the client is watched."""
@@ -211,15 +219,15 @@ class Connection:
         self._is_staying = self._is_staying and bool(length or is_chunked)
         framing = self._staying(head) + (CHUNKED if is_chunked else ())
         said = head_of(reply.status, reply.headers, framing, self._dates.now())
-        idle_seconds, readers = self._settings.send_idle_seconds_max, self._exchanges.readers
+        patience, readers = self._reader(), self._exchanges.readers
         answering = Answering(
-            self._wire, said, int(length) if length else None, idle_seconds, readers, is_chunked=is_chunked
+            self._wire, said, int(length) if length else None, patience, readers, is_chunked=is_chunked
         )
         async with AsyncExitStack() as closing:
             if (close := getattr(body, "aclose", None)) is not None:
                 closing.push_async_callback(close)
             if head.method == "HEAD":
-                await self._wire.send([said], idle_seconds)
+                await self._wire.send([said], patience)
                 return
             is_whole = False
             async with trio.open_nursery() as nursery:
@@ -244,8 +252,9 @@ class Connection:
 class _Lent:
     """See ``messages.Lent``."""
 
-    def __init__(self, fileno: int, incoming: Incoming, length: int) -> None:
+    def __init__(self, fileno: int, patience: Patience, incoming: Incoming, length: int) -> None:
         self.fileno = fileno
+        self.patience = patience
         self.length = length
         self.received = incoming.lend()
         self._incoming = incoming

@@ -3,6 +3,7 @@
 from typing import Any
 
 from protocols.web.messages import Body, Request
+from protocols.web.patience import Patience
 
 
 async def nothing() -> bytes:
@@ -11,4 +12,4 @@ async def nothing() -> bytes:
 
 def request(path: str = "/dicomweb/studies", method: str = "GET", **facts: Any) -> Request:
     """A request as the door gets it."""
-    return Request(method=method, path=path, body=Body(nothing), **facts)
+    return Request(method=method, path=path, body=Body(nothing, Patience(30.0, 1024)), **facts)
