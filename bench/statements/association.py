@@ -233,17 +233,20 @@ async def associated(
             await stream.aclose()
 
 
-async def store(target: Target, made: Sequence[Made], calling: str) -> None:
-    """All of them over one association. Raises Unmet unless each is answered by success."""
-    proposals = [(sop_class, [syntax]) for sop_class, syntax in sorted({(one.sop_class, one.syntax) for one in made})]
-    async with associated(target, proposals, calling) as opened:
+async def store(target: Target, made: Sequence[Made], calling: str) -> dict[str, str]:
+    """All of them over one association; SOP Instance UID to reason of those that are refused."""
+    pairs = sorted({(one.sop_class, one.syntax) for one in made})
+    refused: dict[str, str] = {}
+    async with associated(target, [(name, [syntax]) for name, syntax in pairs], calling) as opened:
         for one in made:
+            what = f"{one.sop_class} in {one.syntax}"
+            if opened.contexts[2 * pairs.index((one.sop_class, one.syntax)) + 1][1]:
+                refused[one.sop] = f"no presentation context for {what}"
+                continue
             answer = await opened.store(one)
             if answer.status:
-                comment = answer.text(ERROR_COMMENT)
-                raise Unmet(
-                    f"C-STORE of {one.sop_class} in {one.syntax} answered {answer.status:04X} {comment}".rstrip()
-                )
+                refused[one.sop] = f"C-STORE of {what}: {answer.status:04X} {answer.text(ERROR_COMMENT)}".rstrip()
+    return refused
 
 
 def encoded(keys: Dataset, is_implicit: bool) -> bytes:

@@ -1,5 +1,6 @@
 """What a run stores before it asks: four studies, as different as the statements need them."""
 
+from collections.abc import Callable
 from functools import cached_property
 
 from pydicom.dataset import Dataset
@@ -22,6 +23,7 @@ from bench.statements.objects import (
     with_pixels,
     written,
 )
+from bench.statements.statement import Untried
 
 LONG_VALUE = bytes(range(256)) * 256  # longer than anybody puts into JSON
 LONG_TEXT = "Synthetic words of no patient. " * 200  # so that metadata is worth being packed
@@ -31,11 +33,26 @@ ENCAPSULATED_PDF = "1.2.840.10008.5.1.4.1.1.104.1"
 VIDEO_PHOTOGRAPHIC = "1.2.840.10008.5.1.4.1.1.77.1.4.1"
 
 
+def _optional(make: Callable[["Collection"], Made]) -> Callable[["Collection"], Made]:
+    """What is made once, and Untried when the server did not take it."""
+
+    def look(self: "Collection") -> Made:
+        made = self.known.setdefault(make.__name__, None) or make(self)
+        self.known[make.__name__] = made
+        if made.sop in self.absent:
+            raise Untried(f"it did not take what this needs: {self.absent[made.sop]}")
+        return made
+
+    return look
+
+
 class Collection:
-    """Every object, under its name."""
+    """Every object, under its name. ``absent``: SOP Instance UID to the reason why the server has it not."""
 
     def __init__(self, run: Run) -> None:
         self.run = run
+        self.known: dict[str, Made | None] = {}
+        self.absent: dict[str, str] = {}
 
     @cached_property
     def ct(self) -> list[Made]:
@@ -68,19 +85,23 @@ class Collection:
         pixels = b"".join(bytes([number]) * 64 for number in range(1, 126))
         return written(with_pixels(self._picture(2), pixels, 8, NumberOfFrames=125))
 
-    @cached_property
+    @property
+    @_optional
     def rle(self) -> Made:
         return written(compressed(self._picture(3), pictures.rle()), RLE)
 
-    @cached_property
+    @property
+    @_optional
     def jpeg(self) -> Made:
         return written(compressed(self._picture(4), pictures.JPEG, LossyImageCompression="01"), JPEG)
 
-    @cached_property
+    @property
+    @_optional
     def jpeg_2000(self) -> Made:
         return written(compressed(self._picture(5), pictures.JPEG_2000), JPEG_2000)
 
-    @cached_property
+    @property
+    @_optional
     def jpeg_ls(self) -> Made:
         return written(compressed(self._picture(6), pictures.JPEG_LS), JPEG_LS)
 
@@ -94,7 +115,8 @@ class Collection:
         made.EncapsulatedDocumentLength = len(PDF)
         return written(made)
 
-    @cached_property
+    @property
+    @_optional
     def video(self) -> Made:
         made = self._other(2, SOPClassUID=VIDEO_PHOTOGRAPHIC, Modality="XC", NumberOfFrames=30)
         return written(compressed(made, pictures.video()), MPEG4)
@@ -117,6 +139,10 @@ class Collection:
         """In the order in which they are stored."""
         pictured = [self.frames, self.many, self.rle, self.jpeg, self.jpeg_2000, self.jpeg_ls]
         return [*self.ct, *self.mr, self.prior, *pictured, self.pdf, self.video, self.bulky]
+
+    def optional(self) -> list[Made]:
+        """What a server may refuse: all that is compressed."""
+        return [self.rle, self.jpeg, self.jpeg_2000, self.jpeg_ls, self.video]
 
     def _picture(self, number: int) -> Dataset:
         name = f"Yamada^Tarou{self.run.mark}=山田^太郎{self.run.mark}=やまだ^たろう{self.run.mark}"

@@ -7,7 +7,7 @@ from bench.statements.collection import LONG_VALUE
 from bench.statements.frames import KINDS, frame, one_frame, trimmed
 from bench.statements.metadata import PROFILE, bulky, profile_link, waveform
 from bench.statements.objects import body_of
-from bench.statements.statement import DATA, WEB, Family, holds, same
+from bench.statements.statement import DATA, WEB, Family, holds, only, same
 from bench.statements.subject import Subject
 from bench.statements.wado import is_image
 from bench.statements.web import ANY_FRAME, MULTIPART_DICOM
@@ -104,7 +104,7 @@ async def metadata_of_all_series_at_once(subject: Subject) -> None:
             nursery.start_soon(ask, made.series)
     same(sorted(counts.values()), [2, 3], "instances of the two series")
     for made in (subject.made.jpeg, subject.made.frames):
-        (row,) = await subject.web.rows(f"/studies/{made.study}/series/{made.series}/metadata")
+        row = only(await subject.web.rows(f"/studies/{made.study}/series/{made.series}/metadata"))
         said = values_of(row, "00083002") or values_of(row, "00020010")
         same(said, [made.syntax], "00083002 AvailableTransferSyntaxUID")
 

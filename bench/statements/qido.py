@@ -4,7 +4,7 @@ import trio
 
 from bench.statements.answers import Row, column, value, values_of
 from bench.statements.objects import Keywords, instance, written
-from bench.statements.statement import DATA, WEB, WRITE, Family, holds, same
+from bench.statements.statement import DATA, WEB, WRITE, Family, holds, only, same
 from bench.statements.subject import Subject
 from bench.statements.web import JSON
 
@@ -142,7 +142,7 @@ async def lists_of_uids(subject: Subject) -> None:
 @states("C29", needs={WEB, DATA})
 async def a_study_row(subject: Subject) -> None:
     """A study's row has what lists show, with right counts and modalities."""
-    (row,) = await subject.web.rows(f"/studies?StudyInstanceUID={subject.made.ct[0].study}")
+    row = only(await subject.web.rows(f"/studies?StudyInstanceUID={subject.made.ct[0].study}"))
     missing = [tag for tag in STUDY_FIELDS if tag not in row]
     holds(not missing, f"left out: {', '.join(missing)}")
     same(set(values_of(row, "00080061")), {"CT", "MR"}, "00080061")
@@ -160,7 +160,7 @@ async def lower_levels(subject: Subject) -> None:
         f"/studies/{first.study}/series?0020000E={first.series}&includefield=00201209",
         f"/series?0020000E={first.series}&includefield=00201209",
     ):
-        (row,) = await subject.web.rows(path)
+        row = only(await subject.web.rows(path))
         same((value(row, SERIES), int(value(row, "00201209"))), (first.series, 3), path)
     three = {one.sop for one in subject.made.ct}
     for path, expected in (
@@ -177,7 +177,7 @@ async def the_json_model(subject: Subject) -> None:
     first = subject.made.ct[0]
     for row in await subject.web.rows(f"/studies/{first.study}/series/{first.series}/instances"):
         check_model(row)
-    (row,) = await subject.web.rows(f"{first.path}/metadata")
+    row = only(await subject.web.rows(f"{first.path}/metadata"))
     check_model(row)
     same(row["00100010"], {"vr": "PN", "Value": [{"Alphabetic": subject.run.patient_name("Müller")}]}, "00100010")
     same(value(row, "00200013"), 1, "00200013 (IS)")
@@ -186,7 +186,7 @@ async def the_json_model(subject: Subject) -> None:
     same(values_of(row, "00104000"), [], "00104000, which is empty")
     same(value(value(value(row, "00400275"), "00400008"), "00080100"), "CONF", "a code in an item of an item")
     name = subject.made.frames.dataset.PatientName
-    (row,) = await subject.web.rows(f"/studies?StudyInstanceUID={subject.made.frames.study}")
+    row = only(await subject.web.rows(f"/studies?StudyInstanceUID={subject.made.frames.study}"))
     expected = {"Alphabetic": name.alphabetic, "Ideographic": name.ideographic, "Phonetic": name.phonetic}
     same(value(row, "00100010"), expected, "a name of three groups")
 

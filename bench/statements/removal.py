@@ -1,7 +1,6 @@
 """Deleting over the web: C48."""
 
 from bench.statements.statement import WEB, WRITE, Family, Untried, holds, same
-from bench.statements.stow import fresh
 from bench.statements.subject import Subject
 
 family = Family()
@@ -11,7 +10,7 @@ states = family.states
 @states("C48", needs={WEB, WRITE})
 async def deleting(subject: Subject) -> None:
     """DELETE of an instance, a series, a study: 200 or 204, and gone; of what is not there: 404."""
-    made = fresh(subject, 2)
+    made = subject.fresh(2)
     await subject.store(made)
     study = f"/studies/{made[0].study}"
     first = await subject.web.ask("DELETE", made[0].path)

@@ -12,7 +12,14 @@ STORE_SECONDS_MAX = 120
 CLEAN_SECONDS_MAX = 60
 REACH_SECONDS_MAX = 15
 # What a server does to us that no statement foresees: an answer of another form, a closed connection.
-UNFORESEEN = (httpx.HTTPError, httpx.InvalidURL, OSError, trio.BrokenResourceError, trio.ClosedResourceError)
+UNFORESEEN = (
+    httpx.HTTPError,
+    httpx.InvalidURL,
+    OSError,
+    trio.BrokenResourceError,
+    trio.ClosedResourceError,
+    trio.TooSlowError,
+)
 OTHER_FORM = (LookupError, TypeError, ValueError, AttributeError)
 Hear = Callable[[Outcome], None]
 
@@ -100,7 +107,7 @@ def _told(error: Exception) -> tuple[Status, str]:
             return Status.NOT_TRIED, str(error)
         case Unmet():
             return Status.FAIL, str(error)
-        case httpx.TimeoutException():
+        case httpx.TimeoutException() | trio.TooSlowError():
             return Status.FAIL, "no answer in time"
         case httpx.HTTPError() | OSError() | trio.BrokenResourceError() | trio.ClosedResourceError():
             return Status.FAIL, f"the connection ended: {error or type(error).__name__}"
@@ -114,7 +121,7 @@ async def _fill(subject: Subject) -> None:
     reason = f"its objects were not stored within {STORE_SECONDS_MAX} s"
     with trio.move_on_after(STORE_SECONDS_MAX):
         try:
-            await subject.store(subject.made.all())
+            await subject.fill()
             reason = ""
         except (Unmet, Untried, *UNFORESEEN, *OTHER_FORM, ExceptionGroup) as error:
             reason = f"its objects could not be stored: {_told(_leaf(error))[1]}"

@@ -1,12 +1,13 @@
 """What a statement of conformance is: one function that asks a server, and three ways for it to end."""
 
 import re
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar
 
 from msgspec import Struct
 
+Found = TypeVar("Found")
 SECONDS_MAX = 30.0
 
 
@@ -118,6 +119,13 @@ def same(found: object, expected: object, what: str) -> None:
     """Raises Unmet unless both are equal."""
     if found != expected:
         raise Unmet(f"{what}: {shown(found)} where {shown(expected)} is expected")
+
+
+def only(found: Sequence[Found], what: str = "answers") -> Found:
+    """The one that is there. Raises Unmet when there is none, or more."""
+    if len(found) != 1:
+        raise Unmet(f"{len(found)} {what} where one is expected")
+    return found[0]
 
 
 def shown(value: object) -> str:

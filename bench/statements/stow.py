@@ -1,13 +1,12 @@
 """Storing over the web (PS3.18 10.5): C44 to C47, O14."""
 
 from collections.abc import AsyncIterator
-from typing import Any
 from xml.etree import ElementTree
 
 from bench.data import EXPLICIT_LITTLE
 from bench.statements.answers import Answer, Row, value, values_of
-from bench.statements.objects import Keywords, Made, instance, written
-from bench.statements.statement import LARGE, WEB, WRITE, Family, holds, same
+from bench.statements.objects import Made, instance, written
+from bench.statements.statement import LARGE, WEB, WRITE, Family, holds, only, same
 from bench.statements.subject import Subject
 from bench.statements.web import BOUNDARY, JSON, body_of, content_type
 
@@ -19,15 +18,6 @@ OTHER_FAILURES = "0008119A"  # of parts that name no instance
 LARGE_COUNT = 10_000
 LARGE_SECONDS_MAX = 600
 PIECE_BYTES = 100
-
-
-def fresh(subject: Subject, count: int = 1, **keywords: Any) -> list[Made]:
-    """Instances of one study that is not there yet, of another patient than the collection's."""
-    number = subject.new_study()
-    facts: Keywords = {**subject.other_patient(), **keywords}
-    made = [written(instance(subject.run, number, 1, at, **facts)) for at in range(1, count + 1)]
-    subject.studies |= {one.study for one in made}
-    return made
 
 
 def instances_of(answer: Row, tag: str) -> set[str]:
@@ -51,7 +41,7 @@ async def forms_of_a_body(subject: Subject) -> None:
     """A leading CRLF, a quoted or bare boundary, a part that names its transfer syntax, an end without CRLF."""
     head = f"Content-Type: application/dicom;transfer-syntax={EXPLICIT_LITTLE}\r\n".encode()
     for name in ("leading CRLF", "bare boundary", "transfer syntax in the part", "no CRLF at the end"):
-        made = fresh(subject)
+        made = subject.fresh()
         body = body_of([made[0].file], b"\r\n" if name == "leading CRLF" else b"")
         if name == "transfer syntax in the part":
             body = body_of([made[0].file], head=head)
@@ -65,7 +55,7 @@ async def forms_of_a_body(subject: Subject) -> None:
 @states("C44", needs={WEB, WRITE})
 async def a_chunked_body(subject: Subject) -> None:
     """A body in chunks, without Content-Length."""
-    made = fresh(subject, 2)
+    made = subject.fresh(2)
 
     async def pieces() -> AsyncIterator[bytes]:
         body = body_of([one.file for one in made])
@@ -79,7 +69,7 @@ async def a_chunked_body(subject: Subject) -> None:
 @states("C44", needs={WEB, WRITE})
 async def one_instance_as_the_body(subject: Subject) -> None:
     """One instance as application/dicom, without parts."""
-    made = fresh(subject)
+    made = subject.fresh()
     (await post(subject, made[0].file, "application/dicom")).expect(200)
     await check_kept(subject, made)
 
@@ -87,7 +77,7 @@ async def one_instance_as_the_body(subject: Subject) -> None:
 @states("C45", needs={WEB, WRITE})
 async def the_answer_in_json(subject: Subject) -> None:
     """All kept: 200, and ReferencedSOPSequence alone, with class, instance and URL of each."""
-    made = fresh(subject, 2)
+    made = subject.fresh(2)
     answer = (await subject.web.store([one.file for one in made])).expect(200).json()
     same(instances_of(answer, STORED), {one.sop for one in made}, "instances in ReferencedSOPSequence")
     holds(not values_of(answer, FAILED), "FailedSOPSequence where nothing failed")
@@ -99,7 +89,7 @@ async def the_answer_in_json(subject: Subject) -> None:
 @states("C45", needs={WEB, WRITE})
 async def the_answer_in_xml(subject: Subject) -> None:
     """In XML when only that is asked."""
-    made = fresh(subject)
+    made = subject.fresh()
     answer = (await subject.web.store([made[0].file], accept="application/dicom+xml")).expect(200)
     same(answer.media_type, "application/dicom+xml", "Content-Type")
     try:
@@ -112,7 +102,7 @@ async def the_answer_in_xml(subject: Subject) -> None:
 @states("C45", needs={WEB, WRITE})
 async def some_and_none(subject: Subject) -> None:
     """Some kept: 202; none: 409, with a FailureReason each."""
-    good, wrong = fresh(subject), b"no DICOM at all" * 20
+    good, wrong = subject.fresh(), b"no DICOM at all" * 20
     some = (await subject.web.store([good[0].file, wrong])).expect(202).json()
     same(instances_of(some, STORED), {good[0].sop}, "instances kept of two")
     none = (await subject.web.store([wrong])).expect(409).json()
@@ -125,7 +115,7 @@ async def some_and_none(subject: Subject) -> None:
 @states("C46", needs={WEB, WRITE})
 async def another_study(subject: Subject) -> None:
     """To /studies/UID: an instance of another study fails (43265), the others are kept."""
-    right, other = fresh(subject), fresh(subject)
+    right, other = subject.fresh(), subject.fresh()
     answer = (await subject.web.store([right[0].file, other[0].file], right[0].study)).expect(202).json()
     same(instances_of(answer, STORED), {right[0].sop}, "kept")
     same(instances_of(answer, FAILED), {other[0].sop}, "failed")
@@ -136,7 +126,7 @@ async def another_study(subject: Subject) -> None:
 async def parts_that_are_no_dicom(subject: Subject) -> None:
     """A part that is no DICOM is a failed item or a refusal, never a 5xx; what comes beside it is kept."""
     for wrong in (b"", b"\x89PNG\r\n\x1a\n" + bytes(200), b"\0" * 128 + b"DICM" + b"\xff" * 60):
-        made = fresh(subject)
+        made = subject.fresh()
         answer = await subject.web.store([made[0].file, wrong])
         holds(answer.status < 500, f"{len(wrong)} bytes that are no DICOM: {answer.status}")
         await check_kept(subject, made)
@@ -146,7 +136,7 @@ async def parts_that_are_no_dicom(subject: Subject) -> None:
 async def patients_without_an_id(subject: Subject) -> None:
     """An instance without a PatientID is kept."""
     for absent in ("", None):
-        made = fresh(subject, PatientID=absent)
+        made = subject.fresh(PatientID=absent)
         (await subject.web.store([made[0].file])).expect(200, 202)
         await check_kept(subject, made)
 
@@ -166,7 +156,7 @@ async def many_in_one_request(subject: Subject) -> None:
         yield f"--{BOUNDARY}--\r\n".encode()
 
     (await post(subject, pieces(), content_type())).expect(200)
-    (row,) = await subject.web.rows(f"/studies?StudyInstanceUID={first.study}&includefield=00201208")
+    row = only(await subject.web.rows(f"/studies?StudyInstanceUID={first.study}&includefield=00201208"))
     same(int(value(row, "00201208")), LARGE_COUNT, "instances of the study")
 
 
@@ -174,7 +164,7 @@ async def many_in_one_request(subject: Subject) -> None:
 async def an_upload_is_listed_at_once(subject: Subject) -> None:
     """A viewer's upload is answered in DICOM JSON and listed at once."""
     for end in (b"\r\n", b""):
-        made = fresh(subject)
+        made = subject.fresh()
         body = b"\r\n" + body_of([made[0].file]).removesuffix(b"\r\n") + end
         headers = {"Content-Type": content_type(), "Accept": "*/*"}
         answer = (await subject.web.ask("POST", "/studies", headers, body)).expect(200)

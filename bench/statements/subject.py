@@ -1,16 +1,20 @@
 """The server that is examined: where it is, what may be asked of it, and what was stored in it."""
 
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
 from msgspec import Struct
 
+from bench.data import EXPLICIT_LITTLE
 from bench.lean import Target
-from bench.statements.answers import Row, value, values_of
-from bench.statements.association import store
+from bench.statements.answers import value, values_of
+from bench.statements.association import Association, Proposal, associated, store
 from bench.statements.collection import Collection
-from bench.statements.objects import Keywords, Made, new_run
+from bench.statements.objects import Keywords, Made, instance, new_run, with_pixels, written
+from bench.statements.pictures import RAMP
 from bench.statements.statement import Need, Unmet, Untried
 from bench.statements.web import Web
 
@@ -127,13 +131,49 @@ class Subject:
         return f"/studies?PatientID=CONF-{self.run.mark}-*{'&' * bool(query)}{query}"
 
     async def store(self, made: Sequence[Made]) -> None:
-        """By the web, or where there is none by DIMSE; raises Unmet unless all are kept without a warning."""
+        """Raises Unmet unless all are kept."""
+        for reason in (await self.sent(made)).values():
+            raise Unmet(reason)
+
+    async def sent(self, made: Sequence[Made]) -> dict[str, str]:
+        """By the web, or where there is none by DIMSE; SOP Instance UID to reason of those that are refused."""
         self.studies |= {one.study for one in made}
-        if self._web is not None:
-            answer = await self._web.store([one.file for one in made])
-            _check_stored(answer.expect(200, 202).json())
-        else:
-            await store(self.target, made, self.asked.calling)
+        if self._web is None:
+            return await store(self.target, made, self.asked.calling)
+        answer = (await self._web.store([one.file for one in made])).expect(200, 202).json()
+        failed = values_of(answer, "00081198")
+        return {value(item, "00081155"): f"STOW-RS: FailureReason {value(item, '00081197')}" for item in failed}
+
+    async def fill(self) -> None:
+        """Stores the collection; what the server may refuse is then absent. Raises Unmet for the rest."""
+        optional = {one.sop for one in self.made.optional()}
+        refused = await self.sent(self.made.all())
+        for sop, reason in refused.items():
+            if sop not in optional:
+                raise Unmet(reason)
+        self.made.absent = refused
+
+    def fresh(self, count: int = 1, syntax: str = EXPLICIT_LITTLE, **keywords: Any) -> list[Made]:
+        """Images of one study that is not there yet, of another patient than the collection's."""
+        number = self.new_study()
+        facts: Keywords = {**self.other_patient(), **keywords}
+        images = [with_pixels(instance(self.run, number, 1, at, **facts), RAMP) for at in range(1, count + 1)]
+        made = [written(one, syntax) for one in images]
+        self.studies |= {one.study for one in made}
+        return made
+
+    def associate(
+        self, proposals: Sequence[Proposal], *, calling: str = "", called: str | None = None, **how: Any
+    ) -> AbstractAsyncContextManager[Association]:
+        """An association with its DICOM port. Untried when none was given."""
+        return associated(self.target, proposals, calling or self.asked.calling, called=called, **how)
+
+    @property
+    def tls_target(self) -> Target:
+        """Untried when no port with TLS was given."""
+        if self.asked.dimse_tls is None:
+            raise Untried(WOULD_ENABLE[Need.TLS])
+        return self.asked.dimse_tls
 
     @property
     def target(self) -> Target:
@@ -141,9 +181,3 @@ class Subject:
         if self.asked.dimse is None:
             raise Untried(WOULD_ENABLE[Need.DIMSE])
         return self.asked.dimse
-
-
-def _check_stored(answer: Row) -> None:
-    failed = values_of(answer, "00081198")
-    if failed:
-        raise Unmet(f"STOW-RS kept {len(failed)} of them not, the first with reason {value(failed[0], '00081197')}")

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from bench.data import CT, ROOT
 from bench.statements.answers import Answer
 from bench.statements.statement import WEB, WRITE, Family, Untried, holds
 from bench.statements.subject import Subject
@@ -12,16 +13,36 @@ family = Family()
 states = family.states
 
 NOT_OFFERED = (403, 404, 405, 501)
+CODE = {
+    "00080100": {"vr": "SH", "Value": ["CONF"]},
+    "00080102": {"vr": "SH", "Value": ["99CONF"]},
+    "00080104": {"vr": "LO", "Value": ["Synthetic"]},
+}
+OUTPUT = {
+    "00081199": {
+        "vr": "SQ",
+        "Value": [
+            {"00081150": {"vr": "UI", "Value": [CT]}, "00081155": {"vr": "UI", "Value": [f"{ROOT}.9.1"]}},
+        ],
+    },
+    "0020000D": {"vr": "UI", "Value": [f"{ROOT}.9.2"]},
+    "0020000E": {"vr": "UI", "Value": [f"{ROOT}.9.3"]},
+    "0040E020": {"vr": "CS", "Value": ["DICOM"]},
+    "0040E021": {"vr": "SQ", "Value": [{"00080054": {"vr": "AE", "Value": ["CONFORMANCE"]}}]},
+}
+# What must be known of a step before it may be completed (PS3.4 table CC.2.5-3, final state P).
+PERFORMED = {
+    "00404019": {"vr": "SQ", "Value": [CODE]},
+    "00404028": {"vr": "SQ", "Value": [CODE]},
+    "00404033": {"vr": "SQ", "Value": [OUTPUT]},
+    "00404050": {"vr": "DT", "Value": ["20240101120000"]},
+    "00404051": {"vr": "DT", "Value": ["20240101130000"]},
+}
 UPS_PUSH = "1.2.840.10008.5.1.4.34.6.1"
 
 
 def _workitem(subject: Subject, uid: str) -> dict[str, Any]:
     """What may not be missing when it is made (PS3.4 table CC.2.5-3)."""
-    code = {
-        "00080100": {"vr": "SH", "Value": ["CONF"]},
-        "00080102": {"vr": "SH", "Value": ["99CONF"]},
-        "00080104": {"vr": "LO", "Value": ["Synthetic"]},
-    }
     values: dict[str, tuple[str, list[Any]]] = {
         "00080016": ("UI", [UPS_PUSH]),
         "00080018": ("UI", [uid]),
@@ -39,7 +60,7 @@ def _workitem(subject: Subject, uid: str) -> dict[str, Any]:
         "00380010": ("LO", []),
         "00380014": ("SQ", []),
         "00404005": ("DT", ["20240101120000"]),
-        "00404018": ("SQ", [code]),
+        "00404018": ("SQ", [CODE]),
         "00404021": ("SQ", []),
         "00404025": ("SQ", []),
         "00404026": ("SQ", []),
@@ -81,8 +102,10 @@ async def a_workitem(subject: Subject) -> None:
     without = await _to(subject, uid, "IN PROGRESS")
     holds(without.status == 400, f"IN PROGRESS without a Transaction UID: {without.status}")
     (await _to(subject, uid, "IN PROGRESS", transaction)).expect(200)
-    wrong = await _to(subject, uid, "CANCELED", f"{transaction}.1")
+    wrong = await _to(subject, uid, "COMPLETED", f"{transaction}.1")
     holds(wrong.status == 400, f"another Transaction UID: {wrong.status}")
-    (await _to(subject, uid, "CANCELED", transaction)).expect(200)
+    done = {"00741216": {"vr": "SQ", "Value": [PERFORMED]}}
+    (await _send(subject, "POST", f"/workitems/{uid}?{transaction}", done)).expect(200)
+    (await _to(subject, uid, "COMPLETED", transaction)).expect(200)
     late = await _send(subject, "POST", f"/workitems/{uid}/cancelrequest")
     holds(late.status == 409, f"a cancel request of what is done: {late.status}")

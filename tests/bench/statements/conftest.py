@@ -10,6 +10,7 @@ from bench.statements.subject import Asked, target
 from tests.filmroom.running import run, start
 
 ORIGIN = "https://viewer.example"
+MORE = "check_called_ae_title = true\ncommitment_wait_seconds = 1\n"
 
 
 @pytest.fixture(scope="module")
@@ -18,7 +19,7 @@ def asked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asked]:
     folder: Path = tmp_path_factory.mktemp("node")
     port = free_port()
     settings = folder / "filmroom.toml"
-    settings.write_text(f'[serve]\ncors_origins = ["{ORIGIN}"]\ntokens = "required"\n')
+    settings.write_text(f'[serve]\ncors_origins = ["{ORIGIN}"]\ntokens = "required"\n{MORE}')
     with start(folder / "store", "--config", str(settings), "--peer", f"CONFMOVE=127.0.0.1:{port}") as node:
         made = run("token", "new", "examiner", "--scope", "read,write,delete", "--store", folder / "store")
         assert made.returncode == 0, made.stderr
