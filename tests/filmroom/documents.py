@@ -1,11 +1,19 @@
 """The blocks of our documents, to be tried as a reader tries them."""
 
+import os
 import re
+import sys
 from pathlib import Path
 
 import msgspec
 
+from tests.filmroom.running import ENVIRONMENT
 from tests.tidy.reading import ROOT
+
+# A Python that has Filmroom installed, to try the documents with that one: then the checkout is not on its path.
+INSTALLED = os.environ.get("FILMROOM_INSTALLED", "")
+PYTHON = INSTALLED or sys.executable
+READERS = {name: value for name, value in ENVIRONMENT.items() if not (INSTALLED and name == "PYTHONPATH")}
 
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)

@@ -1,17 +1,13 @@
 """Every block of docs/embedding.md, in its order, in a folder where nothing is."""
 
-import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.filmroom.documents import Block, blocks, write_if_named
-from tests.tidy.reading import ROOT
+from tests.filmroom.documents import PYTHON, READERS, Block, blocks, write_if_named
 
 BLOCKS = [block for block in blocks("docs/embedding.md") if block.language == "python"]
-ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +17,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, *words], cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, timeout=120, check=False
+        [PYTHON, *words], cwd=folder, env=READERS, capture_output=True, text=True, timeout=120, check=False
     )
 
 
