@@ -1,7 +1,11 @@
-"""Filmroom as a library: ``async with filmroom.open("memory://") as archive: ...`` inside ``trio.run``.
+"""Filmroom as a library.
 
-Importing it is cheap: the engine loads when its first name is used. Refuses to load beside foreign packages that
-carry the names of its rooms.
+    async with filmroom.open("./data") as archive: ...               # trio: Archive, and Images(archive) for arrays
+    with filmroom.blocking.open("./data") as archive: ...            # scripts, notebooks, asyncio: without await
+    with filmroom.testing.server() as node: ...                      # for tests of clients
+
+docs/embedding.md leads through it. Importing it is cheap: the engine loads when its first name is used. Refuses to load
+beside foreign packages that carry the names of its rooms.
 """
 
 import importlib

@@ -185,8 +185,8 @@ class Archive:
         yield from self._portal.pull(lambda: self._archive.fetch(as_of=as_of, **keys), _file_bytes)
 
     @contextmanager
-    def reader(self, instances: Sequence[Instance]) -> Iterator[Iterator[Window]]:
-        manager, windows = self._call(lambda: _entered(self._archive.reader(instances)))
+    def reader(self, instances: Sequence[Instance], *, is_begun: bool = True) -> Iterator[Iterator[Window]]:
+        manager, windows = self._call(lambda: _entered(self._archive.reader(instances, is_begun=is_begun)))
         try:
             yield self._each(windows)
         finally:

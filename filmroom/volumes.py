@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     import numpy
 
     Array = numpy.ndarray[Any, numpy.dtype[Any]]
+else:
+    Array = Any  # help() asks for the types, and numpy need not be there
 
 NUMPY_MISSING = "series as arrays need numpy: pip install 'filmroom[codecs]'"
 DECODING_COUNT = 4  # frames on their way to the decoders: these have the next one when they are done
@@ -24,7 +26,7 @@ class Volume(msgspec.Struct, frozen=True, kw_only=True):
     """A series. ``array``: (slices, rows, columns), or (slices, rows, columns, samples) of colours; see
     ``Images.series``. ``slices`` says of each what its instance is, and where it lies."""
 
-    array: "Array"
+    array: Array
     slices: tuple[Slice, ...]
     photometric: str
     units: str

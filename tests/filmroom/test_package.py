@@ -28,6 +28,15 @@ def python(code: str, path: str, folder: Path = ROOT) -> subprocess.CompletedPro
     )
 
 
+@pytest.mark.parametrize("module", ["filmroom", "filmroom.blocking", "filmroom.testing"])
+def test_help_is_given(module: str) -> None:
+    """Of every class and function, without numpy too: annotations resolve."""
+    code = f"import pydoc, sys, {module}; sys.modules['numpy'] = None; print(pydoc.render_doc({module}))"
+    done = python(code, str(ROOT))
+    assert done.returncode == 0, done.stderr
+    assert "archive" in done.stdout.lower()
+
+
 def test_the_import_is_cheap() -> None:
     costly = ("trio", "tantivy", "obstore", "pydicom", "importlib.metadata")
     done = python(f"import filmroom, sys; print([m for m in {costly} if m in sys.modules])", str(ROOT))
