@@ -62,14 +62,18 @@ NOWHERE: Destinations = MappingProxyType({})
 
 @contextmanager
 def filmroom(
-    folder: Path, destinations: Destinations = NOWHERE, *, intake_bytes: int | None = None
+    folder: Path,
+    destinations: Destinations = NOWHERE,
+    *,
+    intake_bytes: int | None = None,
+    variables: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[Server]:
-    """Our own server, as a user starts it."""
+    """Our own server, as a user starts it. ``variables``: settings, as the environment names them."""
     command: list[str | Path] = [sys.executable, "-m", "filmroom", "serve"]
     command += [folder / "store", "--dimse-port", "0", "--http-port", "0"]
     for title, port in destinations.items():
         command += ["--peer", f"{title}=127.0.0.1:{port}"]
-    environment = {"PYTHONPATH": f"{ROOT}:{os.environ.get('PYTHONPATH', '')}", "NO_COLOR": "1"}
+    environment = {"PYTHONPATH": f"{ROOT}:{os.environ.get('PYTHONPATH', '')}", "NO_COLOR": "1", **variables}
     if intake_bytes is not None:
         environment["FILMROOM_STORE_INTAKE_BYTES_MAX"] = str(intake_bytes)
     begun = time.perf_counter()

@@ -130,6 +130,8 @@ def only(found: Sequence[Found], what: str = "answers") -> Found:
 
 def shown(value: object) -> str:
     """A value in a sentence, cut when it is long."""
+    if isinstance(value, set):
+        value = sorted(value, key=str)
     text = f"{len(value)} bytes {value[:16].hex(' ')}" if isinstance(value, bytes) else shortened(f"{value!r}")
     return text if len(text) <= 160 else f"{text[:150]}..."
 

@@ -134,7 +134,7 @@ def _instances(one: Made) -> Dataset:
     return keys_of("IMAGE", StudyInstanceUID=one.study, SeriesInstanceUID=one.series, SOPInstanceUID="")
 
 
-@states("C06", needs={DIMSE, WRITE})
+@states("C06", needs={DIMSE, WRITE}, seconds_max=15)
 async def failures_say_what_they_are(subject: Subject) -> None:
     """A data set of another class or instance is A900; one that nobody understands C000 or A900; none is B000."""
     made = subject.fresh(3)
