@@ -2,13 +2,16 @@
 
 from engine.worklist.attributes import RETURNED
 from engine.worklist.events import Event, EventType, scp_status
+from engine.worklist.rules import PUSH
 from engine.worklist.searching import Matched
 from engine.worklist.states import Code, State
+from engine.worklist.workitem import checked_ae_title
 from engine.worklist.worklist import ALL, FILTERED, Answer, Worklist
 
 __all__ = [
     "ALL",
     "FILTERED",
+    "PUSH",
     "RETURNED",
     "Answer",
     "Code",
@@ -17,5 +20,6 @@ __all__ = [
     "Matched",
     "State",
     "Worklist",
+    "checked_ae_title",
     "scp_status",
 ]

@@ -66,16 +66,16 @@ def of_workitem(uid: str) -> str:
 
 def of_subscription(uid: str, ae_title: str) -> str:
     """The row of one AE's subscription to one workitem."""
-    return str(Stored("subscription", uid, _checked(ae_title)))
+    return str(Stored("subscription", uid, checked_ae_title(ae_title)))
 
 
 def of_global(ae_title: str) -> str:
     """The row of one AE's subscription to all."""
-    return str(Stored("global", "", _checked(ae_title)))
+    return str(Stored("global", "", checked_ae_title(ae_title)))
 
 
-def _checked(ae_title: str) -> str:
-    """Raises Invalid."""
+def checked_ae_title(ae_title: str) -> str:
+    """The title, if it is one. Raises Invalid."""
     if not _AE_TITLE.fullmatch(ae_title):
         raise Invalid("an AE title is 1 to 16 printable characters without backslash")
     return ae_title

@@ -207,7 +207,7 @@ class Worklist:
         with self._lock:
             self._table.append(rows)
             told = [event for event in decision.told if event.ae_titles]
-            for hear in self._hear if told else ():
+            for hear in tuple(self._hear) if told else ():
                 hear(told)
             self._table.clean()
         return decision.answer

@@ -26,7 +26,14 @@ def check(request: Request, settings: WebSettings) -> None:
         raise Problem(
             421, "on this machine the node answers to localhost and 127.0.0.1; another name is told by serve.public_url"
         )
-    if request.method in SAFE_METHODS or not (origin := request.header("origin")):
+    if request.method not in SAFE_METHODS:
+        check_origin(request, settings)
+
+
+def check_origin(request: Request, settings: WebSettings) -> None:
+    """Raises Problem (403) for what a foreign page would change, or listen to: a browser lets any page open a
+    WebSocket."""
+    if not (origin := request.header("origin")):
         return
     if not _is_own(origin, request, settings) and not {origin, "*"} & set(settings.cors_origins):
         raise Problem(403, "pages of other origins may change nothing here, but those that serve.cors_origins names")

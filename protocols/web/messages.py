@@ -1,7 +1,8 @@
 """Requests and replies as handlers see them. Nothing here knows a server or a framework."""
 
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from typing import Protocol
+from typing import Final, Protocol
 
 import msgspec
 import trio
@@ -128,13 +129,34 @@ class Stretch(msgspec.Struct, frozen=True):
     pieces: Iterator[Chunk | Whole]
 
 
+class Conversation(ABC):
+    """What is said on a connection that becomes a WebSocket: messages of ours, until we or the client end it."""
+
+    FAREWELL: Final = (1001, "the node ends")  # code and reason of the end (RFC 6455 7.4)
+
+    def __init__(self) -> None:
+        self.lost = trio.Event()  # more waits than is kept: the client is too slow
+
+    @abstractmethod
+    async def next(self) -> str | None:
+        """The next message; None: there are no more."""
+
+    @abstractmethod
+    def rest(self) -> None:
+        """The node ends: what is still to be said, and no more."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """The connection has ended, however it did."""
+
+
 class Reply(msgspec.Struct, frozen=True):
     """One answer. ``body``: all of it, or an async generator of pieces, which is closed however the exchange ends: what
-    it holds it opens itself, what can be refused is refused before it is made."""
+    it holds it opens itself, what can be refused is refused before it is made. Of an answer 101: what follows it."""
 
     status: int = 200
     headers: Headers = ()
-    body: bytes | AsyncIterator[Chunk | Stretch] = b""
+    body: bytes | AsyncIterator[Chunk | Stretch] | Conversation = b""
 
     def header(self, name: str) -> str:
         """A header by its name; empty when it is absent."""

@@ -43,6 +43,13 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
     # Answers from here on are packed for clients that take gzip: below, packing costs more than it saves.
     gzip_bytes_min: int = 16 * KIB
 
+    # WebSockets at once, a quarter of all requests in hand; reports that wait for one of them (some 300 bytes each);
+    # what a client may say in one message, though nobody reads it; between two questions whether it is there.
+    notifications_count_max: int = 128
+    notification_queue_count_max: int = 1024
+    websocket_message_bytes_max: int = 64 * KIB
+    websocket_ping_seconds: float = 20.0
+
     # Threads that read objects ahead of slow and quick clients: more than disks and cores take at once gain nothing.
     reader_threads_count_max: int = 8
     # Images that were drawn, for who asks for them again: some thousand thumbnails.

@@ -17,6 +17,7 @@ from protocols.web.rest.working import Working
 from protocols.web.routing import Route
 from protocols.web.settings import WebSettings
 from protocols.web.stow.uploads import Uploads
+from protocols.web.ups.listeners import Notifications
 from protocols.web.viewer.installed import Viewer
 from protocols.web.wado.opened import OpenObjects
 
@@ -47,6 +48,7 @@ class Site:
         self.is_locked = is_locked  # a token is needed
         self.history = History(archive, household)
         self.watchers = Watchers(archive, shutdown)
+        self.notifications = Notifications(archive, settings)
         self.working = Working()
         self.viewer = Viewer(Path(settings.viewer_folder) if settings.viewer_folder else None)
         self.reckoning = Reckoning(archive)
@@ -62,5 +64,6 @@ class Site:
 
     async def close(self) -> None:
         """End what it began."""
+        self.notifications.close()
         self.objects.close()
         self.readers.shutdown(wait=False, cancel_futures=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from filmroom.exits import Exit
-from tests.durability import stowing, trials
+from tests.durability import stowing, trials, working
 from tests.durability.facts import examine
 from tests.durability.files import Send
 from tests.durability.recorder import Call, Fault, When
@@ -44,6 +44,17 @@ def test_what_a_server_answered_over_the_web_survives_kill_9(seed: int, tmp_path
 @pytest.mark.parametrize("seed", range(100, 100 + many(50)))
 def test_what_a_server_answered_over_the_web_survives_kill_9_for_long(seed: int, tmp_path: Path) -> None:
     assert stowing.kill_server(tmp_path, seed) == []
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_what_a_server_answered_of_its_worklist_survives_kill_9(seed: int, tmp_path: Path) -> None:
+    assert working.kill_server(tmp_path, seed) == []
+
+
+@pytest.mark.campaign
+@pytest.mark.parametrize("seed", range(100, 100 + many(50)))
+def test_what_a_server_answered_of_its_worklist_survives_kill_9_for_long(seed: int, tmp_path: Path) -> None:
+    assert working.kill_server(tmp_path, seed) == []
 
 
 def test_a_server_with_a_full_disk_ends_in_time_and_loses_nothing(tmp_path: Path) -> None:

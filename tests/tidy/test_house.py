@@ -45,6 +45,7 @@ ONE_DOOR = {
     "time": {"engine/clock.py"},
     "uuid": {"engine/clock.py"},
     "datetime": {"engine/clock.py", "engine/keep/bucket.py"},
+    "wsproto": {"protocols/web/wire/websocket.py", "protocols/web/forms/handshake.py"},
     "cyclopts": {"filmroom"},
     "rich": {"filmroom"},
     "structlog": {"filmroom"},

@@ -58,5 +58,12 @@ ROUTES: Final = (
         subscriptions.FILTER,
     ),
     _say("DELETE", SUBSCRIBER, subscriptions.unsubscribe, "Unsubscribe (UPS-RS, PS3.18 11.11)"),
+    Route(
+        method="GET",
+        path=f"{ROOT}/subscribers/{{ae_title}}",
+        handler=subscriptions.notifications,
+        scope="read",
+        summary="Open a WebSocket with the notifications of an AE (UPS-RS, PS3.18 8.10.4)",
+    ),
     _say("POST", f"{SUBSCRIBER}/suspend", subscriptions.suspend, "Suspend a subscription (UPS-RS, PS3.18 11.12)"),
 )

@@ -1,10 +1,11 @@
-"""Who is told of changes: subscribe, unsubscribe, suspend (PS3.18 11.10 to 11.12)."""
+"""Who is told of changes: subscribe, unsubscribe, suspend (PS3.18 11.10 to 11.12), and listen (PS3.18 8.10.4)."""
 
 from typing import Final
 from urllib.parse import quote
 
-from engine.worklist import ALL, FILTERED
-from protocols.web import links
+from engine.worklist import ALL, FILTERED, checked_ae_title
+from protocols.web import doorstep, links
+from protocols.web.forms.handshake import accepted
 from protocols.web.messages import Reply, Request
 from protocols.web.problems import Problem
 from protocols.web.routing import Parameter
@@ -36,6 +37,14 @@ async def unsubscribe(request: Request, site: Site) -> Reply:
     uid, ae_title = request.parameters["workitem"], request.parameters["ae_title"]
     answer = await site.archive.worklist(lambda worklist: worklist.unsubscribe(uid, ae_title))
     return answers.reply(answer, answers.UNSUBSCRIBE, request, site.settings)
+
+
+async def notifications(request: Request, site: Site) -> Reply:
+    """Open the connection on which an AE hears of what it subscribed to."""
+    doorstep.check_origin(request, site.settings)
+    headers = accepted(request)
+    ae_title = checked_ae_title(request.parameters["ae_title"])
+    return Reply(101, headers, await site.notifications.open(ae_title))
 
 
 async def suspend(request: Request, site: Site) -> Reply:

@@ -16,12 +16,13 @@ from engine.clock import Clock
 from native.http1 import Head, Incoming, Refused
 from protocols.security import shake
 from protocols.web.door import reply_of, said_of
-from protocols.web.messages import Body, Chunk, Headers, Lent, Reply, Stretch
+from protocols.web.messages import Body, Chunk, Conversation, Headers, Lent, Reply, Stretch
 from protocols.web.patience import Patience
 from protocols.web.problems import Disconnected, Problem
 from protocols.web.wire.answer_head import CHUNKED, CLOSE, CONTINUE, KEEP, WITHOUT_BODY, Dates, head_of
 from protocols.web.wire.answering import Answering
 from protocols.web.wire.exchange import Exchanges
+from protocols.web.wire.websocket import WebSocket
 from protocols.web.wire.wires import GONE, Plain, Secure, Wire
 
 log = logging.getLogger("filmroom.web")
@@ -80,6 +81,7 @@ class Connection:
         self._wire: Wire = Secure(stream) if self._is_secure else Plain(stream, threads)
         self._incoming = Incoming(self._settings.head_bytes_max, self._settings.headers_count_max)
         self._awaiting_head: trio.CancelScope | None = None
+        self._conversation: Conversation | None = None
         self._is_continue_due = False
         self._body_length = 0
         self._is_staying = True
@@ -109,6 +111,8 @@ class Connection:
         self._is_staying = False
         if self._awaiting_head is not None:
             self._awaiting_head.cancel()
+        if self._conversation is not None:
+            self._conversation.rest()
 
     # -- what comes --------------------------------------------------------------------------------------------------
 
@@ -201,10 +205,24 @@ class Connection:
         try:
             if isinstance(reply.body, bytes):
                 await self._send_whole(reply, reply.body, head)
+            elif isinstance(reply.body, Conversation):
+                await self._converse(reply, reply.body)
             else:
                 await self._send_pieces(reply, reply.body, head)
         except GONE as error:
             raise Disconnected from error
+
+    async def _converse(self, reply: Reply, conversation: Conversation) -> None:
+        """The connection is a WebSocket from here to its end."""
+        self._is_staying, self._conversation = False, conversation
+        try:
+            said = head_of(reply.status, reply.headers, (), self._dates.now())
+            patience = self._reader()
+            await self._wire.send([said], patience)
+            await WebSocket(self._wire, self._incoming, patience, self._settings).converse(conversation)
+            await self._linger()
+        finally:
+            conversation.close()
 
     async def _send_whole(self, reply: Reply, body: bytes, head: Head | None) -> None:
         length = () if reply.status in WITHOUT_BODY else (("Content-Length", str(len(body))),)

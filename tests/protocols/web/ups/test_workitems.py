@@ -1,6 +1,7 @@
 """The worklist over a real socket (C49; PS3.18 11.4 to 11.9): statuses, Warning headers, both media types."""
 
 import json
+import logging
 
 import httpx
 import pytest
@@ -274,6 +275,31 @@ def test_garbage_is_refused_and_changes_nothing() -> None:
         assert await client.find() == ["1.2.3"]
 
     serving(check)
+
+
+def test_h64_no_patient_in_the_log_or_in_what_is_refused(caplog: pytest.LogCaptureFixture) -> None:
+    async def check(served: Served) -> None:
+        client = Client(served)
+        name = said("PN", {"Alphabetic": "Hidden^Name"})
+        await client.create(_00100010=name, _00100020=said("LO", "SecretID"))
+        answers = [
+            await client.create(_00100010=name),
+            await client.send("POST", "?1.2.9", [{"00100010": name}]),
+            await client.update({"00100010": name}),
+            await client.update({"00741210": said("XX", "Hidden^Name")}),
+            await client.send("POST", "?1.2.9", [new(_00741200=said("CS", "SecretID"))]),
+            await client.cancel({"00741238": said("LT", "Hidden^Name")}),
+            await client.send("GET", "?PatientName=Hidden&ScheduledProcedureStepStartDateTime=SecretID"),
+        ]
+        told = "".join(answer.text + str(answer.headers) for answer in answers)
+        assert "Hidden" not in told
+        assert "SecretID" not in told
+
+    with caplog.at_level(logging.DEBUG, "filmroom"):
+        serving(check)
+    lines = [str(vars(record)) for record in caplog.records]
+    assert any("'code': '0111'" in line for line in lines)
+    assert not any("Hidden" in line or "SecretID" in line for line in lines)
 
 
 def test_search() -> None:
