@@ -6,7 +6,6 @@ Nothing is changed; only in ``FOLDER/node`` a small file is written, synced and 
 import errno
 import os
 import platform
-import resource
 import socket
 import tempfile
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from pathlib import Path
 
 import filmroom
 from engine.clock import Clock
+from filmroom import descriptors
 from filmroom.check import Check
 from filmroom.mounts import mount_of
 from filmroom.settings import ServeSettings
@@ -40,12 +40,12 @@ def machine() -> Iterator[Check]:
     """What any machine can be asked."""
     system = f"Python {platform.python_version()}, Linux {os.uname().release}"
     yield Check("version", "ok", f"filmroom {filmroom.__version__}, {system}")
-    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft == resource.RLIM_INFINITY or soft >= OPEN_FILES_GOOD:
-        yield Check("open files", "ok", "no limit" if soft == resource.RLIM_INFINITY else f"up to {soft}")
+    count = descriptors.possible()
+    if count >= OPEN_FILES_GOOD:
+        yield Check("open files", "ok", f"up to {count}")
     else:
-        fix = f"ulimit -n {OPEN_FILES_GOOD}, or LimitNOFILE={OPEN_FILES_GOOD} in its unit"
-        yield Check("open files", "warn" if soft >= OPEN_FILES_MIN else "bad", f"only {soft} at once", fix)
+        fix = f"ulimit -Hn {OPEN_FILES_GOOD}, or LimitNOFILE={OPEN_FILES_GOOD} in its unit"
+        yield Check("open files", "warn" if count >= OPEN_FILES_MIN else "bad", f"only {count} at once", fix)
 
 
 def ports(serve: ServeSettings) -> Iterator[Check]:

@@ -15,7 +15,7 @@ import trio
 
 import engine
 from engine.clock import Clock
-from filmroom import control, exposure, webhooks
+from filmroom import control, descriptors, exposure, webhooks
 from filmroom.caretaking import collect_forever
 from filmroom.compose import Node, certificates, dimse_settings, open_node, store_flag
 from filmroom.exits import Unreachable
@@ -48,6 +48,7 @@ async def run(settings: Settings, ready: Act, prepare: Act | None = None) -> Non
     """
     exposure.check(settings)
     shown = certificates(settings)
+    descriptors.widen()
     sys.setswitchinterval(SWITCH_SECONDS)
     await _try_ports(settings)
     async with _held(settings) as node, _signals(node.shutdown):
@@ -273,6 +274,9 @@ def web_settings(settings: Settings) -> web.WebSettings:
         trusted_proxies=serve.trusted_proxies,
         cors_origins=serve.cors_origins,
         viewer_folder=viewer_folder,
+        connections_count_max=descriptors.connections_count_max(
+            web.WebSettings().connections_count_max, descriptors.widen()
+        ),
     )
 
 

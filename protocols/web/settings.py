@@ -19,6 +19,8 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
     # Request line and headers together, and the URL alone: a list of a thousand UIDs still fits, 64 kB do not (H54).
     head_bytes_max: int = 256 * KIB
     headers_count_max: int = 100
+    # Of heads longer than 16 KiB, all together: 128 of the longest at once. 2,048 connections could hold a gigabyte.
+    long_heads_bytes_max: int = 32 * MIB
     target_bytes_max: int = 60 * KIB
     query_parameters_count_max: int = 1024
     # The whole of a request's headers must have come by then, and the next request on a connection begun (H63).

@@ -77,14 +77,18 @@ def run(*words: str | Path, folder: Path | None = None, **environment: str) -> s
 
 
 @contextmanager
-def start(store: Path, *words: str, url: str = "", **environment: str) -> Iterator[Node]:
+def start(
+    store: Path, *words: str, url: str = "", before: Callable[[], None] | None = None, **environment: str
+) -> Iterator[Node]:
     """A node on free ports; ended when the block ends. ``url``: of the archive, when it is not in the folder ``store``,
-    which then is the node's own."""
+    which then is the node's own. ``before``: what its process does first."""
     environment = ENVIRONMENT | environment
     command = [*COMMAND, "serve", url or str(store), "--dimse-port", "0", "--http-port", "0", *words]
     with (
         (store.parent / f"{store.name}.log").open("w") as log,
-        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, env=environment) as process,
+        subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=log, text=True, env=environment, preexec_fn=before
+        ) as process,
     ):
         try:
             assert process.stdout is not None

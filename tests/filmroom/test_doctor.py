@@ -138,7 +138,7 @@ def test_few_open_files_are_seen(tmp_path: Path, limit: int, state: str, code: i
     )
     (check,) = [one for one in json.loads(done.stdout) if one["name"] == "open files"]
     assert (done.returncode, check["state"]) == (code, state)
-    assert "ulimit -n" in check["fix"]
+    assert "ulimit -Hn" in check["fix"]
 
 
 @pytest.mark.parametrize(

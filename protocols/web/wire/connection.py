@@ -18,9 +18,10 @@ from protocols.security import shake
 from protocols.web.door import reply_of, said_of
 from protocols.web.messages import Body, Chunk, Conversation, Headers, Lent, Reply, Stretch
 from protocols.web.patience import Patience
-from protocols.web.problems import Disconnected, Problem
+from protocols.web.problems import Disconnected, Problem, busy
 from protocols.web.wire.answer_head import CHUNKED, CLOSE, CONTINUE, KEEP, WITHOUT_BODY, Dates, head_of
 from protocols.web.wire.answering import Answering
+from protocols.web.wire.crowd import SHORT_HEAD_BYTES, Goodbyes, HeadRoom, Share
 from protocols.web.wire.exchange import Exchanges
 from protocols.web.wire.websocket import WebSocket
 from protocols.web.wire.wires import GONE, Plain, Secure, Wire
@@ -29,7 +30,7 @@ log = logging.getLogger("filmroom.web")
 
 # Behind an answer to what was not read to its end: a connection that is closed with bytes unread takes the answer away.
 LINGER_SECONDS: Final = 2.0
-PIPELINED_BYTES_MAX: Final = 256 << 10  # requests that wait while a long answer is sent
+PIPELINED_BYTES_MAX: Final = SHORT_HEAD_BYTES  # of requests that wait while a long answer is sent
 
 
 async def serve_connections(
@@ -43,13 +44,13 @@ async def serve_connections(
     settings = exchanges.settings
     there: set[Connection] = set()
     threads = trio.CapacityLimiter(settings.reader_threads_count_max)
-    dates = Dates(Clock())
+    dates, goodbyes, heads = Dates(Clock()), Goodbyes(), HeadRoom(settings.long_heads_bytes_max)
 
     async def serve_one(stream: Any) -> None:
         if len(there) >= settings.connections_count_max:
-            await trio.aclose_forcefully(stream)
+            await goodbyes.say(stream, dates.now())
             return
-        connection = Connection(exchanges, stream, threads, dates)
+        connection = Connection(exchanges, stream, threads, dates, heads.share())
         there.add(connection)
         try:
             await connection.run()
@@ -72,7 +73,11 @@ async def serve_connections(
 class Connection:
     """One client's."""
 
-    def __init__(self, exchanges: Exchanges, stream: Any, threads: trio.CapacityLimiter, dates: Dates) -> None:
+    def __init__(
+        self, exchanges: Exchanges, stream: Any, threads: trio.CapacityLimiter, dates: Dates, share: Share
+    ) -> None:
+        """``share``: of the room for long heads."""
+        self._share = share
         self._exchanges = exchanges
         self._settings = exchanges.settings
         self._dates = dates
@@ -98,11 +103,13 @@ class Connection:
             while self._is_staying and (head := await self._head()) is not None:
                 self._is_continue_due, self._body_length = head.is_expecting, head.length
                 await self._exchanges.serve(head, self)
+                self._share.give_back()
             if self._incoming.held_bytes or not self._incoming.is_body_whole:
                 await self._linger()
         except (*GONE, Disconnected):
             return
         finally:
+            self._share.give_back()
             with trio.move_on_after(1.0, shield=True), suppress(*GONE):
                 await self._wire.close()
 
@@ -126,13 +133,19 @@ class Connection:
                 while await self._wire.receive(self._incoming):
                     if (head := self._incoming.head()) is not None:
                         return head
+                    if not self._share.hold(self._incoming.held_bytes):
+                        await self._refuse(busy("too many long heads of requests at once", 1.0))
+                        return None
         except Refused as refused:
-            self._is_staying = False
-            problem = Problem(refused.status, refused.sentence)
-            await self._send_whole(reply_of(problem), problem.body(), None)
+            await self._refuse(Problem(refused.status, refused.sentence))
         finally:
             self._awaiting_head = None
         return None
+
+    async def _refuse(self, problem: Problem) -> None:
+        """Of what has come, nothing is read on."""
+        self._is_staying = False
+        await self._send_whole(reply_of(problem), problem.body(), None)
 
     def body(self) -> Body:
         """Of the request in hand."""
