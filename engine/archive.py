@@ -284,7 +284,7 @@ class Archive:
 
     async def worklist(self, work: Callable[[Worklist], T]) -> T:
         """What ``work`` makes of the worklist, in a thread. Raises as it does, and Unavailable."""
-        return await self._blocking(work, self._house.worklist)
+        return await self._blocking(lambda: work(self._house.worklist()))
 
     async def tidy_worklist(self) -> int:
         """Remove workitems that ended longer ago than ``worklist_days`` and that nobody has locked; how many."""

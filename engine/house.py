@@ -1,6 +1,7 @@
 """Opening and closing an archive: which parts stand behind one URL, and in what order they wake and rest."""
 
 import logging
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -37,7 +38,9 @@ class House:
         self.clock = clock or Clock()
         self._began_us, self._began = self.clock.now_us(), self.clock.monotonic()
         self.tenant = DEFAULT_TENANT
-        names = identifiers or Identifiers()
+        self._names = names = identifiers or Identifiers()
+        self._worklist: Worklist | None = None
+        self._opening_worklist = threading.Lock()
         with ExitStack() as opened:
             self.node = open_node_directory(settings)
             opened.callback(self.node.close)
@@ -49,7 +52,6 @@ class House:
             opened.callback(self.near.close)
             self.index = Index.open(self.node.index_path(), self.clock, names, settings.character_set)
             opened.callback(self.index.close)
-            self.worklist = Worklist(self.store, self.tenant, self.clock, names)
             self.journal = Journal.open(self.store, self.tenant, self.writer, self.clock, names)
             self.intake = Intake(
                 self.node,
@@ -70,6 +72,14 @@ class House:
             self.readers = ThreadPoolExecutor(LIMITS.fetch_threads_count_max, "filmroom-fetch")
             self.is_closed = False
             opened.pop_all()
+
+    def worklist(self) -> Worklist:
+        """The tenant's, read when it is first asked for: what is wrong with it is not wrong with images. Raises
+        Unavailable, Corrupt."""
+        with self._opening_worklist:
+            if self._worklist is None:
+                self._worklist = Worklist(self.store, self.tenant, self.clock, self._names)
+            return self._worklist
 
     def view(self) -> View:
         """Everything that was acknowledged before this call. Raises Unavailable when the index does not catch up."""

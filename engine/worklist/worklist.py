@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from itertools import pairwise
 from typing import Final
 
@@ -209,7 +210,8 @@ class Worklist:
             told = [event for event in decision.told if event.ae_titles]
             for hear in tuple(self._hear) if told else ():
                 hear(told)
-            self._table.clean()
+            with suppress(Unavailable):  # what was asked is done; the next one cleans
+                self._table.clean()
         return decision.answer
 
     def _changed(self, *steps: Workitem) -> _Decision:

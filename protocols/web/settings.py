@@ -45,10 +45,11 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
     # Answers from here on are packed for clients that take gzip: below, packing costs more than it saves.
     gzip_bytes_min: int = 16 * KIB
 
-    # WebSockets at once, a quarter of all requests in hand; reports that wait for one of them (some 300 bytes each);
-    # what a client may say in one message, though nobody reads it; between two questions whether it is there.
+    # WebSockets at once, a quarter of all requests in hand; reports that wait for all of them (some 300 bytes each: one
+    # of every workitem of a full worklist fits); what a client may say in one message, though nobody reads it; between
+    # two questions whether it is there.
     notifications_count_max: int = 128
-    notification_queue_count_max: int = 1024
+    notifications_bytes_max: int = 64 * MIB
     websocket_message_bytes_max: int = 64 * KIB
     websocket_ping_seconds: float = 20.0
 

@@ -1,7 +1,7 @@
 """Notifications of the worklist (PS3.18 8.10.5, 11.13): who is connected, and what waits for him.
 
-An event is told once, to the connections that are open. What waits for a slow client is bounded, and when that is full
-its connection ends: it has lost nothing that a search or a retrieval would not say.
+An event is told once, to the connections that are open. What waits for all of them is bounded: when that is
+full, the connection ends for which most waits. It has lost nothing that a search or a retrieval would not say.
 """
 
 from collections import deque
@@ -24,9 +24,9 @@ MESSAGE_IDS_COUNT: Final = 1 << 16
 class Listener(Conversation):
     """One connection of an AE."""
 
-    def __init__(self, count_max: int, forget: "Callable[[Listener], None]") -> None:
+    def __init__(self, forget: "Callable[[Listener], None]") -> None:
         super().__init__()
-        self._count_max = count_max
+        self.waiting_bytes = 0
         self._forget = forget
         self._waiting: deque[bytes] = deque()
         self._woken = trio.Event()
@@ -34,14 +34,17 @@ class Listener(Conversation):
         self._told_count = 0
 
     def put(self, report: bytes) -> None:
-        """One more report waits; one too many, and all is over."""
-        if self._is_ending or self.lost.is_set():
-            return
-        self._waiting.append(report)
-        if len(self._waiting) > self._count_max:
-            self._waiting.clear()
-            self.lost.set()
-        self._woken.set()
+        """One more report waits."""
+        if not self._is_ending and not self.lost.is_set():
+            self._waiting.append(report)
+            self.waiting_bytes += len(report)
+            self._woken.set()
+
+    def lose(self) -> None:
+        """Too much waits: all of it is dropped, and the connection ends."""
+        self._waiting.clear()
+        self.waiting_bytes = 0
+        self.lost.set()
 
     async def next(self) -> str | None:
         """See ``Conversation``."""
@@ -52,9 +55,11 @@ class Listener(Conversation):
             await self._woken.wait()
         self._told_count += 1
         number = self._told_count % MESSAGE_IDS_COUNT
+        report = self._waiting.popleft()
+        self.waiting_bytes -= len(report)
         whose = dataset.element(0x00000002, "UI", PUSH.encode())
         head = dicomjson.header_json(whose + dataset.element(0x00000110, "US", number.to_bytes(2, "little")))
-        return f"{head[:-1].decode()},{self._waiting.popleft()[1:].decode()}"
+        return f"{head[:-1].decode()},{report[1:].decode()}"
 
     def rest(self) -> None:
         """See ``Conversation``."""
@@ -83,7 +88,7 @@ class Notifications:
         """What an AE is told from now on. Raises Problem when too many listen."""
         if self.count >= self._settings.notifications_count_max:
             raise busy("too many listen to notifications")
-        listener = Listener(self._settings.notification_queue_count_max, lambda one: self._forget(ae_title, one))
+        listener = Listener(lambda one: self._forget(ae_title, one))
         self._listeners.setdefault(ae_title, set()).add(listener)
         try:
             await self._begin()
@@ -119,16 +124,20 @@ class Notifications:
 
     def _hear(self, events: Sequence[Event]) -> None:
         """From whatever thread; returns at once."""
+        wanted = [event for event in events if any(ae_title in self._listeners for ae_title in event.ae_titles)]
+        reports = [(event.ae_titles, report_of(event.uid, event.type, event.data)) for event in wanted]
         assert self._token is not None
         with suppress(trio.RunFinishedError):
-            self._token.run_sync_soon(self._deliver, events)
+            self._token.run_sync_soon(self._deliver, reports)
 
-    def _deliver(self, events: Sequence[Event]) -> None:
-        for event in events:
-            there = [listener for ae_title in event.ae_titles for listener in self._listeners.get(ae_title, ())]
-            report = report_of(event.uid, event.type, event.data) if there else b""
-            for listener in there:
-                listener.put(report)
+    def _deliver(self, reports: Sequence[tuple[frozenset[str], bytes]]) -> None:
+        for ae_titles, report in reports:
+            for ae_title in ae_titles:
+                for listener in self._listeners.get(ae_title, ()):
+                    listener.put(report)
+        everybody = [listener for there in self._listeners.values() for listener in there]
+        while sum(listener.waiting_bytes for listener in everybody) > self._settings.notifications_bytes_max:
+            max(everybody, key=lambda listener: listener.waiting_bytes).lose()
 
     def _forget(self, ae_title: str, listener: Listener) -> None:
         there = self._listeners.get(ae_title, set())

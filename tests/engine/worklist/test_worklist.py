@@ -5,9 +5,11 @@ import threading
 from pathlib import Path
 
 import pytest
+import trio
 
+import engine
 from engine.clock import ManualClock, SeededIdentifiers
-from engine.errors import Invalid, Missing, Unavailable
+from engine.errors import Corrupt, Invalid, Missing, Unavailable
 from engine.keep.bucket import MemoryStore
 from engine.keep.folder import FolderStore
 from engine.keep.objects import ObjectStore
@@ -348,3 +350,18 @@ def test_pages(desk: Desk) -> None:
     pages = [desk.search(query(limit=3, offset=offset)) for offset in (0, 3, 6, 9)]
     assert [Part(row).text(0x00080018) for page in pages for row in page.rows] == [f"1.{n}" for n in range(7)]
     assert {page.total for page in pages} == {7}
+
+
+def test_a_damaged_worklist_stops_no_images(tmp_path: Path) -> None:
+    async def work() -> None:
+        async with engine.open(str(tmp_path)) as archive:
+            await archive.worklist(lambda worklist: worklist.create(UID, sets.NEW))
+        (entry,) = (tmp_path / "archive/t/default/u").iterdir()
+        entry.write_bytes(entry.read_bytes()[:-1])
+        async with engine.open(str(tmp_path)) as archive:
+            assert [row async for row in archive.find()] == []
+            for _ in range(2):
+                with pytest.raises(Corrupt, match="0000000000000001"):
+                    await archive.worklist(lambda worklist: worklist.retrieve(UID))
+
+    trio.run(work)

@@ -137,7 +137,7 @@ def test_h63_who_is_too_slow_is_let_go_and_finds_everything() -> None:
         async with listening(served) as line:
             assert (await told(line))["00741242"] == "RESTARTED"
 
-    serving(check, settings=WebSettings(notification_queue_count_max=2))
+    serving(check, settings=WebSettings(notifications_bytes_max=600))
 
 
 def handshake(path: str = "/dicomweb/subscribers/WS1", **changed: str) -> bytes:
