@@ -25,12 +25,15 @@ class HotStudies:
 
     def note(self, row: Row, rank: Rank) -> None:
         """An instance of this rank (``rank_of``) was added, replaced or went; its row is among those that ``gather``
-        sees."""
+        sees.
+
+        A study that is not at hand is gathered when its rows are asked for, not before: when its instances go one by
+        one, the first of them each time, it would be gathered for each.
+        """
         study_uid = row.facts.study_uid
         self._changed.setdefault(study_uid, set()).add(row.facts.series_uid)
         members = self._studies.get(study_uid)
         if members is None:
-            self._members(study_uid)
             return
         before = members.count
         is_sure = members.put(row, rank)

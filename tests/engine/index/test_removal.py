@@ -9,6 +9,7 @@ import pytest
 from engine.find import find
 from engine.index import Index
 from engine.index.matching import AllOf
+from engine.index.members import StudyMembers
 from engine.index.schema import ABSENT
 from engine.index.texts import text_of
 from engine.keep import fold
@@ -183,3 +184,27 @@ def test_gone_rows_are_asked_for_by_their_own_header() -> None:
         assert view.row_of("1.2.1", "1.2.1.1", "1.2.1.1.1") is None
         assert view.row_of("1.2.2", "1.2.2.1", "1.2.2.1.1") is not None
         index.settle()
+
+
+def test_a_study_that_goes_instance_by_instance_is_gathered_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    gathered: list[str] = []
+    real = Index._gathered
+
+    def counting(self: Index, study_uid: str) -> StudyMembers:
+        gathered.append(study_uid)
+        return real(self, study_uid)
+
+    monkeypatch.setattr(Index, "_gathered", counting)
+    index = Index.open(None)
+    stored = [outcome.record for n in range(1, 101) for outcome in index.fold([record(1, 1, n, n)])]
+    index.view()
+    gathered.clear()
+    targets = tuple(
+        Target(one.series_uid, one.sop_instance_uid, ((one.writer, one.lsn),))
+        for one in stored[:-1]
+        if isinstance(one, StoreRecord)
+    )
+    study_uid = "1.2.1"
+    index.fold([ActRecord(kind="delete", writer="w1", lsn=101, stamp=10**9, study_uid=study_uid, targets=targets)])
+    assert [match.sop_instance_uid for match in find(index.view(), query("instance")).matches] == ["1.2.1.1.100"]
+    assert len(gathered) <= 1
