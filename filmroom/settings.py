@@ -1,4 +1,4 @@
-"""What an administrator chooses. The sentence beside a setting is the only one: template, schema and README show it."""
+"""What an administrator chooses. The sentence beside a setting is the only one: template, schema, docs show it."""
 
 from collections.abc import Mapping
 from typing import Annotated, Literal

@@ -88,9 +88,9 @@ class Reader:
         return words.replace("filmroom bench data ", "filmroom bench data --stub ")
 
 
-def block_below(heading: str, language: str = "sh") -> Block:
+def block_below(heading: str, language: str = "sh", document: str = "README.md") -> Block:
     """The first of a heading that begins so."""
-    return next(one for one in blocks("README.md") if one.heading.startswith(heading) and one.language == language)
+    return next(one for one in blocks(document) if one.heading.startswith(heading) and one.language == language)
 
 
 def parted(block: Block) -> tuple[str, list[str]]:
@@ -147,6 +147,30 @@ def test_the_dicomweb_user_sees_it(reader: Reader) -> None:
     assert "0020000D" in done.stdout, done.stderr
 
 
+def test_who_calls_rest_is_answered(reader: Reader) -> None:
+    """Every line of its page. It meets a study that is there, a moment before there was one, and events without end."""
+    lines = block_below("REST", document="docs/rest.md").code.replace("\\\n", "").splitlines()
+    patience = 'curl() { command curl -sS -m 3 -w " %{http_code}\\n" "$@" || true; }'
+    before = f"STUDY=$(filmroom find --uids | head -n 1); CURSOR=; {patience}"
+    said = [reader.types(f"{before}\n{line}").split() for line in lines]
+    assert [one[-1] for one in said] == ["200", "404", "404", "200", "200", "202"]  # nothing was deleted
+    assert "event:" not in said[0] and "retry:" in said[4]
+
+
+def test_who_works_claims_what_is_to_be_done(reader: Reader) -> None:
+    said = reader.types(block_below("The worklist", document="docs/worklist.md").code.replace("curl ", "curl -sSi "))
+    assert re.findall(r"HTTP/1.1 (\d+)", said) == ["201", "200", "200", "201"]
+    assert "Lung CAD" in said
+
+
+def test_the_statements_are_asked(reader: Reader) -> None:
+    asked, listed = next(one for one in blocks("README.md") if "filmroom conformance" in one.code).code.splitlines()
+    asked = asked.replace("HOST:PORT/dicom-web", "127.0.0.1:8080/dicomweb")
+    asked = asked.replace("AET@HOST:PORT", "FILMROOM@127.0.0.1:11112")
+    assert "C01" in reader.types(asked.replace(" --dimse", " --only C01 --dimse"))
+    assert "C01" in reader.types(listed)
+
+
 def test_who_runs_it_has_it_all_in_hand(reader: Reader) -> None:
     """``rm`` asks, and there is no terminal to ask: the answer is given by its flag."""
     words = block_below("On the command line").code.replace("filmroom rm ", "filmroom rm --yes ")
@@ -160,7 +184,9 @@ def test_who_embeds_it_finds_what_he_stored(tmp_path: Path) -> None:
     from filmroom.testing import ct_series
 
     ct_series(1, PatientID="4711")[0].save_as(tmp_path / "image.dcm")
-    tried = [one for one in blocks("README.md") if one.heading == "As a library" and one.language == "python"]
+    tried = [
+        one for one in blocks("README.md") if one.heading == "Five minutes as a programmer" and one.language == "python"
+    ]
     assert len(tried) >= 2
     for block in tried:
         done = subprocess.run(

@@ -143,8 +143,8 @@ def test_the_template_is_the_defaults_each_with_a_sentence(tmp_path: Path) -> No
             assert lines[number - 1].startswith("# ") and "(" in lines[number - 1], line
 
 
-def test_the_readme_has_the_table_of_settings() -> None:
-    assert table() in (ROOT / "README.md").read_text("utf-8")
+def test_a_page_has_the_table_of_settings() -> None:
+    assert table() in (ROOT / "docs" / "operating.md").read_text("utf-8")
 
 
 def test_a_list_is_written_as_toml_has_it_and_parted_by_commas_in_the_environment(tmp_path: Path) -> None:
