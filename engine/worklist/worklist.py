@@ -80,7 +80,7 @@ class Worklist:
         """Raises Invalid, Unavailable."""
         with self._lock:
             self._table.refresh()
-            there = list(self._contents.workitems.values())
+            there = dict(self._contents.workitems)
         return search(there, query)
 
     def follows(self, ae_title: str) -> bool:
