@@ -1,21 +1,30 @@
 """C49: notifications over WebSockets with a real client: what is told, in what order, to whom; and what is refused."""
 
 import json
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 from trio_websocket import ConnectionClosed, HandshakeError, WebSocketConnection, open_websocket_url
 
-from protocols.web import Holder, Lock, WebSettings
+import engine
+from protocols.security import Certificate, Certificates, SecureListener
+from protocols.web import Health, Holder, Lock, WebSettings
+from protocols.web.app import serve
+from tests.certificates import Authority
 from tests.protocols.web.serving import Served, serving
 
-from .workitems import ALL, Client, code, performed, progress, said
+from .workitems import ALL, JSON, Client, code, new, performed, progress, said
 
 MINE = "2.25.1"
+TYPE = {"Content-Type": JSON}
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
 
 
@@ -291,3 +300,33 @@ def test_who_answers_pings_stays_and_is_answered() -> None:
         assert line.closed.code == 1000
 
     serving(check, settings=WebSettings(websocket_ping_seconds=0.05))
+
+
+def test_over_tls(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    certificate, key = authority.issue("server")
+    certificates = Certificates(Certificate(str(certificate), str(key)))
+    trusted = ssl.create_default_context(cafile=str(authority.ca))
+
+    async def work() -> None:
+        shutdown = trio.Event()
+        (plain,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
+        place = f"localhost:{plain.socket.getsockname()[1]}/dicomweb"
+        listeners = [SecureListener(plain, certificates)]
+        async with engine.open("memory://") as archive, trio.open_nursery() as nursery:
+            await nursery.start(partial(serve, listeners, Health(), archive, WebSettings(), shutdown=shutdown))
+            async with (
+                httpx.AsyncClient(verify=trusted, trust_env=False, base_url=f"https://{place}") as client,
+                open_websocket_url(f"wss://{place}/subscribers/WS1", ssl_context=trusted) as line,
+            ):
+                answer = await client.post(f"/workitems/{ALL}/subscribers/WS1")
+                assert answer.headers["content-location"] == f"wss://{place}/subscribers/WS1"
+                assert (await client.post("/workitems?1.2.3", json=[new()], headers=TYPE)).status_code == 201
+                assert (await told(line))["00741000"] == "SCHEDULED"
+            shutdown.set()
+
+    async def bounded() -> None:
+        with trio.fail_after(30):
+            await work()
+
+    trio.run(bounded)
