@@ -195,6 +195,8 @@ def test_the_transaction_may_stand_in_query_or_body_but_not_two() -> None:
         assert (await client.send("POST", f"/1.2.3?transaction-uid={MINE}", [progress("1")])).status_code == 200
         assert (await client.send("POST", "/1.2.3", [progress("2") | uid])).status_code == 200
         assert (await client.send("POST", f"/1.2.3?{YOURS}", [progress("3") | uid])).status_code == 400
+        other = {"00081195": said("UI", YOURS)}
+        assert (await client.send("POST", f"/1.2.3?{MINE}", [progress("3") | other])).status_code == 400
         assert (await client.get())["00741002"]["Value"][0]["00741004"]["Value"] == [2]
 
     serving(check)
