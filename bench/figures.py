@@ -9,6 +9,7 @@ import matplotlib
 
 matplotlib.use("Agg")  # no display
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
 
 from bench.paper import FLAT_QUERY, TABLE_4
 from bench.results import Measurement, Results, put
@@ -18,6 +19,7 @@ from bench.traffic import DAY_SECONDS
 
 COLOURS = ("#1f6feb", "#2da44e", "#bf8700", "#8250df", "#cf222e", "#57606a")
 PAPER_COLOUR = "#d0d7de"
+SIZES_SHOWN = (2, 8, 32, 128, 512)
 INCHES = (9.0, 4.2)
 
 
@@ -72,7 +74,7 @@ def flat_query(drawing: Figure, found: Results, taken: Sequence[Measurement]) ->
     axes.axhspan(FLAT_QUERY.low, FLAT_QUERY.high, color=PAPER_COLOUR, label="paper: 99 ± 20 ms")
     _boxes(axes, named, [one.partition(",")[0] for one in dict.fromkeys(one.case for one in named)])
     axes.set(title="All series of 8 am of a day, by REST (Figure 8)", ylabel="ms", yscale="log")
-    axes.legend(fontsize=8)
+    _legend(axes)
 
 
 def random_access(drawing: Figure, found: Results, taken: Sequence[Measurement]) -> None:
@@ -81,7 +83,7 @@ def random_access(drawing: Figure, found: Results, taken: Sequence[Measurement])
     gains = "; ".join(f"{one.target} {median(one.samples):.0f} %" for one in _of(taken, "gain over the first pass"))
     _boxes(axes, _of(taken, "retrieval"), ["first pass", "second pass"])
     axes.set(title=f"Instances by REST (Figure 9). Gain: {gains}; paper ca. 15 %", ylabel="ms", yscale="log")
-    axes.legend(fontsize=8)
+    _legend(axes)
 
 
 def parallel_move(drawing: Figure, found: Results, taken: Sequence[Measurement]) -> None:
@@ -91,7 +93,7 @@ def parallel_move(drawing: Figure, found: Results, taken: Sequence[Measurement])
     cases = list(dict.fromkeys(one.case for one in named))
     _boxes(times, named, [case.split()[0] for case in cases])
     times.set(title="time of a worker (Figure 10)", xlabel="workers", ylabel="s", yscale="log")
-    times.legend(fontsize=8)
+    _legend(times, "lower left")
     _lines(rates, _of(taken, "instances a second"), lambda case: float(case.split()[0]))
     rates.set(title="all workers", xlabel="workers", ylabel="instances/s", xscale="log")
     rates.set_xticks([1, 2, 4, 8, 16], ["1", "2", "4", "8", "16"])
@@ -104,7 +106,7 @@ def find_instances(drawing: Figure, found: Results, taken: Sequence[Measurement]
     axes.scatter([1, 1], [140, 230], marker="x", color="#57606a", label="paper: cloud 140, Dcm4chee 230 ms")
     axes.axhspan(87, 123, color=PAPER_COLOUR, label="paper: 105 ± 18 ms", zorder=0)
     axes.set(title="C-FIND of the instances of a series (4.2)", ylabel="ms", yscale="log")
-    axes.legend(fontsize=8)
+    _legend(axes)
 
 
 def study_sizes(drawing: Figure, found: Results, taken: Sequence[Measurement]) -> None:
@@ -116,6 +118,8 @@ def study_sizes(drawing: Figure, found: Results, taken: Sequence[Measurement]) -
         here = [one for one in rates if one.case.startswith(f"{threads} threads")]
         _lines(axes, here, lambda case: float(case.split()[2]))
         axes.set(title=f"{threads} threads (Table 4)", xlabel="MB a study", xscale="log", yscale="log")
+        axes.set_xticks(SIZES_SHOWN, [str(size) for size in SIZES_SHOWN])
+        axes.xaxis.set_minor_locator(NullLocator())
         axes.legend(fontsize=7)
     drawing.axes[0].set_ylabel("Mbps")
 
@@ -132,6 +136,14 @@ DRAWINGS: Mapping[str, Callable[[Figure, Results, Sequence[Measurement]], None]]
 
 def _of(taken: Sequence[Measurement], quantity: str) -> list[Measurement]:
     return [one for one in taken if one.quantity == quantity]
+
+
+def _legend(axes: Any, place: str = "") -> None:
+    """Beside the boxes, where it hides none of them; or inside, at a place."""
+    if place:
+        axes.legend(fontsize=8, loc=place)
+    else:
+        axes.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1.01, 1))
 
 
 def _boxes(axes: Any, taken: Sequence[Measurement], labels: Sequence[str]) -> None:

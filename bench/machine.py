@@ -26,13 +26,18 @@ def machine(folder: Path) -> Machine:
     return Machine(
         processor=_processor(),
         processor_count=len(os.sched_getaffinity(0)),
-        memory_bytes=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+        memory_bytes=memory_bytes(),
         kernel=platform.release(),
         python=platform.python_version(),
         file_system=_file_system(folder),
         load=os.getloadavg(),
         peers={name: first_line(*command) for name, command in VERSIONS.items()},
     )
+
+
+def memory_bytes() -> int:
+    """Of the whole machine."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 VERSIONS = {"orthanc": ("Orthanc", "--version"), "dcmtk": ("storescp", "--version")}

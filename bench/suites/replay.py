@@ -17,6 +17,7 @@ from bench.asking import check_found
 from bench.bench import Bench
 from bench.data import EXPLICIT_LITTLE, File
 from bench.lean import Association, Target
+from bench.machine import memory_bytes
 from bench.peers import Server
 from bench.proving import prove_studies
 from bench.results import Settings
@@ -29,7 +30,9 @@ from bench.traffic_files import series_files
 RESPONSE_SECONDS_MOST = 2.0
 BYTES_A_SECOND = 40e6  # on the average of the days, unless the time is given
 SECONDS_LEAST = 7.0
-MADE_BYTES_MOST = 1 << 30  # series are all made before the clock starts, when they are no more
+# Series are all made before the clock starts, when they are no more than this share of memory: whoever makes them
+# meanwhile takes the processor from the servers, and keeps senders from seeing their responses.
+MADE_MEMORY_SHARE = 1 / 6
 SWITCH_SECONDS = 0.0005  # a thread that has its answer must not wait for one that makes the next series
 
 
@@ -66,7 +69,7 @@ def run(bench: Bench, stand: Stand, series: Sequence[Series]) -> None:
     for one in series:
         files = series_files(one, bench.settings.seed)
         stand.truth.add(files)
-        if size <= MADE_BYTES_MOST:
+        if size <= MADE_MEMORY_SHARE * memory_bytes():
             made[one.series_uid] = files
 
     def work(server: Server, number: int) -> Samples:

@@ -14,6 +14,7 @@ from bench.data import File, Shape, study_files
 from bench.http import Connection, get
 from bench.multipart import parts
 from bench.peers import Server, filmroom
+from bench.report import OURS
 from bench.results import Line
 from bench.statistics import slope
 from bench.suites.random_access import DICOM
@@ -128,6 +129,8 @@ def add(bench: Bench, name: str, unit: str, course: Course) -> None:
     values = [value for _, value in course]
     note = f"{len(values)} samples, {min(values):.3g} to {max(values):.3g}"
     bench.report.add(Line(measure=name, unit=unit, ours=statistics.median(values), note=note))
+    bench.report.measured(name, OURS, "each", unit, [values])
+    bench.report.measured(name, OURS, "its moment", "s", [[at for at, _ in course]])
     if len(course) > 1:
         rise = slope([at / HOUR_SECONDS for at, _ in course], values)
         bench.report.add(Line(measure=f"  {name}: rises an hour by", unit=unit, ours=rise))
