@@ -19,6 +19,7 @@ from bench.statements.association import (
     Gone,
     Message,
 )
+from bench.statements.statement import Untried
 from bench.statements.subject import Subject
 from native import pdu
 
@@ -93,9 +94,12 @@ class Destination:
 async def destination(subject: Subject, refused: frozenset[str] = frozenset()) -> AsyncIterator[Destination]:
     """Listens on the port that the server knows, until the block ends."""
     opened = Destination(refused)
-    host = "127.0.0.1" if subject.asked.is_here else None
+    host, port = "127.0.0.1" if subject.asked.is_here else None, subject.asked.move_port
+    try:
+        listeners = await trio.open_tcp_listeners(port, host=host)
+    except OSError as error:
+        raise Untried(f"nothing can listen on port {port} of this machine: {error.strerror or error}") from None
     async with trio.open_nursery() as nursery:
-        listeners = await trio.open_tcp_listeners(subject.asked.move_port, host=host)
         nursery.start_soon(trio.serve_listeners, opened.serve, listeners)
         yield opened
         nursery.cancel_scope.cancel()

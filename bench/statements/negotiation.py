@@ -26,13 +26,13 @@ MANY_SYNTAXES = (
     EXPLICIT_LITTLE,
     EXPLICIT_BIG,
     RLE,
-    *(f"1.2.840.10008.1.2.4.{number}" for number in (*range(50, 67), 70, 80, 81, 90, 91, 100, 101, 102)),
+    *(f"1.2.840.10008.1.2.4.{number}" for number in (*range(50, 67), 70, 80, 81, 90, 91, 100, 101, 102, 103)),
 )
 
 
 @states("C01", needs={DIMSE})
 async def echo(subject: Subject) -> None:
-    """C-ECHO with Implicit VR Little Endian alone, and with 28 transfer syntaxes proposed."""
+    """C-ECHO with Implicit VR Little Endian alone, and with 30 transfer syntaxes proposed."""
     for syntaxes in ((IMPLICIT_LITTLE,), MANY_SYNTAXES):
         async with subject.associate([(VERIFICATION, syntaxes)]) as opened:
             same(await opened.echo(), 0, f"C-ECHO with {len(syntaxes)} transfer syntaxes: status")

@@ -1,5 +1,6 @@
 """The server that is examined: where it is, what may be asked of it, and what was stored in it."""
 
+import ssl
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any
@@ -49,13 +50,18 @@ class Asked(Struct, frozen=True, kw_only=True):
         return " and ".join([*([self.web] if self.web else []), *shown])
 
 
+def is_title(text: str) -> bool:
+    """Whether it can be an AE title (PS3.5 6.2)."""
+    return 0 < len(text) <= 16 and text.isascii() and text.isprintable() and "\\" not in text
+
+
 def target(text: str) -> Target | None:
     """``AET@HOST:PORT``; None for nothing. Raises ValueError."""
     if not text:
         return None
     title, _, place = text.rpartition("@")
     host, _, port = place.rpartition(":")
-    if not (0 < len(title) <= 16 and host and port.isdigit() and 0 < int(port) < 65536):
+    if not (is_title(title) and host and port.isdigit() and 0 < int(port) < 65536):
         raise ValueError(f"{text!r} is not AET@HOST:PORT")
     return Target(int(port), title, host.strip("[]"))
 
@@ -83,7 +89,8 @@ class Subject:
         self.studies: set[str] = set()  # whatever may be kept there because of us
         if asked.web and urlsplit(asked.web).scheme not in ("http", "https"):
             raise ValueError(f"{asked.web!r} is no http:// or https:// URL")
-        self._web = Web(asked.web, asked.token, asked.certificates or True, transport) if asked.web else None
+        trusted = ssl.create_default_context(cafile=asked.certificates) if asked.certificates else True
+        self._web = Web(asked.web, asked.token, trusted, transport) if asked.web else None
         self._next_study = 100
         self.lost = ""  # why the collection is not there
 

@@ -1,5 +1,6 @@
 """A client of DICOMweb services that says exactly what a statement wants said."""
 
+import ssl
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
@@ -23,7 +24,7 @@ class Web:
         self,
         root: str,
         token: str = "",
-        verify: bool | str = True,
+        verify: bool | ssl.SSLContext = True,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self.root = root.rstrip("/")

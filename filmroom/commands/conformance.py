@@ -44,11 +44,13 @@ class Whom:
 
     def asked(self) -> "Asked":
         """Raises Invalid."""
-        from bench.statements.subject import Asked, target
+        from bench.statements.subject import Asked, is_title, target
 
         title, _, port = self.move_to.rpartition(":")
-        if self.move_to and not (title and port.isdigit()):
+        if self.move_to and not (is_title(title) and port.isdigit()):
             raise Invalid(f"{self.move_to!r} is not AET:PORT")
+        if not is_title(self.calling):
+            raise Invalid(f"{self.calling!r} is no AE title")
         try:
             return Asked(
                 web=self.against,

@@ -80,6 +80,7 @@ def test_another_token_is_not_allowed(node: Dressed) -> None:
         (("--only", "C99"), 2, "C99"),
         (("--only", "C21"), 2, "no client can make an instance nearline"),
         (("--dimse", "127.0.0.1:11112"), 2, "is not AET@HOST:PORT"),
+        (("--dimse", "ANY@127.0.0.1:{port}", "--calling", "A_TITLE_TOO_LONG_"), 2, "is no AE title"),
         (("--against", "http://192.0.2.1/dicomweb"), 2, "say --yes"),
     ],
 )
