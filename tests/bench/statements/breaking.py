@@ -18,7 +18,7 @@ class Broken(httpx.AsyncBaseTransport):
     """Passes requests on, changed, and answers back, changed."""
 
     def __init__(self, request: ChangeRequest | None = None, answer: ChangeAnswer | None = None) -> None:
-        self._through = httpx.AsyncHTTPTransport(limits=httpx.Limits(max_connections=128))
+        self._through = httpx.AsyncHTTPTransport(verify=False, limits=httpx.Limits(max_connections=128))
         self._request = request
         self._answer = answer
 
