@@ -7,7 +7,7 @@ import httpx
 import trio
 
 from bench.statements import registry, run
-from bench.statements.statement import Outcome, Status, of_rows
+from bench.statements.statement import Need, Outcome, Status, of_rows
 from bench.statements.subject import Asked, Subject
 
 ChangeRequest = Callable[[httpx.Request], httpx.Request]
@@ -48,6 +48,8 @@ async def read(answer: httpx.Response) -> bytes:
 
 # Left out where a fault cannot touch them: half of the time of all.
 DEAR = {"many_frames_at_once", "jpeg_2000_leaves_unfolded"}
+
+STORING = {one.name for one in registry.STATEMENTS if Need.WRITE in one.needs}
 
 
 def examined(asked: Asked, transport: Broken | None = None, left_out: Collection[str] = ()) -> list[Outcome]:
