@@ -13,6 +13,7 @@ states = family.states
 
 STUDY, SERIES, SOP = "0020000D", "0020000E", "00080018"
 PAGE_COUNT_MAX = 20
+PAGED_COUNT = 14  # so many that what comes meanwhile nearly surely falls before what was seen, whatever the order
 STUDY_FIELDS = (
     "00080020", "00080030", "00080050", "00080061", "00080090", "00081030", "00081190", "00100010", "00100020",
     "00100021", "00100030", "00100040", "0020000D", "00200010", "00201206", "00201208",
@@ -60,7 +61,7 @@ async def nothing_found(subject: Subject) -> None:
 @states("C25", needs={WEB, WRITE})
 async def pages(subject: Subject) -> None:
     """Pages by offset end with an empty page, repeat nothing and leave nothing out while data arrives."""
-    numbers = [subject.new_study() for _ in range(7)]
+    numbers = [subject.new_study() for _ in range(PAGED_COUNT)]
     patient = f"PAGES-{subject.run.mark}"
     named: Keywords = {**subject.other_patient(), "PatientID": patient}
     files = [written(instance(subject.run, number, **named)) for number in numbers]
@@ -73,7 +74,7 @@ async def pages(subject: Subject) -> None:
             break
         holds(len(rows) <= 2, f"{len(rows)} rows where limit=2 was asked")
         seen += column(rows, STUDY)
-        if len(seen) < 7:  # newer ones are put first by many
+        if len(seen) < PAGED_COUNT:  # newer ones are put first by many
             await subject.store([written(instance(subject.run, subject.new_study(), StudyDate="20250101", **named))])
     else:
         holds(False, f"no empty page after {PAGE_COUNT_MAX}")
