@@ -25,8 +25,9 @@ def installed_from_the_wheel() -> None:
     checkout = Path(os.environ["FILMROOM_CHECKOUT"]).resolve()
     for module in (filmroom, engine):
         assert not Path(str(module.__file__)).resolve().is_relative_to(checkout), module.__file__
-    names = {str(path).split("/")[0] for path in importlib.metadata.files("filmroom") or ()}
-    assert "tests" not in names, names
+    paths = {str(path) for path in importlib.metadata.files("filmroom") or ()}
+    assert "tests" not in {path.split("/")[0] for path in paths}
+    assert "protocols/web/viewer/app-config.js" in paths
 
 
 def command_line_answers() -> None:

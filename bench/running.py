@@ -26,6 +26,7 @@ from bench.suites import (
     soak,
     store,
     stow,
+    viewer,
     web,
 )
 from bench.targets import starts
@@ -40,6 +41,7 @@ BEYOND: Mapping[str, Callable[[Bench], None]] = {
     "move": move.run,
     "find": questions.run,
     "web": web.run,
+    "viewer": viewer.run,
     "growth": growth.run,
     "soak": soak.run,
     "resources": resources.run,

@@ -1,6 +1,5 @@
 """One real browser and one archive for all of these tests, where Chromium and the viewer are installed."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,14 +8,11 @@ from playwright.sync_api import Browser, BrowserContext, sync_playwright
 from pydicom.dataset import Dataset
 from pydicom.uid import ExplicitVRLittleEndian
 
-from filmroom.viewer import package
-from tests.browser import documents, pictures
+from tests.browser import documents, installed, pictures
 from tests.browser.window import Window
 from tests.filmroom.running import Node, run, start
 from tests.protocols.web.studies import file_of
-from tests.tidy.reading import ROOT
 
-CHROMIUM = Path("/usr/bin/chromium")
 # WebGL without a GPU, and nothing that a browser does on its own.
 FLAGS = (
     "--no-sandbox", "--enable-unsafe-swiftshader", "--use-gl=angle", "--use-angle=swiftshader", "--no-first-run",
@@ -29,33 +25,19 @@ _SETTLED = """try {
 } catch {}"""
 
 
-def _absent(what: str, command: str) -> None:
-    """Skipped where it is not installed; on a build machine everything is."""
-    sentence = f"{what} is not installed: {command}"
-    if os.environ.get("FILMROOM_TESTS") == "all":
-        pytest.fail(sentence)
-    pytest.skip(sentence)
-
-
 @pytest.fixture(scope="package")
 def viewer_data() -> Path:
-    """The data folder in which the viewer is: the one that `make` fills, or the user's."""
-    name = package.place().name
-    for folder in (ROOT / "build" / "data", package.folder().parent.parent):
-        if (folder / "filmroom" / "ohif" / name / "index.html").is_file():
-            return folder
-    _absent("the viewer", "filmroom viewer install")
-    raise AssertionError
+    """The data folder in which the viewer is."""
+    return installed.viewer()
 
 
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     """Chromium, driven by Playwright."""
-    if not CHROMIUM.exists():
-        _absent("Chromium", "apt-get install chromium")
+    program = str(installed.chromium())
     with sync_playwright() as playwright:
         yield playwright.chromium.launch(
-            executable_path=str(CHROMIUM), args=list(FLAGS), ignore_default_args=["--disable-gpu"]
+            executable_path=program, args=list(FLAGS), ignore_default_args=["--disable-gpu"]
         )
 
 

@@ -153,7 +153,7 @@ def test_another_package_is_refused_before_it_is_read(
     ],
     ids=["dots", "absolute", "symlink", "hard link", "pipe", "device"],
 )
-def test_paths_that_lead_out_are_refused_and_nothing_stays(
+def test_h65_paths_that_lead_out_are_refused_and_nothing_stays(
     place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: Callable[[tarfile.TarFile], None]
 ) -> None:
     with pytest.raises(Invalid, match="what a viewer does not"):
@@ -162,7 +162,7 @@ def test_paths_that_lead_out_are_refused_and_nothing_stays(
 
 
 @pytest.mark.parametrize("bound", ["FILES_COUNT_MAX", "FILE_BYTES_MAX", "ALL_BYTES_MAX"])
-def test_a_package_that_unfolds_without_end_is_refused(
+def test_h65_a_package_that_unfolds_without_end_is_refused(
     place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bound: str
 ) -> None:
     monkeypatch.setattr(unpacking, bound, 5)

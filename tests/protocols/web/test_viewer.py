@@ -56,7 +56,7 @@ def test_without_the_slash_it_leads_there_wherever_we_are(tmp_path: Path) -> Non
     serving(check, settings=lay_down(tmp_path / "ohif"))
 
 
-def test_files_cached_packed_and_only_those(tmp_path: Path) -> None:
+def test_h55_files_cached_packed_and_only_those(tmp_path: Path) -> None:
     async def check(served: Served) -> None:
         bundle = await get(served, "/ohif/app.0f6159c501addfe9.js", **{"accept-encoding": "gzip"})
         assert bundle.content == BUNDLE and bundle.headers["content-encoding"] == "gzip"
