@@ -9,6 +9,7 @@ import trio
 
 from protocols.web import static_files
 from protocols.web.messages import Body, Reply, Request, Stretch
+from protocols.web.patience import Patience
 
 HASHED = "app.0f6159c501addfe9.js"
 
@@ -19,7 +20,10 @@ async def nothing() -> bytes:
 
 def ask(file: static_files.StaticFile, **headers: str) -> Reply:
     request = Request(
-        method="GET", path="/", body=Body(nothing), headers={k.replace("_", "-"): v for k, v in headers.items()}
+        method="GET",
+        path="/",
+        body=Body(nothing, Patience(30.0, 1)),
+        headers={k.replace("_", "-"): v for k, v in headers.items()},
     )
     return trio.run(static_files.reply, request, file)
 
