@@ -333,6 +333,10 @@ class Archive:
         """Why nothing can be stored now, as one sentence; empty when it can."""
         return self._house.intake.trouble()
 
+    def damage(self) -> str:
+        """Why this archive is only read, as one sentence; empty when it is not (see ``StoreSettings.damaged``)."""
+        return self._house.damage
+
     def failure(self) -> str:
         """Why this process will never acknowledge anything again: close the archive, open it anew. Empty: it will."""
         return self._house.intake.log.failure()

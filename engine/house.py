@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from itertools import islice
 
 from engine.clock import Clock, Identifiers
-from engine.errors import Conflict, Fenced, Unavailable
+from engine.errors import Conflict, Corrupt, Fenced, Unavailable
 from engine.index import Index, View
 from engine.ingest import Ingest
 from engine.keep.intake import Intake
@@ -19,6 +19,7 @@ from engine.keep.stores import near, open_store
 from engine.limits import LIMITS
 from engine.model import DEFAULT_TENANT, Change, Query, Record, StoreRecord, Target
 from engine.past import Past
+from engine.salvage import salvage
 from engine.settings import StoreSettings
 from engine.spill import Spill
 from engine.worklist import Worklist
@@ -36,6 +37,7 @@ class House:
         acknowledged records are missing from the intake."""
         self.settings = settings
         self.clock = clock or Clock()
+        self.damage = ""  # of the journal, for which nothing is taken
         self._began_us, self._began = self.clock.now_us(), self.clock.monotonic()
         self.tenant = DEFAULT_TENANT
         self._names = names = identifiers or Identifiers()
@@ -52,7 +54,7 @@ class House:
             opened.callback(self.near.close)
             self.index = Index.open(self.node.index_path(), self.clock, names, settings.character_set)
             opened.callback(self.index.close)
-            self.journal = Journal.open(self.store, self.tenant, self.writer, self.clock, names)
+            self.journal = self._open_journal(names)
             self.intake = Intake(
                 self.node,
                 settings,
@@ -62,7 +64,7 @@ class House:
                 stamp_floor=self.journal.last_stamp(),
             )
             opened.callback(self.intake.close)
-            self._catch_up_with_journal()
+            self._follow_journal()
             acknowledges = settings.ack == "object"
             spill = Spill(self.intake, self.store, self.journal, self.index, self.tenant, acknowledges)
             rest_bytes_max = 0 if acknowledges else settings.intake_bytes_max // 2
@@ -80,6 +82,29 @@ class House:
             if self._worklist is None:
                 self._worklist = Worklist(self.store, self.tenant, self.clock, self._names)
             return self._worklist
+
+    def _open_journal(self, names: Identifiers) -> Journal:
+        try:
+            return Journal.open(self.store, self.tenant, self.writer, self.clock, names)
+        except Corrupt as error:
+            reason = self._borne(error)
+            return Journal.unopened(self.store, self.tenant, self.writer, self.clock, reason)
+
+    def _follow_journal(self) -> None:
+        try:
+            self._catch_up_with_journal()
+        except Corrupt as error:
+            self._borne(error)
+        if self.damage:
+            self.intake.shut(self.damage)
+            salvage(self.index, self.store, self.tenant)
+
+    def _borne(self, error: Corrupt) -> str:
+        """Why nothing is taken, where such damage is to be borne with. Raises Corrupt where it is not."""
+        if self.settings.damaged == "refuse":
+            raise Corrupt(f'{error} (store.damaged = "read" opens what the rest of the journal tells)') from error
+        self.damage = self.damage or f"the journal is damaged, and is only read: {error}"
+        return self.damage
 
     def view(self) -> View:
         """Everything that was acknowledged before this call. Raises Unavailable when the index does not catch up."""

@@ -9,7 +9,7 @@ from itertools import groupby
 
 import msgspec
 
-from engine.errors import Conflict, Invalid, Missing
+from engine.errors import Conflict, Invalid, Missing, Unavailable
 from engine.find import ANSWER_ROWS_COUNT_MAX
 from engine.house import House
 from engine.index import Row
@@ -121,6 +121,7 @@ def collect(house: House) -> int:
     First the record, durable in journal and store; then the bytes that no other store names. A crash between the two
     leaves objects that the next call removes.
     """
+    _check_whole(house)
     house.intake.lend_reserve()
     until_us = house.passed_us() - house.settings.grace_days * DAY_US
     rows = house.view().gone_until(until_us // 1_000_000)
@@ -147,6 +148,7 @@ def _decide(
     dry_run: bool = False,
 ) -> Decided:
     """Acknowledged and folded when this returns. Raises Unavailable, Fenced."""
+    _check_whole(house)
     instance_count, lsn, studies = 0, 0, set()
     for note in _notes(kind, targets, reason):
         lsn = 0 if dry_run else house.intake.note(origin, msgspec.msgpack.encode(note))
@@ -156,6 +158,12 @@ def _decide(
         house.intake.wait(lsn)
         house.ingest.wait_folded(lsn, LIMITS.find_wait_seconds_max)
     return Decided(kind=kind, study_count=len(studies), instance_count=instance_count, lsn=lsn)
+
+
+def _check_whole(house: House) -> None:
+    """What is not known to be all, decides nothing: an object may be named where it cannot be read."""
+    if house.damage:
+        raise Unavailable(house.damage)
 
 
 def _notes(kind: str, targets: Iterable[tuple[Row, tuple[Identity, ...]]], reason: str) -> Iterator[Note]:

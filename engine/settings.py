@@ -58,6 +58,13 @@ class StoreSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         int,
         Meta(ge=2 * LIMITS.segment_bytes, description="Bytes that may wait in the intake before senders have to wait."),
     ] = GIB
+    damaged: Annotated[
+        Literal["refuse", "read"],
+        Meta(
+            description="When the journal is damaged and has to be read: refuse to open, or open read-only what "
+            "the rest of it tells."
+        ),
+    ] = "refuse"
     character_set: Annotated[
         CharacterSet,
         Meta(

@@ -21,6 +21,8 @@ def storing(archive: engine.Archive) -> Check:
     """Whether it takes what comes."""
     if failure := archive.failure():
         return Check("storing", "bad", failure, "restart the node: it takes up what was acknowledged")
+    if damage := archive.damage():
+        return Check("storing", "bad", damage, "bring it back from a copy of the archive; filmroom verify names it")
     if trouble := archive.trouble():
         return Check("storing", "bad", trouble, "make room or mend the disk; nothing that was acknowledged is lost")
     return Check("storing", "ok", "instances are taken")

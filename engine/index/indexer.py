@@ -76,6 +76,7 @@ class Index:
         self._settling = threading.Lock()
         self._rebuilding = threading.Lock()
         self._successor: Index | None = None
+        self.is_partial = False  # what is folded is not all that there is: the journal is to be folded from here again
         self._settled = shard.settled()
         self._start_empty()
         self._positions = _cursor_of(self._settled)
@@ -125,8 +126,9 @@ class Index:
     def note_position(self, position: Position) -> None:
         """The journal up to here is folded: the next settle says so."""
         with self._lock:
-            self._positions[position.writer] = position.mark
-            self._note_fresh()
+            if not self.is_partial:
+                self._positions[position.writer] = position.mark
+                self._note_fresh()
 
     def position(self) -> dict[str, Mark]:
         """How far the journal is folded."""

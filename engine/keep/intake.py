@@ -71,6 +71,7 @@ class Intake:
         self._entries = {entry.lsn: entry for entry in found.entries}
         self._spools = Spools(node, self._segments)
         self._refusing = False
+        self._shut = ""
         self._roomy = False
         self._spools.recover([entry for entry in found.entries if entry.kind == KIND_SPOOLED])
         last = max(found.last_seen, lsn_floor)
@@ -275,12 +276,18 @@ class Intake:
             return "the intake failed: restart the node"
         if self.log.suspect():
             return "the disk of the intake does not answer"
-        return "the disk is nearly full" if self._refusing else ""
+        return "the disk is nearly full" if self._refusing else self._shut
+
+    def shut(self, reason: str) -> None:
+        """Take nothing any more, neither instances nor decisions."""
+        with self._lock:
+            self._shut = reason
+            self.log.refuse(True)
 
     def watch_space(self) -> None:
         """Refuse stores while what is free is needed for what is acknowledged; the intake does so by itself, too."""
         space = self._node.space()
-        if space is None:
+        if space is None or self._shut:
             return
         total, free = space
         wanted = self._wanted_bytes(total)

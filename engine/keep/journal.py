@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from engine.clock import Clock, Identifiers
-from engine.errors import Conflict, Fenced, Invalid
+from engine.errors import Conflict, Fenced, Invalid, Unavailable
 from engine.keep import paths
 from engine.keep.epochs import JournalledLsns, seal, write_once
 from engine.keep.formats import Batch, BatchHead, RawRecord, encode_batch, ranges, raw_of
@@ -46,6 +46,7 @@ class Journal:
         self._doubtful: tuple[BatchHead, bytes] | None = None
         self._unanswered: set[int] = set()
         self._ended = ""
+        self._unopened = ""
         self.lsns_journalled = JournalledLsns(store, self.tenant, [], 0)
 
     @classmethod
@@ -82,6 +83,13 @@ class Journal:
             return journal
         raise Fenced(f"other processes open writer {writer} at the same time")
 
+    @classmethod
+    def unopened(cls, store: ObjectStore, tenant: str, writer: str, clock: Clock, reason: str) -> "Journal":
+        """One that is only read, since it is too damaged to be opened; nothing is appended to it. Never raises."""
+        journal = cls(store, WritersStream(store, tenant, clock), Epoch(writer, 0, ""), clock, LIMITS)
+        journal._unopened = journal._ended = reason
+        return journal
+
     @property
     def position(self) -> Position:
         """Of the last batch that was appended; number 0 before the first."""
@@ -102,6 +110,8 @@ class Journal:
         are in are not written twice. Raises ``Fenced``: stop, another process is this writer now, or a sync failed.
         """
         with self._lock:
+            if self._unopened:
+                raise Unavailable(self._unopened)
             self._check()
             if self._doubtful:
                 head = self._put(*self._doubtful)

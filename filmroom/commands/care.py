@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from filmroom.access import last, perform
-from filmroom.commands.place import HERE, Place
+from filmroom.commands.place import DAMAGED, HERE, Place
 from filmroom.commands.screen import interrupted, many, progress, say, say_json, sized
 from filmroom.exits import Exit
 
@@ -35,7 +35,7 @@ async def verify(
             print(_finding(item))
 
     with progress() as show, interrupted(lambda: _objects(done)):
-        await perform(place.load(), "verify", hear, deep=deep)
+        await perform(place.load(**DAMAGED), "verify", hear, deep=deep)
     if json:
         say_json({**done, "findings": findings})
     else:

@@ -9,7 +9,7 @@ import filmroom
 from engine import Corrupt, FilmroomError
 from filmroom.access import perform
 from filmroom.check import Check
-from filmroom.commands.place import HERE, Place
+from filmroom.commands.place import DAMAGED, HERE, Place
 from filmroom.commands.screen import say_json
 from filmroom.exits import Exit, Unreachable
 
@@ -41,14 +41,14 @@ async def doctor(*, json: bool = False, place: Place = HERE) -> int:
 
 async def _examine(place: Place, add: Any, hear: Any) -> None:
     try:
-        loaded = place.load()
+        loaded, bearing = place.load(), place.load(**DAMAGED)
     except FilmroomError as error:
         add(Check("settings", "bad", str(error), "filmroom config init shows how it is written"))
         return
     origins = sorted({origin for origin in loaded.origins.values() if origin != "default"})
     add(Check("settings", "ok", f"set by {', '.join(origins)}" if origins else "all at their defaults"))
     try:
-        await perform(loaded, "doctor", hear, version=str(filmroom.__version__))
+        await perform(bearing, "doctor", hear, version=str(filmroom.__version__))
     except (Unreachable, FilmroomError, OSError) as error:
         from filmroom.examining import without_archive
 

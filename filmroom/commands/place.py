@@ -1,5 +1,6 @@
 """The flags that every command shares: which store, which configuration."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -26,3 +27,5 @@ class Place:
 
 
 HERE = Place()
+# For who looks for damage: what is damaged is opened, too.
+DAMAGED: Mapping[str, object] = {"store.damaged": "read"}

@@ -1,5 +1,6 @@
 """None corrupt is served: a flipped bit in a kept object fails its own sub-operation of C-MOVE, and no other (H70)."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from native import dataset
 from tests.filmroom.capture import Capture
 from tests.filmroom.datasets import CT, EXPLICIT, Named, element
-from tests.filmroom.running import Node, start
+from tests.filmroom.running import Node, run, start
 from tests.filmroom.wire import QUERY, Answer, Wire, identifier
 
 SMALL, LARGE = 3000, 3_000_000
@@ -79,3 +80,19 @@ def move(node: Node) -> Answer:
         answers = wire.move("CAPTURE", identifier("STUDY", study=STUDY))
         wire.release()
     return answers[-1]
+
+
+def test_h70_commands_name_what_is_damaged_and_read_the_rest(tmp_path: Path, images: Path) -> None:
+    """A batch of the journal is damaged, and no index there: looked for, read when asked, refused to who stores."""
+    store = tmp_path / "store"
+    assert run("import", images, "--store", store).returncode == 0
+    shutil.rmtree(store / "node" / "index")
+    (batch, _) = sorted(file for file in (store / "archive" / "t" / "default" / "j").rglob("*") if file.is_file())
+    flip(batch, -1)
+    found = run("verify", "--store", store)
+    assert found.returncode == 1 and batch.name in found.stdout and "orphan" not in found.stderr
+    assert batch.name in run("doctor", "--store", store).stdout
+    refused = run("import", images, "--store", store)
+    assert refused.returncode == 1 and 'store.damaged = "read"' in refused.stderr
+    read = run("find", "--store", store, FILMROOM_STORE_DAMAGED="read")
+    assert read.returncode == 0 and "Traceback" not in read.stderr

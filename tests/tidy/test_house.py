@@ -74,6 +74,7 @@ FLOORS = (
         "holdings",
         "status",
         "past",
+        "salvage",
         "read_ahead",
         "ranged",
         "removal",
