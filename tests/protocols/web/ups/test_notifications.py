@@ -281,7 +281,7 @@ def test_who_says_nothing_is_asked_and_let_go() -> None:
             await stream.send_all(handshake())
             with trio.fail_after(10):
                 answer = b"".join([piece async for piece in stream])
-        assert answer.partition(b"\r\n\r\n")[2].count(b"\x89\x00") >= 2
+        assert answer.partition(b"\r\n\r\n")[2].count(b"\x89\x00") >= 1
 
     serving(check, settings=WebSettings(websocket_ping_seconds=0.05))
 
@@ -289,7 +289,7 @@ def test_who_says_nothing_is_asked_and_let_go() -> None:
 def test_who_answers_pings_stays_and_is_answered() -> None:
     async def check(served: Served) -> None:
         async with listening(served) as line:
-            with trio.move_on_after(0.5):  # ten times what a silent client is given
+            with trio.move_on_after(1.5):  # more than twice what a silent client is given
                 await line.get_message()
             await line.ping()
             await line.send_message("x" * 60_000)  # nobody reads it
@@ -299,7 +299,7 @@ def test_who_answers_pings_stays_and_is_answered() -> None:
             assert (await told(line))["00001002"] == 1
         assert line.closed.code == 1000
 
-    serving(check, settings=WebSettings(websocket_ping_seconds=0.05))
+    serving(check, settings=WebSettings(websocket_ping_seconds=0.3))
 
 
 def test_over_tls(tmp_path: Path) -> None:
