@@ -119,11 +119,13 @@ cdef class Lane:
         return outcome
 
     cdef void spool_abort(self, Spool* spool) noexcept nogil:
-        """Away with the file, if it is ours: one that was there before us belongs to a record."""
+        """Away with the file, if it is ours: one that was there before us belongs to a record. No backlog any more."""
         cdef bint is_ours = spool.fd >= 0
         spool_release(spool)
         if is_ours:
             unlinkat(self.spool_directory, spool.name, 0)
+        ledger_charge(&self.log.ledger, -<int64_t>spool.length)
+        spool.length = 0
 
     def keep(self, list parts):
         cdef Spool spool

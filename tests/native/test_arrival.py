@@ -44,6 +44,9 @@ class Intake:
     def spooled(self) -> list[Path]:
         return list(self.spool.iterdir())
 
+    def backlog(self) -> int:
+        return self.log.statistics()["backlog_bytes"]
+
     def kept(self) -> tuple[int, bytes, bytes]:
         """Kind, context and file of the only record that is new."""
         (entry,) = self.log.drain(10, 0)
@@ -153,7 +156,7 @@ def test_what_is_cut_is_refused_and_leaves_nothing(cut_at: int, intake: Intake) 
     if cut_at > 2000:
         assert arrival.known == tuple(canonical_uids(LARGE))
     arrival.give_up()
-    assert intake.spooled() == []
+    assert intake.spooled() == [] and intake.backlog() == 0
     arrival.write(SMALL)
     arrival.check()
     arrival.keep()
@@ -172,8 +175,9 @@ def test_a_file_that_is_never_finished_leaves_nothing(intake: Intake) -> None:
     arrival = Arrival(intake.lane())
     arrival.write(LARGE)
     assert len(intake.spooled()) == 1
+    assert intake.backlog() > 0
     del arrival
-    assert intake.spooled() == []
+    assert intake.spooled() == [] and intake.backlog() == 0
 
 
 def test_a_file_above_the_limit_is_refused(intake: Intake) -> None:

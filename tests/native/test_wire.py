@@ -151,6 +151,7 @@ def test_h21_a_cut_spooled_object_leaves_nothing(intake: Intake) -> None:
     receiver.feed(store_message(uid, data[:-9]))
     assert answers(receiver.take_output())[0][1] == 0xC000
     assert not list(intake.spool.iterdir()) and intake.kept() == []
+    assert intake.log.statistics()["backlog_bytes"] == 0
 
 
 def test_a_receiver_that_the_collector_takes_in_a_cycle_gives_up_its_spool(intake: Intake) -> None:
