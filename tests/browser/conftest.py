@@ -25,13 +25,13 @@ _SETTLED = """try {
 } catch {}"""
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def viewer_data() -> Path:
     """The data folder in which the viewer is."""
     return installed.viewer()
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")  # while it is open, nothing else may run a loop of asyncio in this process
 def browser() -> Iterator[Browser]:
     """Chromium, driven by Playwright."""
     program = str(installed.chromium())
@@ -41,7 +41,7 @@ def browser() -> Iterator[Browser]:
         )
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def archive(viewer_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
     """A node with a study of each kind; pages of every origin may ask it."""
     folder = tmp_path_factory.mktemp("browser")
@@ -72,7 +72,7 @@ def everything() -> Iterator[tuple[Dataset, str]]:
     yield from [*((made, str(ExplicitVRLittleEndian)) for made in plain), *heads, (loop, syntax)]
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def context(browser: Browser) -> BrowserContext:
     """One profile: what it has fetched of the viewer, it keeps."""
     made = browser.new_context(viewport={"width": 1280, "height": 800})

@@ -19,8 +19,6 @@ LOOK_MS = 100
 WHITE = 250
 FAILED = ROOT / "build" / "browser-failed.png"
 Picture = NDArray[Any]
-# What the viewer says of itself whatever it is served by.
-_ITS_OWN = ("studyToFirstImage", "Deprecat", "GPU stall", "GL Driver Message", "WebGL", "ICC Profile was not found")
 
 
 class Answer:
@@ -59,7 +57,7 @@ class Window:
             self.complaints.append(f"{request.failure} {request.method} {request.url}")
 
     def _note_said(self, message: ConsoleMessage) -> None:
-        if message.type == "error" and not any(one in message.text for one in _ITS_OWN):
+        if message.type == "error":
             self.complaints.append(message.text[:500])
 
     # -- going about -------------------------------------------------------------------------------------------------
