@@ -36,7 +36,7 @@ from engine.model import (
 )
 from engine.query import check_level, level_chosen, path_of, query_of, values_of
 from engine.ranged import Ranged
-from engine.settings import CharacterSet, StoreSettings
+from engine.settings import CharacterSet, StoreSettings, settings_at
 from engine.status import Status
 from engine.store import Upload
 from engine.tabular import Row, row, rows, texts_of
@@ -93,19 +93,21 @@ __all__ = [
     "read_range",
     "row",
     "rows",
+    "settings_at",
     "texts_of",
     "values_of",
 ]
 
 
 @asynccontextmanager
-async def open(url: str = "./filmroom-data", settings: StoreSettings | None = None) -> AsyncIterator[Archive]:
-    """Open the archive at a folder, a bucket or ``memory://``; on exit everything acknowledged is spilled and settled.
+async def open(url: str | None = None, settings: StoreSettings | None = None) -> AsyncIterator[Archive]:
+    """Open the archive at ``url``: a folder, a bucket or ``memory://``; without one where the settings say, in
+    ./filmroom-data when they say nothing. On exit everything acknowledged is spilled and settled.
 
     Raises Conflict when another process holds it, Invalid for a URL that is not supported, Corrupt when its intake
     is damaged.
     """
-    house = await trio.to_thread.run_sync(House, settings or StoreSettings(url=url))
+    house = await trio.to_thread.run_sync(House, settings_at(url, settings))
     try:
         yield Archive(house)
     finally:

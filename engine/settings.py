@@ -96,3 +96,9 @@ class StoreSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
             raise Invalid("store.worklist_days must be between 0 and 36500")
         if not re.fullmatch(CHARACTER_SET_PATTERN, self.character_set):
             raise Invalid(f"store.character_set is no Specific Character Set: {self.character_set!r:.80}")
+
+
+def settings_at(url: str | None, settings: StoreSettings | None) -> StoreSettings:
+    """The settings, or the usual ones, at that URL when there is one. Raises Invalid."""
+    chosen = settings or StoreSettings()
+    return chosen if url is None else msgspec.structs.replace(chosen, url=url)

@@ -67,13 +67,14 @@ LIBRARY = Origin(how="library")
 SMALL_BYTES = 1024  # what a row, a change or a finding takes, about
 
 
-def open(url: str | Path = "./filmroom-data", settings: StoreSettings | None = None) -> "Archive":
-    """Open the archive at a folder or ``memory://``; ``close`` it, or open it by ``with``.
+def open(url: str | Path | None = None, settings: StoreSettings | None = None) -> "Archive":
+    """Open the archive at ``url``: a folder, a bucket or ``memory://``; without one where the settings say, in
+    ./filmroom-data when they say nothing. ``close`` it, or open it by ``with``.
 
     Raises Conflict when this or another process has it open, Invalid for a URL that is not supported, Corrupt when its
     intake is damaged.
     """
-    return Archive(StoreSettings(url=str(url)) if settings is None else settings)
+    return Archive(engine.settings_at(None if url is None else str(url), settings))
 
 
 @asynccontextmanager

@@ -23,6 +23,6 @@ __all__ = ["Server", "archive", "ct_series", "server"]
 
 @contextmanager
 def archive(settings: StoreSettings | None = None) -> Iterator[blocking.Archive]:
-    """An empty archive in memory, in this process. ``settings``: others than the usual, another place too."""
+    """An empty archive in memory, in this process. ``settings``: others than the usual; their URL is not looked at."""
     with blocking.open("memory://", settings) as opened:
         yield opened

@@ -173,6 +173,24 @@ def test_who_opens_it_twice_is_told_who_has_it(tmp_path: Path) -> None:
         blocking.open("ftp://nowhere")
 
 
+def test_a_place_and_settings_go_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a place that is given, the settings say all else; of both doors."""
+    monkeypatch.chdir(tmp_path)
+    with blocking.open("here", engine.StoreSettings(retention_days=7)) as archive:
+        archive.store(FILES[0].data)
+        with pytest.raises(engine.Conflict):
+            archive.delete(StudyInstanceUID=FILES[0].study_uid)
+    with blocking.open(settings=engine.StoreSettings(url="there")):
+        pass
+
+    async def work() -> None:
+        async with engine.open("memory://", engine.StoreSettings(retention_days=7)):
+            pass
+
+    trio.run(work)
+    assert {path.name for path in tmp_path.iterdir()} == {"here", "there"}
+
+
 def test_an_archive_that_nobody_holds_is_closed(tmp_path: Path) -> None:
     archive = blocking.open(tmp_path)
     thread = archive._portal._thread
