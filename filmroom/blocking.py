@@ -279,6 +279,9 @@ class Archive:
     def trouble(self) -> str:
         return self._here().trouble()
 
+    def damage(self) -> str:
+        return self._here().damage()
+
     def failure(self) -> str:
         return self._here().failure()
 

@@ -348,6 +348,7 @@ import os, filmroom
 archive = filmroom.blocking.open("data")
 read, write = os.pipe()
 if not (child := os.fork()):
+    os.close(write)
     for ask in (archive.status, lambda: list(archive.find()), archive.close):
         try:
             ask()
