@@ -5,12 +5,13 @@
 #   make bench           the paper's suites, small make campaign   the long fault and crash campaigns
 #   make lint            ruff, cython-lint, mypy   make wheel      dist/filmroom-*.whl
 #   make sanitize        the native tests under AddressSanitizer and UndefinedBehaviorSanitizer, in a copy of the tree
+#   make screenshots     the pictures of the README, in docs/images
 #   make build           native code in place      make clean      away with everything that was made
 # PYTHON=/path/to/python3.11+ chooses the interpreter.
 
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
-.PHONY: demo test bench campaign sanitize lint wheel build clean system system-build
+.PHONY: demo test bench campaign sanitize screenshots lint wheel build clean system system-build
 
 MAKE_VENV := .venv/.made
 TOOLS     := .venv/.tools
@@ -44,6 +45,9 @@ campaign: build
 
 sanitize: $(INSTALLED)
 	PYTHON=$(BIN)/python .ci/sanitize $(ARGS)
+
+screenshots: build $(VIEWER)
+	$(BIN)/python -m tests.browser.screenshots
 
 bench: build
 	$(BIN)/python -m bench quick $(ARGS)

@@ -38,6 +38,7 @@ ONE_DOOR = {
     "obstore": {"engine/keep/bucket.py"},
     "tantivy": {"engine/index/shard.py", "engine/index/lowering.py"},
     "hypercorn": {"protocols/web/wire/pages.py"},
+    "jinja2": {"protocols/web/status_page/drawn.py"},
     "quart": {"protocols/web/app.py"},
     "quart_trio": {"protocols/web/app.py"},
     "random": {"engine/clock.py"},

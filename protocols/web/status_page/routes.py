@@ -24,7 +24,7 @@ from protocols.web.rest import deleted, jobs, studies, versions
 from protocols.web.routing import UID, Route
 from protocols.web.site import Site
 from protocols.web.status_page import drawn
-from protocols.web.status_page.searched import FILTERS, PAGE_ROWS_COUNT, Searched, searched_of
+from protocols.web.status_page.searched import FILTERS, PAGE_ROWS_COUNT, Parameters, Searched, searched_of
 from protocols.web.status_page.tiles import tiles_of
 
 PARTS: Final = "/page"
@@ -101,18 +101,35 @@ async def _studies(request: Request, site: Site) -> Values:
     values: Values = {"searched": searched, "filters": FILTERS, "modalities": MODALITIES, "rows_count": PAGE_ROWS_COUNT}
     values |= {"has_viewer": bool(await site.viewer.files()), "status": site.history.status}
     try:
-        found = [(by, called, await _page(request, site, searched, by, 1)) for by, called in searched.candidates()]
-        by = searched.by or next((by for by, _, page in found if page["total"]), "PatientName" if found else "")
-        page = await _page(request, site, searched, by if searched.text else "", PAGE_ROWS_COUNT)
+        found = [await _counted(request, site, searched, by, called) for by, called in searched.candidates()]
+        chosen = next((one for one in found if one.by == searched.by or (not searched.by and one.total)), None)
+        chosen = chosen or (found[0] if found else Counted())
+        page = await _page(request, site, searched.parameters(chosen.by, chosen.text))
     except (Problem, FilmroomError) as error:
         problem = error if isinstance(error, Problem) else problem_of(error)
         return values | {"trouble": problem.detail, "by": "", "found": [], "total": 0, "offset": 0, "studies": []}
-    counts = [(by, called, one["total"]) for by, called, one in found]
-    return values | page | {"trouble": "", "by": by, "found": counts}
+    return values | page | {"trouble": "", "by": chosen.by, "found": found}
 
 
-async def _page(request: Request, site: Site, searched: Searched, by: str, count: int) -> Values:
-    return await studies.page(_asking(request, searched.parameters(by, count)), site)
+class Counted(msgspec.Struct, frozen=True):
+    """How many studies have the box's text in an attribute, and how it is written there."""
+
+    by: str = ""
+    called: str = ""
+    text: str = ""
+    total: int = 0
+
+
+async def _counted(request: Request, site: Site, searched: Searched, by: str, called: str) -> Counted:
+    for text in searched.spellings(by):
+        page = await _page(request, site, searched.parameters(by, text, 1))
+        if page["total"]:
+            return Counted(by, called, text, page["total"])
+    return Counted(by, called, searched.text)
+
+
+async def _page(request: Request, site: Site, parameters: Parameters) -> Values:
+    return await studies.page(_asking(request, parameters), site)
 
 
 async def _study(request: Request, site: Site) -> Values:

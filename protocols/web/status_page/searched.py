@@ -74,11 +74,17 @@ class Searched(msgspec.Struct, frozen=True, kw_only=True):
             return ()
         return BOX_UIDS if _UID.fullmatch(self.text) else BOX
 
-    def parameters(self, by: str, count: int = PAGE_ROWS_COUNT) -> Parameters:
-        """The search; ``by``: where the box's text is looked for. ``count`` rows of the page."""
+    def spellings(self, by: str) -> tuple[str, ...]:
+        """The box's text, and otherwise written: but for names, DICOM tells large letters from small ones."""
+        if by.endswith(("Name", "UID")):
+            return (self.text,)
+        return tuple(dict.fromkeys((self.text, self.text.upper(), self.text.capitalize(), self.text.title())))
+
+    def parameters(self, by: str, text: str, count: int = PAGE_ROWS_COUNT) -> Parameters:
+        """The search; ``by``: where the box's ``text`` is looked for. ``count`` rows of the page."""
         said: Parameters = [(name, _within(name, value)) for name, value in self.filters.items()]
         if by:
-            said.append((by, _within(by, self.text)))
+            said.append((by, _within(by, text)))
         if self.modality:
             said.append(("ModalitiesInStudy", self.modality))
         if self.since or self.until:

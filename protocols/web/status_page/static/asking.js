@@ -1,6 +1,7 @@
-// Requests of the page: to DICOMweb and REST, as any client's. A token, where one is needed, is kept in this tab alone.
+// Requests of the page: to DICOMweb and REST, as any client's. A token, where one is needed, is kept in this tab alone, where
+// the viewer finds it too.
 
-const KEY = "filmroom token";
+const KEY = "filmroom.token";
 
 export const isLocked = document.body.hasAttribute("data-locked");
 export const token = () => sessionStorage.getItem(KEY) ?? "";

@@ -117,8 +117,9 @@ function stop() {
 
 // Files of a drop, also those within folders; a folder gives its entries piece by piece.
 async function dropped(transfer) {
-  const entries = [...transfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
-  const found = [];
+  const items = [...transfer.items].filter((item) => item.kind === "file");
+  const entries = items.map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
+  const found = entries.length ? [] : items.map((item) => item.getAsFile()).map((file) => ({ file, name: file.name }));
   while (entries.length && found.length < FILES_MAX) {
     const entry = entries.pop();
     if (entry.isFile) {
