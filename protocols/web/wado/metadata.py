@@ -21,6 +21,7 @@ from protocols.web.forms.conditional import etag_of, has_already, packer, takes_
 from protocols.web.forms.multipart import Writer
 from protocols.web.messages import Chunk, Headers, Reply, Request
 from protocols.web.problems import Problem
+from protocols.web.reading import check
 from protocols.web.site import Site
 from protocols.windows import Fetched
 
@@ -29,6 +30,9 @@ OFFERS: Final = (*map(accept.Offer, GIVES), accept.Offer(native_xml.MEDIA_TYPE, 
 EXPLICIT_LITTLE: Final = "1.2.840.10008.1.2.1"
 # What a thread makes in one go: some 3 MB, 10 ms; a longer answer begins before its end is made.
 AT_ONCE_COUNT_MAX: Final = 640
+# An object of which attributes are read is checked whole before, up to here. What is larger is mostly pixels, which
+# metadata never read; ``verify`` finds damage in its attributes, and whoever fetches it.
+CHECKED_BYTES_MAX: Final = 64 << 20
 _PIXELS: Final = {"7FE00008": "OF", "7FE00009": "OD", "7FE00010": "OW"}
 _ENCAPSULATED_FROM: Final = "1.2.840.10008.1.2.4"  # and RLE: pixels of bytes, in fragments
 _RLE: Final = "1.2.840.10008.1.2.5"
@@ -106,8 +110,10 @@ class _Writing:
             )
 
     def _walked(self, row: "_Row", fetched: Fetched) -> bytes:
-        """The data set of the object itself, which has what the header leaves out."""
+        """The data set of the object itself, which has what the header leaves out. Raises Corrupt."""
         instance = row.instance
+        if instance.size_bytes <= CHECKED_BYTES_MAX:
+            check(fetched)
         url = links.bulkdata_url(self._url_of(instance)).encode()
         character_set = dataset.get(row.kept.header, "00080005") or b""
         snippets = self._snippets(instance, with_pixels=False)

@@ -1,6 +1,7 @@
 """Metadata over a real socket (C31, C33, C34, O06)."""
 
 import json
+from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
@@ -13,6 +14,7 @@ from protocols.web import WebSettings
 from protocols.web.wado import metadata
 from tests.protocols.web.serving import Served, serving
 from tests.protocols.web.studies import ROOT, file_of, files, instance
+from tests.protocols.web.test_objects import fails, in_folder, object_of
 
 SERIES = f"/studies/{ROOT}.1/series/{ROOT}.1.1"
 
@@ -185,3 +187,22 @@ def test_dicomweb_client_reads_metadata() -> None:
         await trio.to_thread.run_sync(read, served.port)
 
     serving(check, *files(instance(1, 1, 1), instance(1, 1, 2)))
+
+
+def test_h70_a_damaged_attribute_is_not_told(tmp_path: Path) -> None:
+    """Of those that are read from the object itself, since the header leaves them out."""
+    made = with_pixels(1)
+    made.add_new(0x00420011, "OB", b"d" * 3000)
+    made.add_new(0x0040A160, "UT", "text " * 1000)
+
+    async def check(served: Served) -> None:
+        one = await served.archive.locate(made.StudyInstanceUID, made.SeriesInstanceUID, made.SOPInstanceUID)
+        path = f"/studies/{made.StudyInstanceUID}/metadata"
+        assert "text" in (await served.client.get(path)).text
+        file = object_of(tmp_path, one)
+        content = bytearray(file.read_bytes())
+        content[content.index(b"text text")] = ord("n")
+        file.write_bytes(content)
+        await fails(served, path, "application/dicom+json")
+
+    trio.run(in_folder, tmp_path, check, file_of(made))
