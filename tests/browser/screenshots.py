@@ -11,7 +11,8 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from pydicom.dataset import Dataset
 
 from filmroom.viewer import package
-from tests.browser.conftest import CHROMIUM, FLAGS
+from tests.browser.conftest import FLAGS
+from tests.browser.installed import CHROMIUM
 from tests.browser.pictures import ct_study
 from tests.filmroom.running import Node, run, start
 from tests.protocols.web.studies import file_of, instance
