@@ -6,7 +6,7 @@ from pathlib import Path
 import axe_playwright_python
 import httpx
 import pytest
-from playwright.sync_api import Browser, Locator, expect
+from playwright.sync_api import Browser, BrowserContext, Locator, expect
 
 from tests.browser.window import Window
 from tests.filmroom.running import Node, run, start
@@ -274,6 +274,16 @@ def test_keys_are_enough(page: Window) -> None:
     page.page.keyboard.press("Escape")
     expect(page.page.locator("#sheet")).to_be_hidden()
     expect(page.page.get_by_role("link", name="Details of study of Smith, Adam")).to_be_focused()
+
+
+def test_view_opens_the_viewer_on_the_study(context: BrowserContext, archive: Node) -> None:
+    seen = Window(context.new_page(), base_of(archive))
+    seen.open("?q=jane")
+    expect(seen.page.locator(".hint")).to_have_count(0)
+    seen.page.get_by_role("link", name="View study of Doe, Jane").first.click()
+    seen.shown()
+    assert f"/ohif/viewer?StudyInstanceUIDs={ROOT}." in seen.page.url
+    seen.page.close()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

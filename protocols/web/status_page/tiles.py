@@ -96,5 +96,5 @@ def _slowest(first: Sample, last: Sample, bounds_seconds: Sequence[float]) -> st
     for bound, count in zip(bounds_seconds, counts, strict=False):
         below += count
         if below >= 0.95 * total:
-            return f"95 % within {bound * 1000:g} ms"
-    return f"95 % not within {bounds_seconds[-1]:g} s"
+            return f"95 % ≤ {bound * 1000:g} ms"
+    return f"over {bounds_seconds[-1]:g} s"

@@ -56,7 +56,7 @@ async def got(served: Served, path: str, **headers: str) -> Any:
 
 
 @pytest.mark.parametrize("hostile", HOSTILE)
-def test_what_a_file_says_is_text_and_nothing_else(hostile: str) -> None:
+def test_h60_what_a_file_says_is_text_and_nothing_else(hostile: str) -> None:
     made = instance(
         1, PatientName=hostile, PatientID=hostile[:60], StudyDescription=hostile, AccessionNumber=hostile[:16],
         SeriesDescription=hostile, ReferringPhysicianName=hostile,
