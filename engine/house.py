@@ -11,6 +11,7 @@ from engine.clock import Clock, Identifiers
 from engine.errors import Conflict, Corrupt, Fenced, Unavailable
 from engine.index import Index, View
 from engine.ingest import Ingest
+from engine.keep.belonging import keep_to_archive
 from engine.keep.intake import Intake
 from engine.keep.journal import Journal
 from engine.keep.journal_reader import cursor_text
@@ -33,8 +34,8 @@ class House:
     def __init__(
         self, settings: StoreSettings, clock: Clock | None = None, identifiers: Identifiers | None = None
     ) -> None:
-        """Raises Conflict when another process holds the folder, Invalid for a URL that is not supported, Corrupt when
-        acknowledged records are missing from the intake."""
+        """Raises Conflict when another process holds the folder, or what waits in it is another archive's, Invalid for
+        a URL that is not supported, Corrupt when acknowledged records are missing from the intake."""
         self.settings = settings
         self.clock = clock or Clock()
         self.damage = ""  # of the journal, for which nothing is taken
@@ -64,6 +65,7 @@ class House:
                 stamp_floor=self.journal.last_stamp(),
             )
             opened.callback(self.intake.close)
+            keep_to_archive(self.node, self.journal.identity, holds_some=bool(self.intake.recovered))
             self._follow_journal()
             acknowledges = settings.ack == "object"
             spill = Spill(self.intake, self.store, self.journal, self.index, self.tenant, acknowledges)

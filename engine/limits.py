@@ -108,10 +108,12 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     # Requests to a bucket in flight at one time: bandwidth x latency of a far one, in objects of 200 kB.
     bucket_requests_count_max: int = 32
     # An object above this goes to a bucket in parts of so many bytes: no cloud takes more than 5 GiB at once, and what
-    # is sent again after a failure stays small. Objects of 256 GiB fit 10,000 parts.
+    # is sent again after a failure stays small. Objects of 256 GiB fit 10,000 parts. The first is also what is under
+    # way to a bucket at one time.
     bucket_put_bytes_max: int = 64 * MIB
     bucket_part_bytes: int = 32 * MIB
-    # One request: so long to connect, so long in all (a part at 1 MB/s), so often again, within so long.
+    # One request: so long to connect, so long in all (what is under way gets through at 2 MB/s), so often again,
+    # within so long.
     bucket_connect_seconds_max: float = 3.0
     bucket_request_seconds_max: float = 32.0
     bucket_retries_max: int = 2

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 from typing import Any, Final, TypeVar
 
 import obstore
@@ -29,6 +30,7 @@ from engine.settings import StoreSettings
 
 S = TypeVar("S")
 T = TypeVar("T")
+NO_BUCKET: Final = ("NoSuchBucket", "ContainerNotFound")  # codes of S3 and GCS, of Azure
 SCHEMES: Final = ("s3", "s3a", "gs", "az", "azure", "adl", "abfs", "abfss")
 
 
@@ -53,7 +55,9 @@ class BucketStore:
     def put(self, key: str, parts: Sequence[Buffer], *, durable: bool) -> None:
         check_key(key)
         content = b"".join(parts) if self._threads is None or len(parts) != 1 else parts[0]
-        self._ask(key, lambda: obstore.put(self._inner, key, content, chunk_size=self._limits.bucket_part_bytes))
+        size, part = self._limits.bucket_put_bytes_max, self._limits.bucket_part_bytes
+        at_once = max(1, size // part)
+        self._ask(key, lambda: obstore.put(self._inner, key, content, chunk_size=part, max_concurrency=at_once))
 
     def copy_in(self, key: str, fd: int, offset: int, length: int, *, durable: bool) -> None:
         if length <= self._limits.bucket_put_bytes_max:
@@ -65,7 +69,8 @@ class BucketStore:
         self.put(key, [map_range(fd, offset, length)], durable=durable)
 
     def copy_in_many(self, sources: Sequence[tuple[str, FileRange]]) -> list[bool]:
-        return self.each(self._copied_in, sources)
+        # So much at a time as gets through a slow line before the requests run out of time: all at once, none would.
+        return [new for some in self._in_flight(sources) for new in self.each(self._copied_in, some)]
 
     def get(self, key: str, offset: int = 0, length: int | None = None) -> bytes:
         check_key(key)
@@ -80,14 +85,27 @@ class BucketStore:
         return self._ask(key, lambda: bytes(obstore.get_range(self._inner, key, start=offset, length=length)))
 
     def pieces(self, key: str) -> tuple[int, Iterator[Buffer]]:
-        """An object in one request: its length, and its bytes as they come. The iterator raises as ``get`` does."""
+        """An object's length, and its bytes as they come; one request for each ``bucket_part_bytes``, so that a large
+        one is not bound by the time of one. The iterator raises as ``get`` does."""
         check_key(key)
-        found = self._ask(key, lambda: obstore.get(self._inner, key))
-        return found.meta["size"], self._streamed(key, found.stream(min_chunk_size=self._limits.read_bytes))
+        first = self._part(key, 0)
+        return first.meta["size"], self._streamed(key, first)
 
-    def _streamed(self, key: str, stream: Any) -> Iterator[Buffer]:
-        while (piece := self._ask(key, lambda: next(stream, None))) is not None:
-            yield memoryview(piece)
+    def _part(self, key: str, offset: int) -> Any:
+        span = (offset, offset + self._limits.bucket_part_bytes)
+        return self._ask(key, lambda: obstore.get(self._inner, key, options={"range": span}))
+
+    def _streamed(self, key: str, part: Any) -> Iterator[Buffer]:
+        size, at = part.meta["size"], 0
+        while True:
+            end = part.range[1]
+            pieces = part.stream(min_chunk_size=self._limits.read_bytes)
+            while (piece := self._ask(key, partial(next, pieces, None))) is not None:
+                at += len(piece)
+                yield memoryview(piece)
+            if at != end or at >= size:
+                return
+            part = self._part(key, at)
 
     def open_range(self, key: str) -> FileRange | None:
         self.size(key)
@@ -146,6 +164,16 @@ class BucketStore:
         if self._threads is not None:
             self._threads.shutdown(cancel_futures=True)
 
+    def _in_flight(self, sources: Sequence[tuple[str, FileRange]]) -> Iterator[Sequence[tuple[str, FileRange]]]:
+        start = size = 0
+        for at, (_, place) in enumerate(sources):
+            if size + place.length > self._limits.bucket_put_bytes_max and at > start:
+                yield sources[start:at]
+                start, size = at, 0
+            size += place.length
+        if start < len(sources):
+            yield sources[start:]
+
     def _copied_in(self, source: tuple[str, FileRange]) -> bool:
         key, place = source
         with suppress(Conflict):
@@ -157,8 +185,10 @@ class BucketStore:
         self._circuit.check()
         try:
             answer = request()
-        except FileNotFoundError:
+        except FileNotFoundError as error:
             self._circuit.answered()
+            if any(code in str(error) for code in NO_BUCKET):  # of an object that is not asked for, nothing is known
+                raise Unavailable("the store has no such bucket") from error
             raise Missing(f"no object {key}") from None
         except AlreadyExistsError:
             self._circuit.answered()

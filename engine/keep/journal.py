@@ -91,6 +91,11 @@ class Journal:
         return journal
 
     @property
+    def identity(self) -> str:
+        """What tells this journal from every other: the nonce of the first epoch in it. Empty when it is not read."""
+        return next((epoch.nonce for epoch in self._stream.epochs()), "")
+
+    @property
     def position(self) -> Position:
         """Of the last batch that was appended; number 0 before the first."""
         return Position(self._epoch.writer, self._epoch.epoch, self._epoch.nonce, self._number)

@@ -78,9 +78,11 @@ class SharedTable:
 
     def refresh(self) -> None:
         """Reads what others wrote. Raises Unavailable, Corrupt."""
+        before = self._number
         while (entry := self._read(self._number + 1)) is not None:
             self._take(*entry)
-        if self._number and not self._store.exists(self._key(self._number)):
+        # Were it gone, what was read behind it may stand under a removed number, of somebody who woke too late.
+        if before and not self._store.exists(self._key(before)):
             self._reload()
 
     def append(self, decide: Decide, floor: int = 0) -> None:

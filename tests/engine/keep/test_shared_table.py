@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from engine.clock import ManualClock, SeededIdentifiers
 from engine.errors import Conflict, Corrupt, Unavailable
 from engine.keep.bucket import MemoryStore
-from engine.keep.formats import decode_table_entry
+from engine.keep.formats import TableHead, decode_table_entry, encode_table_entry
 from engine.keep.objects import ObjectStore
 from engine.keep.shared_table import SharedTable
 from engine.limits import Limits
@@ -149,6 +149,20 @@ def test_who_fell_behind_what_was_removed_reads_anew() -> None:
         node.put(often=b"%d" % number)
         node.table.clean()
     assert sleeper.seen() == {"often": b"59"}
+
+
+def test_what_was_written_too_late_under_a_removed_number_is_taken_for_nothing() -> None:
+    store = MemoryStore()
+    sleeper, node = Node(store, 1), Node(store, 2)
+    sleeper.put(a=b"1")
+    for number in range(60):
+        node.put(often=b"%d" % number)
+        node.table.clean()
+    head = TableHead(number=2, floor=1, nonce="0" * 32, written_us=0)
+    store.create(f"{PREFIX}{2:016d}", [encode_table_entry(head, [("late", b"1")])], durable=True)
+    assert sleeper.seen() == node.seen() == {"a": b"1", "often": b"59"}
+    sleeper.put(then=b"2")
+    assert Node(store, 3).rows == {"a": b"1", "often": b"59", "then": b"2"}
 
 
 def test_removals_that_came_undone_mean_nothing_and_go() -> None:
