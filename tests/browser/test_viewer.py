@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 import numpy
+from playwright.sync_api import TimeoutError
 
 from tests.browser import pictures
 from tests.browser.window import Picture, Window, is_picture, picture_of
@@ -78,12 +79,22 @@ def put(window: Window, field: str, text: str) -> None:
             window.page.locator(f"#studyDateTime-{name}").fill(date)
             window.page.keyboard.press("Enter")
     elif field == "modality":
-        choice = window.page.locator('[aria-label="Filter Modalities"]')
         for name in text.split(","):
-            choice.fill(name)
-            window.page.get_by_role("option", name=name, exact=True).click()
+            window.until(lambda name=name: chosen(window, name), f"the modality {name}")
     else:
         window.page.locator("table input").nth(FIELDS.index(field)).fill(text)
+
+
+def chosen(window: Window, name: str) -> bool:
+    """Choose a modality. The list of them closes when the studies that were asked for meanwhile come: False then."""
+    choice = window.page.locator('[aria-label="Filter Modalities"]')
+    choice.click()
+    choice.fill(name)
+    try:
+        window.page.get_by_role("option", name=name, exact=True).click(timeout=3000)
+    except TimeoutError:
+        return False
+    return True
 
 
 def test_o03_o04_o05_o06_o07_a_ct_study_from_the_list(window: Window) -> None:
