@@ -26,7 +26,11 @@ async def connecting(peer: Peer, settings: DimseSettings) -> AsyncIterator[trio.
         yield await _connect(peer, settings)
         return
     socket = await _connect(peer, settings)
-    await reach(socket, settings)
+    try:
+        await reach(socket, settings)
+    except BaseException:
+        socket.close()
+        raise
     try:
         context = client_context(peer.tls_ca, settings.tls_certificate, settings.tls_key)
         stream = trio.SocketStream(socket)
@@ -44,7 +48,7 @@ async def connecting(peer: Peer, settings: DimseSettings) -> AsyncIterator[trio.
 
 
 async def reach(socket: trio.socket.SocketType, settings: DimseSettings) -> None:
-    """Until it is connected; at once when it is. Raises NotAssociated, and has closed it then."""
+    """Until it is connected; at once when it is. Raises NotAssociated."""
     if socket.family == sockets.AF_UNIX:
         return  # the plain side of one with TLS
     try:
