@@ -109,7 +109,8 @@ def test_a_damaged_journal_is_said_by_reindex_too(tmp_path: Path, images: Path) 
     assert len(run("find", "--store", store).stdout.splitlines()) == 2
     shutil.rmtree(store / "node" / "index")
     checks = json.loads(run("doctor", "--json", "--store", store).stdout)
-    assert ("bad", "bring it back from a copy of the archive") in [(check["state"], check["fix"]) for check in checks]
+    fixes = [check["fix"] for check in checks if check["state"] == "bad"]
+    assert "bring it back from a copy of the archive; filmroom verify names it" in fixes
 
 
 @pytest.mark.parametrize("word", ["StudyDate=2004", "StudyDate=2004-01-01", "StudyTime=25", "StudyDate=20041301"])
