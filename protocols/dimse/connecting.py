@@ -57,8 +57,17 @@ async def reach(socket: trio.socket.SocketType, settings: DimseSettings) -> None
         failed = socket.getsockopt(sockets.SOL_SOCKET, sockets.SO_ERROR)
     except trio.TooSlowError as error:
         raise NotAssociated("the peer does not answer the connection") from error
-    if failed:
+    if failed or not _has_peer(socket):
         raise NotAssociated("the peer cannot be reached")
+
+
+def _has_peer(socket: trio.socket.SocketType) -> bool:
+    """Whether it is connected: who has sent on it before was told its error, which is told once."""
+    try:
+        socket.getpeername()
+    except OSError:
+        return False
+    return True
 
 
 async def _connect(peer: Peer, settings: DimseSettings) -> trio.socket.SocketType:
