@@ -1,10 +1,20 @@
-"""A real S3 service for who needs one: started once for a module, in a folder that goes with it."""
+"""What all tests share: a real S3 service for who needs one; nothing is left out where everything is installed."""
 
-from collections.abc import Iterator
+import os
+from collections.abc import Generator, Iterator
 
 import pytest
 
 from bench.seaweed import KEYS, PROGRAM, Bucket, bucket
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """With ``FILMROOM_TESTS=all`` (build machines) a test fails for what is not installed; elsewhere it is skipped."""
+    report = yield
+    if report.skipped and os.environ.get("FILMROOM_TESTS") == "all" and "is not installed" in str(report.longrepr):
+        report.outcome = "failed"
+    return report
 
 
 @pytest.fixture(scope="module")

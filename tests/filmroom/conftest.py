@@ -5,11 +5,7 @@ from pathlib import Path
 
 import pytest
 
-import engine
 from tests.filmroom.running import Node, start
-
-# Without an engine behind its front door there is nothing to serve.
-collect_ignore_glob = [] if hasattr(engine, "open") else ["test_*.py"]
 
 
 @pytest.fixture(scope="session")

@@ -252,7 +252,7 @@ def test_what_stands_behind_a_sequence_of_any_size_is_in_the_header(count: int) 
     assert [path for path, *_ in dataset.walk(found.header, EXPLICIT) if "." not in path][-1] == "00400244"
 
 
-@pytest.mark.skipif(DCMCONV is None, reason="dcmconv is missing: apt-get install dcmtk")
+@pytest.mark.skipif(DCMCONV is None, reason="dcmconv is not installed: apt-get install dcmtk")
 @pytest.mark.parametrize(
     "options", [["+te"], ["+ti"], ["+tb"], ["+te", "+e"], ["+te", "-e"], ["+ti", "+g"]], ids=" ".join
 )

@@ -31,7 +31,7 @@ def digest(body: bytes, syntax: str = EXPLICIT) -> bytes:
     return dataset.describe(dataset.canonical_head("1.2.3", "1.2.4", syntax) + body).content_digest
 
 
-@pytest.mark.skipif(DCMCONV is None, reason="dcmconv is missing: apt-get install dcmtk")
+@pytest.mark.skipif(DCMCONV is None, reason="dcmconv is not installed: apt-get install dcmtk")
 @pytest.mark.parametrize("path", kept_files()[::3], ids=lambda path: path.name)
 def test_what_dcmtk_writes_anew_is_the_same_content(path: Path, tmp_path: Path) -> None:
     assert DCMCONV is not None

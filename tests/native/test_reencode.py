@@ -112,7 +112,7 @@ def test_pydicom_reads_the_same_values(path: Path, target: str) -> None:
     assert_equal(ours, theirs, big=(target == BIG, source == BIG))
 
 
-@pytest.mark.skipif(shutil.which("dcmconv") is None, reason="dcmconv is not here: apt-get install dcmtk")
+@pytest.mark.skipif(shutil.which("dcmconv") is None, reason="dcmconv is not installed: apt-get install dcmtk")
 def test_dcmtk_writes_the_same(tmp_path: Path) -> None:
     """DCMTK's converter and ours give the same data set, once DCMTK has normalised both (its lengths, its order)."""
     compared = 0

@@ -12,9 +12,6 @@ from tests.protocols.serving import Served, serving_in
 from tests.protocols.test_get import datasets, getscu
 from tests.protocols.test_retrieve import Sink, field, movescu
 
-if not hasattr(engine, "open"):
-    pytest.skip("engine.open does not stand yet", allow_module_level=True)
-
 SHAPE = Shape(studies=1, series=2, instances=20, stub=True)
 
 

@@ -28,7 +28,7 @@ def test_the_proof_is_the_digests_of_the_chunks(size: int) -> None:
     assert (examination.proof, examination.address, examination.size_bytes) == (proof, address([content]), size)
 
 
-@pytest.mark.skipif(shutil.which("xxhsum") is None, reason="needs xxhsum")
+@pytest.mark.skipif(shutil.which("xxhsum") is None, reason="xxhsum is not installed: apt-get install xxhash")
 def test_xxhsum_prints_the_address(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(b"abc" * 999)
     printed = subprocess.run(["xxhsum", "-H2", str(tmp_path / "x")], capture_output=True, text=True, check=True)
