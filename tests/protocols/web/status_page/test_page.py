@@ -90,6 +90,25 @@ def test_h60_what_a_file_says_is_text_and_nothing_else(hostile: str) -> None:
     serving(check)
 
 
+def test_a_file_that_says_next_to_nothing_is_shown_with_the_others() -> None:
+    facts = ("PatientName", "PatientID", "StudyDate", "StudyTime", "AccessionNumber", "Modality", "StudyDescription")
+    bare, full = instance(1), instance(2)
+    for keyword in (*facts, "ReferringPhysicianName", "SeriesDescription", "SeriesNumber"):
+        if keyword in bare:
+            del bare[keyword]
+
+    async def check(served: Served) -> None:
+        await served.archive.store(file_of(bare))
+        await served.archive.store(file_of(full))
+        for path in ("", "page/studies", f"page/studies/{ROOT}.1", f"?study={ROOT}.1"):
+            answer = await got(served, path)
+            assert answer.status_code == 200 and "no name" in Parsed(answer.text).text, path
+        await served.archive.delete(StudyInstanceUID=f"{ROOT}.1")
+        assert "no name" in Parsed((await got(served, "page/deleted")).text).text
+
+    serving(check)
+
+
 def test_headers_keep_everything_else_out() -> None:
     async def check(served: Served) -> None:
         for path in ("", "page/studies", "page/tiles", "?view=deleted", "?view=jobs"):
