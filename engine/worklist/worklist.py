@@ -1,15 +1,15 @@
 """The worklist of one tenant: what is asked, decided by the tables, is kept before it is answered."""
 
+import logging
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from itertools import pairwise
 from typing import Final
 
 import msgspec
 
 from engine.clock import Clock, Identifiers
-from engine.errors import Invalid, Missing, Unavailable
+from engine.errors import Corrupt, Invalid, Missing, Unavailable
 from engine.keep.objects import ObjectStore
 from engine.keep.paths import worklist_prefix
 from engine.keep.shared_table import SharedTable
@@ -22,6 +22,8 @@ from engine.worklist.searching import Matched, matching, search
 from engine.worklist.states import Code, Happening, State
 from engine.worklist.subscriptions import Heard
 from engine.worklist.workitem import Global, Subscription, Workitem, of_global, of_subscription, of_workitem
+
+log = logging.getLogger("filmroom.worklist")
 
 ALL: Final = "1.2.840.10008.5.1.4.34.5"  # stands for every workitem (PS3.4 CC.2.3.2)
 FILTERED: Final = "1.2.840.10008.5.1.4.34.5.1"  # for those that match
@@ -210,9 +212,17 @@ class Worklist:
             told = [event for event in decision.told if event.ae_titles]
             for hear in tuple(self._hear) if told else ():
                 hear(told)
-            with suppress(Unavailable):  # what was asked is done; the next one cleans
-                self._table.clean()
+            self._clean()
         return decision.answer
+
+    def _clean(self) -> None:
+        """What was asked is done and said so, whatever becomes of this: the next one tries again."""
+        try:
+            self._table.clean()
+        except Unavailable:
+            pass
+        except Corrupt as error:
+            log.error(f"the worklist is damaged: {error}")
 
     def _changed(self, *steps: Workitem) -> _Decision:
         """From one to the next; the last is kept."""

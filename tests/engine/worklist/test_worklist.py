@@ -317,6 +317,17 @@ def test_it_says_when_it_is_full() -> None:
         Desk(limits=Limits(workitem_bytes_max=100)).create("1.1", sets.NEW)
 
 
+def test_what_was_done_is_said_though_what_is_cleaned_is_damaged(caplog: pytest.LogCaptureFixture) -> None:
+    desk = Desk(limits=Limits(table_slack_rows_max=0, table_cleaned_entries_count=2))
+    desk.create(UID, sets.NEW)
+    (key,) = desk.store.list("t/")
+    desk.store.put(key, [desk.store.get(key)[:-1]], durable=True)
+    for number in range(2):
+        assert desk.update(UID, sets.text(sets.LABEL, "LO", f"changed {number}"), "").code is Code.DONE
+    assert key in caplog.text and "Doe" not in caplog.text
+    assert Part(desk.retrieve(UID)).text(0x00741204) == "changed 1"
+
+
 # -- search ---------------------------------------------------------------------------------------------------------
 
 SEARCHES = [
