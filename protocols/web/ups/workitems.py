@@ -4,7 +4,7 @@ import logging
 from typing import Final
 
 from engine.model import Level
-from engine.worklist import RETURNED, Answer, Matched, State
+from engine.worklist import RETURNED, Answer, Matched, State, checked_ae_title
 from native import dataset, dicomjson
 from native.layout import RowLayout
 from protocols.query_parameters import Search, search_of
@@ -93,7 +93,7 @@ async def request_cancel(request: Request, site: Site) -> Reply:
     """Ask that it be canceled by who performs it; what nobody performs is (11.8)."""
     said = asked.only(request, (REQUESTER.name,))
     why = await asked.data_of(request, is_optional=True)
-    uid, requester = request.parameters["workitem"], said.get(REQUESTER.name, UNNAMED)
+    uid, requester = request.parameters["workitem"], checked_ae_title(said.get(REQUESTER.name, UNNAMED))
     answer = await site.archive.worklist(lambda worklist: worklist.request_cancel(uid, why, requester))
     _note(request, "request cancel", answer)
     return answers.reply(answer, answers.REQUEST_CANCEL, request, site.settings)

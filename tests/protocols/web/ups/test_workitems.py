@@ -156,6 +156,8 @@ def test_a_request_to_cancel() -> None:
         assert warned(again, served) == "The UPS is already in the requested state of CANCELED."
         await client.create("1.2.4")
         await client.state("IN PROGRESS", MINE, "1.2.4")
+        unnamed = await client.send("POST", "/1.2.4/cancelrequest?requester=A%5CB")
+        assert unnamed.status_code == 400 and "AE title" in unnamed.json()["detail"]
         deaf = await client.cancel(uid="1.2.4")
         assert (deaf.status_code, warned(deaf, served)) == (409, "The performer cannot be contacted.")
         assert (await client.send("POST", "/1.2.4/subscribers/WS1")).status_code == 201
