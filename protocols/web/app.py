@@ -15,6 +15,7 @@ from protocols.transcode import Transcoder
 from protocols.web.door import Door, Guard
 from protocols.web.health import Health
 from protocols.web.ports import Archive, Household, Traffic
+from protocols.web.problems import MEDIA_TYPE, NOWHERE, Problem
 from protocols.web.routes import ROUTES
 from protocols.web.routing import Route
 from protocols.web.settings import WebSettings
@@ -42,7 +43,8 @@ def make_app(health: Health) -> QuartTrio:
 
     @app.errorhandler(HTTPException)
     async def refuse(error: HTTPException) -> Response:
-        return _problem(error.code or 500, error.name)
+        problem = Problem(error.code or 500, NOWHERE if error.code == 404 else "")
+        return Response(problem.body(), problem.status, content_type=MEDIA_TYPE)
 
     @app.after_request
     async def harden(response: Response) -> Response:
@@ -51,12 +53,6 @@ def make_app(health: Health) -> QuartTrio:
         return response
 
     return app
-
-
-def _problem(status: int, title: str) -> Response:
-    """What went wrong, for programs too (RFC 9457)."""
-    body = msgspec.json.encode({"title": title, "status": status})
-    return Response(body, status, content_type="application/problem+json")
 
 
 def _json(status: int, body: dict[str, bool]) -> Response:

@@ -10,7 +10,7 @@ import trio
 from engine.errors import FilmroomError
 from protocols.web import cors
 from protocols.web.messages import Headers, Reply, Request
-from protocols.web.problems import MEDIA_TYPE, Disconnected, Problem, problem_of
+from protocols.web.problems import MEDIA_TYPE, NOWHERE, Disconnected, Problem, problem_of
 from protocols.web.routing import UID, Place, Route, Router
 from protocols.web.site import Site
 
@@ -34,11 +34,10 @@ class Door:
         self.site = site
         self._guard = guard
         self._router = Router(site.routes)
-        self._prefixes = tuple(f"/{segment}" for segment in self._router.first_segments)
 
     def owns(self, path: str) -> bool:
         """Whether a path is below one of the table's first segments; others belong to the pages."""
-        return path.startswith(self._prefixes) and path.split("/", 2)[1] in self._router.first_segments
+        return path.startswith("/") and path.split("/", 2)[1] in self._router.first_segments
 
     def place(self, raw_path: str) -> Place | None:
         """Where a path leads."""
@@ -61,7 +60,7 @@ class Door:
 
     async def _answer(self, request: Request, place: Place | None) -> Reply:
         if place is None:
-            raise Problem(404, "nothing is served here")
+            raise Problem(404, NOWHERE)
         if request.method == "OPTIONS" and (cors.is_preflight(request) or "OPTIONS" not in place.routes):
             allowed = cors.preflight_headers(request, self.site.settings.cors_origins, place.allow)
             return Reply(204, (("Allow", place.allow), *allowed))

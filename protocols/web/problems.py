@@ -7,6 +7,7 @@ import msgspec
 from engine.errors import Conflict, Fenced, FilmroomError, Invalid, Missing, Unavailable
 
 MEDIA_TYPE = "application/problem+json"
+NOWHERE = "nothing is served here; there is a page at /, DICOMweb at /dicomweb, a viewer at /ohif/, REST at /api/v1"
 
 
 class Problem(Exception):

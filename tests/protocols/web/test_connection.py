@@ -103,6 +103,17 @@ async def said_in(stream: trio.abc.ReceiveStream, end: bytes) -> bytes:
     return answer
 
 
+@pytest.mark.parametrize("path", ["dicom-web/studies", "dicomweb/nothing"])
+def test_who_asks_where_nothing_is_served_hears_where_something_is(path: str) -> None:
+    async def check(served: Served) -> None:
+        answer = await served.client.get(f"http://127.0.0.1:{served.port}/{path}")
+        assert answer.status_code == 404 and answer.headers["content-type"] == "application/problem+json"
+        for place in (" /,", " /dicomweb,", " /ohif/,", " /api/v1"):
+            assert place in answer.json()["detail"]
+
+    serving(check)
+
+
 @pytest.mark.parametrize("path", [b"/", b"/health/live", b"/health/ready", b"/nothing", b"/x/hello", b"/x/pieces"])
 @pytest.mark.parametrize(
     ("head", "is_closing"),
