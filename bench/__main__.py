@@ -10,22 +10,27 @@ import trio
 
 from bench import catching, comparing, data, results, sink, tables
 from bench.output import clear, write_all
+from bench.reaching import Unreached, reach
+from bench.report import say
 from bench.results import NotWhole, Results, Settings
 from bench.running import run
 from bench.words import completed, parser, settings_of
 
-INTERRUPTED = 130
+UNREACHABLE, INTERRUPTED = 3, 130
 
 
 def main(words: Sequence[str] | None = None, program: str = "python -m bench") -> int:
-    """Exit status: 1 when an answer of the first target was wrong, or a row is below ``--fail-under``; 2 usage, 130
-    interrupted."""
+    """Exit status: 1 when an answer of the first target or of one given by its address was wrong, or a row is below
+    ``--fail-under``; 2 usage, 3 a target does not answer, 130 interrupted."""
     reading = parser(program)
     asked = reading.parse_args(completed(list(sys.argv[1:] if words is None else words)))
     try:
         return _done(asked)
     except (NotWhole, ValueError) as error:
         reading.error(str(error))
+    except Unreached as error:
+        print(f"{program}: {error}", file=sys.stderr)
+        return UNREACHABLE
     except KeyboardInterrupt:
         return INTERRUPTED
 
@@ -41,10 +46,10 @@ def _done(asked: argparse.Namespace) -> int:
         case "report":
             write_all(results.read(asked.results), asked.results.parent)
         case "schema":
-            print(json.dumps(results.schema(), indent=1))
+            say(json.dumps(results.schema(), indent=1))
         case "data":
             shape = data.Shape(studies=asked.studies, seed=asked.seed, stub=asked.stub)
-            print(f"{data.write(shape, asked.folder)} files")
+            say(f"{data.write(shape, asked.folder)} files")
         case "sink":
             trio.run(sink.run, asked.folder, asked.segments)
         case "catch":
@@ -53,7 +58,8 @@ def _done(asked: argparse.Namespace) -> int:
 
 
 def measure(settings: Settings, asked: argparse.Namespace) -> int:
-    """Run, write everything, and say how it ended."""
+    """Reach the targets, run, write everything, and say how it ended."""
+    reach(settings.targets)
     out: Path = asked.out or asked.output / "results.json"
     clear(out.parent)
     found = run(settings, asked.folder, out)
@@ -62,9 +68,11 @@ def measure(settings: Settings, asked: argparse.Namespace) -> int:
 
 
 def outcome(found: Results, fail_under: float | None) -> int:
-    """1 when the first target gave no figure where one was asked for, or is beaten by more than was allowed."""
-    first = next(iter([*found.settings.servers, *(text.partition("=")[0] for text in found.settings.targets)]), "")
-    refused = [one for one in found.refusals if one.target in ("", first)]
+    """1 when the first target gave no figure where one was asked for, or is beaten by more than was allowed; or when
+    one given by its address failed at what it offers."""
+    named = [text.partition("=")[0] for text in found.settings.targets]
+    first = next(iter([*found.settings.servers, *named]), "")
+    refused = [one for one in found.refusals if one.target in ("", first) or (one.is_error and one.target in named)]
     late = tables.late(found, first)
     if late:
         print(f"{first}: {late} responses came later than 2 s", file=sys.stderr)
@@ -82,10 +90,10 @@ def outcome(found: Results, fail_under: float | None) -> int:
 def compare(first: Results, second: Results, margin: float, fail_under: float | None) -> int:
     """Print both; with ``fail_under`` 1 when a row is surely below it."""
     for line in comparing.differences(first, second):
-        print(f"differs: {line}")
+        say(f"differs: {line}")
     changes = comparing.compare(first, second)
     for line in comparing.lines(changes, margin):
-        print(line)
+        say(line)
     if not changes:
         print("the two have no row in common", file=sys.stderr)
         return 1

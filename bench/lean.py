@@ -102,9 +102,11 @@ class Association:
             answered = f"{len(statuses)} of {len(files)} answered, {len(bad)} not by success{first}"
             raise RuntimeError(f"{self.title}: {answered}; {sender.reason}")
 
-    def ask(self, command: Command, identifier: bytes, into: bytearray | None = None) -> tuple[int, Command]:
-        """Send a C-FIND or C-MOVE request; the count of pending responses, and the final one. Their identifiers are
-        passed over, or put ``into``, one behind the other."""
+    def ask(
+        self, command: Command, identifier: bytes | None = None, into: bytearray | None = None
+    ) -> tuple[int, Command]:
+        """Send a request, with its identifier if it has one; the count of pending responses, and the final one. Their
+        identifiers are passed over, or put ``into``, one behind the other."""
         self.socket.sendall(pdu.encode_message(1, pdu.encode_command(command), identifier, self.peer_pdu_bytes_max))
         count = 0
         while True:

@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from bench import page, tables
+from bench.report import say
 from bench.results import Results, put
 from bench.stages import PAPER
 
@@ -46,7 +47,7 @@ def write_all(found: Results, folder: Path) -> None:
     else:
         print("no figures: pip install 'filmroom[bench]'", file=sys.stderr)
     put(folder / PAGE_FILE, page.page(found, drawn))
-    print(f"\nwritten: {folder}/: results.json, samples.csv, summary.csv, report.html{', figures' if drawn else ''}")
+    say(f"\nwritten: {folder}/: results.json, samples.csv, summary.csv, report.html{', figures' if drawn else ''}")
 
 
 def write_samples(found: Results, path: Path) -> None:

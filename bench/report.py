@@ -1,5 +1,7 @@
 """Rows of figures as they come: on the screen for people, in ``bench.results`` for machines."""
 
+import os
+import sys
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -14,10 +16,19 @@ from bench.results import Line, Measurement, Refusal, Results, Settings
 OURS = "filmroom"
 
 
+def say(text: str) -> None:
+    """A line on the screen, at once. Whose reader has gone (``| head``) is not heard any more, and the work goes on:
+    what it finds is in its files and its exit code."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 class Report:
     """Collects what is measured and prints each line as it comes."""
 
-    def __init__(self, folder: Path, say: Callable[[str], None] = print, settings: Settings | None = None) -> None:
+    def __init__(self, folder: Path, say: Callable[[str], None] = say, settings: Settings | None = None) -> None:
         self.say = say
         self.show: Callable[[str], None] = lambda text: None  # how far it is
         self._folder = folder
@@ -66,9 +77,10 @@ class Report:
             Measurement(suite=self._suite, case=case, target=target, quantity=quantity, unit=unit, rounds=kept)
         )
 
-    def refused(self, case: str, target: str, reason: str) -> None:
+    def refused(self, case: str, target: str, reason: str, *, is_error: bool = True) -> None:
         """No figure, and why."""
-        self._refusals.append(Refusal(suite=self._suite, case=case, target=target, reason=reason))
+        refusal = Refusal(suite=self._suite, case=case, target=target, reason=reason, is_error=is_error)
+        self._refusals.append(refusal)
         self.say(f"  NO FIGURE: {', '.join(filter(None, (target, case)))}: {reason}")
 
     def withdraw(self, suite: str, target: str, reason: str) -> None:

@@ -41,12 +41,14 @@ class Measurement(Struct, frozen=True, kw_only=True):
 
 
 class Refusal(Struct, frozen=True, kw_only=True):
-    """A figure that is not given, because an answer was wrong or missing."""
+    """A figure that is not given, because an answer was wrong or missing. ``is_error`` false: the target does not offer
+    what is asked."""
 
     suite: str
     case: str
     target: str
     reason: str
+    is_error: bool = True
 
 
 class Line(Struct, frozen=True, kw_only=True):

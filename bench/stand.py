@@ -88,7 +88,7 @@ class Stand:
         """Those that speak DICOMweb; of the others it is said that they do not."""
         for server in self.servers:
             if server.web is None:
-                self.report.refused("", server.name, "it does not speak DICOMweb")
+                self.report.refused("", server.name, "it does not speak DICOMweb", is_error=False)
         return [server for server in self.servers if server.web is not None]
 
 

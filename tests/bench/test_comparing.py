@@ -1,6 +1,9 @@
 """Two runs beside each other: a verdict only where they part, and what else differed is said."""
 
+import os
 import random
+import subprocess
+import sys
 from pathlib import Path
 
 import msgspec
@@ -8,6 +11,7 @@ import pytest
 
 from bench import comparing, results
 from bench.__main__ import main
+from bench.peers import ROOT
 from bench.results import Settings
 from tests.bench.results_made import MACHINE, made, measured
 
@@ -66,3 +70,15 @@ def test_the_command_compares_two_files(tmp_path: Path, capsys: pytest.CaptureFi
     (tmp_path / "c.json").write_text("{}")
     with pytest.raises(SystemExit, match="2"):
         main(["compare", paths[0], str(tmp_path / "c.json")])
+
+
+def test_a_reader_who_has_seen_enough_changes_no_exit_code(tmp_path: Path) -> None:
+    paths = [str(tmp_path / name) for name in ("a.json", "b.json")]
+    for path, middle in zip(paths, (5, 10), strict=True):
+        results.write(made(measured("filmroom", around(middle, 3))), Path(path))
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "filmroom", "bench", "compare", *paths, "--fail-under", "0.9"]
+    ended = subprocess.run(command, cwd=ROOT, stdout=writing, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writing)
+    assert (ended.returncode, ended.stderr) == (1, "")

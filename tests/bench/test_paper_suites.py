@@ -20,6 +20,7 @@ from bench.bench import Bench
 from bench.data import File, Shape, study_files
 from bench.moving import moved
 from bench.peers import ROOT, Server
+from bench.reaching import Unreached, reach
 from bench.report import Report
 from bench.results import NotWhole, Settings
 from bench.stages import PAPER
@@ -168,9 +169,22 @@ def test_a_server_that_runs_already_is_measured_by_its_address(tmp_path: Path) -
         words += ["--against", server.web.url, "--dimse", dimse, "--pause-seconds", "0.1"]
         assert main([*words, "--folder", str(tmp_path / "data"), "--output", str(tmp_path / "out")]) == 0
         assert server.process.popen.poll() is None
+        with pytest.raises(Unreached, match=r"mine cannot .*/nowhere: .* status 404"):
+            reach([f"mine={dimse},http://127.0.0.1:{server.web.port}/nowhere"])
     found = results.read(tmp_path / "out" / "results.json")
     assert found.targets() == ["target"] and not found.refusals
     assert not [one for one in found.measurements if one.quantity == "server CPU"]  # it cannot be seen
+
+
+def test_a_target_that_does_not_answer_is_named_before_anything_is_made(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    places = ["--folder", str(tmp_path / "data"), "--output", str(tmp_path / "out")]
+    with socket.socket() as nobody:  # holds a port, and does not listen at it
+        nobody.bind(("127.0.0.1", 0))
+        door = f"AET@127.0.0.1:{nobody.getsockname()[1]}"
+        assert main(["quick", "--target", f"mine={door}", *places]) == 3
+    assert f"mine cannot be measured: {door}: " in capsys.readouterr().err and not list(tmp_path.iterdir())
 
 
 def consecutive_ports(count: int) -> int:

@@ -74,6 +74,10 @@ def test_fail_under_and_refusals_decide_the_exit(tmp_path: Path, capsys: pytest.
     late = [measured(name, [count], quantity=tables.LATE, unit="count") for name, count in (("filmroom", 0), ("b", 3))]
     assert outcome(made(*late), None) == 0
     assert outcome(made(measured("filmroom", [2.0], quantity=tables.LATE, unit="count")), None) == 1
+    named = msgspec.structs.replace(found.settings, targets=["mine=AET@127.0.0.1:104"])
+    for is_error, code in ((True, 1), (False, 0)):  # what a named target does not offer is no error of it
+        its = [msgspec.structs.replace(refused, target="mine", is_error=is_error)]
+        assert outcome(msgspec.structs.replace(found, settings=named, refusals=its), None) == code
     ours = msgspec.structs.replace(refused, target="filmroom")
     assert outcome(msgspec.structs.replace(found, refusals=[ours]), None) == 1
 
