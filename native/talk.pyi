@@ -5,4 +5,5 @@ def tell(fd: int, cancel_fd: int, data: bytes, *, timeout_ms: int) -> int:
     became readable. A connection that is still being made is waited for as well."""
 
 def hear(fd: int, cancel_fd: int, *, timeout_ms: int) -> bytes:
-    """Receive until a PDU is whole, the peer is silent for ``timeout_ms``, or the connection has ended; what came."""
+    """Receive until a PDU is whole, the peer is silent for ``timeout_ms`` or has been waited for some times, or the
+    connection has ended; what came."""

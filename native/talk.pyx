@@ -9,6 +9,7 @@ from native.socket_io cimport POLLIN, await_ready, receive, send_whole
 cdef enum:
     HEARD_BYTES_MAX = 1 << 16
     PDU_HEAD_BYTES = 6
+    WAITS_COUNT_MAX = 8  # a peer that dribbles is heard by who holds no thread
 
 
 def tell(int fd, int cancel_fd, bytes data, *, int timeout_ms):
@@ -22,6 +23,7 @@ def tell(int fd, int cancel_fd, bytes data, *, int timeout_ms):
 def hear(int fd, int cancel_fd, *, int timeout_ms):
     cdef Growing heard
     cdef int64_t now
+    cdef int waits_count = 0
     heard.data, heard.begin, heard.end, heard.capacity = NULL, 0, 0, 0
     if not grow(&heard, HEARD_BYTES_MAX, HEARD_BYTES_MAX):
         raise MemoryError
@@ -29,7 +31,8 @@ def hear(int fd, int cancel_fd, *, int timeout_ms):
         with nogil:
             while free_bytes(&heard) and not is_whole(&heard):
                 now = receive(fd, NULL, 0, place_at(&heard, heard.end), free_bytes(&heard))
-                if now == -1 and not await_ready(fd, POLLIN, cancel_fd, timeout_ms):
+                if now == -1 and waits_count < WAITS_COUNT_MAX and not await_ready(fd, POLLIN, cancel_fd, timeout_ms):
+                    waits_count += 1
                     continue
                 if now <= 0:
                     break

@@ -1,7 +1,9 @@
 """Single PDUs said and heard by a thread: cut anywhere, late, or never."""
 
+import fcntl
 import os
 import socket
+import termios
 import threading
 from collections.abc import Iterator
 
@@ -33,6 +35,28 @@ def test_a_pdu_is_heard_whole_however_it_is_cut(pair: tuple[socket.socket, socke
     speaking.start()
     assert wire.hear(ours.fileno(), -1, timeout_ms=PATIENCE_MS) == WHOLE
     speaking.join()
+
+
+def test_who_dribbles_is_not_heard_to_the_end(pair: tuple[socket.socket, socket.socket]) -> None:
+    ours, theirs = pair
+    much = 5000
+
+    def dribble() -> None:
+        for _ in range(much):
+            queued = bytearray(4)
+            while fcntl.ioctl(ours, termios.FIONREAD, queued) or any(queued):
+                if is_over.is_set():
+                    return
+            theirs.send(b"\4")
+
+    is_over = threading.Event()
+    speaking = threading.Thread(target=dribble)
+    theirs.send(b"\4\0\0\0\xff\xff")
+    speaking.start()
+    heard = wire.hear(ours.fileno(), -1, timeout_ms=PATIENCE_MS)
+    is_over.set()
+    speaking.join()
+    assert 6 <= len(heard) < much
 
 
 def test_hearing_ends_with_the_connection(pair: tuple[socket.socket, socket.socket]) -> None:
