@@ -90,6 +90,7 @@ class Connection:
         self._is_continue_due = False
         self._body_length = 0
         self._is_staying = True
+        self._is_resting = False
         self.scheme = "https" if self._is_secure else "http"
         self.server, self.peer = ("127.0.0.1", 80), ("", 0)
 
@@ -115,7 +116,7 @@ class Connection:
 
     def rest(self) -> None:
         """The node ends: close behind what is in hand."""
-        self._is_staying = False
+        self._is_staying, self._is_resting = False, True
         if self._awaiting_head is not None:
             self._awaiting_head.cancel()
         if self._conversation is not None:
@@ -228,6 +229,8 @@ class Connection:
     async def _converse(self, reply: Reply, conversation: Conversation) -> None:
         """The connection is a WebSocket from here to its end."""
         self._is_staying, self._conversation = False, conversation
+        if self._is_resting:  # since the handshake
+            conversation.rest()
         try:
             said = head_of(reply.status, reply.headers, (), self._dates.now())
             patience = self._reader()

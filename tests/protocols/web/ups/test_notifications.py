@@ -18,6 +18,7 @@ import engine
 from protocols.security import Certificate, Certificates, SecureListener
 from protocols.web import Health, Holder, Lock, WebSettings
 from protocols.web.app import serve
+from protocols.web.ups.listeners import Listener, Notifications
 from tests.certificates import Authority
 from tests.protocols.web.serving import Served, serving
 
@@ -108,6 +109,26 @@ def test_who_performs_hears_that_he_is_asked_to_stop() -> None:
             assert (await client.send("POST", "/1.2.3/cancelrequest?requester=RIS", why)).status_code == 202
             report = await told(line)
             assert (report["00001002"], report["00741236"], report["0074100C"]) == (2, "RIS", "Ed")
+
+    serving(check)
+
+
+def test_who_comes_as_the_node_ends_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def check(served: Served) -> None:
+        whole = Notifications.open
+
+        async def late(notifications: Notifications, ae_title: str) -> Listener:
+            listener = await whole(notifications, ae_title)
+            served.shutdown.set()
+            await wait_all_tasks_blocked()
+            return listener
+
+        monkeypatch.setattr(Notifications, "open", late)
+        async with listening(served) as line:
+            assert (await told(line))["00741242"] == "GOING DOWN"
+            with pytest.raises(ConnectionClosed), trio.fail_after(10):
+                await line.get_message()
+        assert line.closed.code == 1001
 
     serving(check)
 
