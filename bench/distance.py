@@ -85,13 +85,15 @@ class Distance:
     async def _connect(self, client: trio.SocketStream) -> None:
         if self._is_cut:
             return
-        with trio.CancelScope() as scope, suppress(OSError, trio.BrokenResourceError):
+        with trio.CancelScope() as scope:
             self._connections.add(scope)
             try:
                 async with await trio.open_tcp_stream(*self._there) as service, trio.open_nursery() as nursery:
                     nursery.start_soon(self._held_back, client, service)
                     await self._relay(service, client)
                     nursery.cancel_scope.cancel()
+            except* (OSError, trio.BrokenResourceError):
+                pass
             finally:
                 self._connections.discard(scope)
 
