@@ -15,7 +15,7 @@ def run(bench: Bench) -> None:
     bench.report.heading("Start and idle memory, empty store")
     for start in (filmroom, orthanc):
         seconds, memory, spent = [], [], []
-        for _ in range(2 * bench.rounds + 1):
+        for _ in range(starts(bench.rounds)):
             with bench.room("idle") as folder, start(folder) as server:
                 bench.report.server(server.name, server.settings)
                 server.process.await_rest()
@@ -26,6 +26,11 @@ def run(bench: Bench) -> None:
         add(bench, f"{start.__name__}: start to ready", "s", seconds, START_SECONDS_WANTED if is_ours else None)
         add(bench, f"{start.__name__}: CPU until it rests", "s", spent, None)
         add(bench, f"{start.__name__}: resident at rest", "MiB", memory, IDLE_MIB_WANTED if is_ours else None)
+
+
+def starts(rounds: int) -> int:
+    """How often each starts."""
+    return 2 * rounds + 1
 
 
 def add(bench: Bench, measure: str, unit: str, values: list[float], most: float | None) -> None:

@@ -21,6 +21,7 @@ def test_scan_and_idle_are_written_with_their_machine(tmp_path: Path, monkeypatc
         pytest.skip("Orthanc is not installed")
     monkeypatch.setattr(scan, "OURS_RUNS", 3)
     monkeypatch.setattr(scan, "THEIRS_RUNS", 1)
+    monkeypatch.setattr(idle, "starts", lambda rounds: 1)  # Orthanc takes seconds to end
     out = tmp_path / "out" / "results.json"
     assert main(["run", "scan", "idle", "--folder", str(tmp_path / "bench"), "--out", str(out)]) == 0
     found = json.loads(out.read_bytes())
@@ -49,15 +50,21 @@ def test_an_intake_that_is_killed_full_is_all_found_again(tmp_path: Path) -> Non
     assert lines["acknowledged, no object written yet, when killed"] > 0.8 * recovery.INTAKE_BYTES_LEAST / 1e6
 
 
+def small(**others: int) -> data.Shape:
+    """Ten instances a series at most, whatever the suite asks for."""
+    return data.Shape(**{"series": 2, "instances": 10, **others})
+
+
 def test_memory_is_watched_while_importing_and_moving(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if shutil.which("storescp") is None:
         pytest.skip("DCMTK is not installed")
     monkeypatch.setattr(resources, "WORKERS", 2)
     monkeypatch.setattr(resources, "COMPRESSED_INSTANCES", 2)
+    monkeypatch.setattr(resources, "Shape", small)
     out = tmp_path / "results.json"
     assert main(["run", "resources", "--scale", "0.01", "--folder", str(tmp_path), "--out", str(out)]) == 0
     lines = {line["measure"]: line["ours"] for line in json.loads(out.read_bytes())["lines"]}
-    assert {"520 CT imported: most resident", "as stored: most resident", "to Implicit VR: most resident"} <= set(lines)
+    assert {"20 CT imported: most resident", "as stored: most resident", "to Implicit VR: most resident"} <= set(lines)
     assert not list((tmp_path / "data").glob("*/*"))  # what was made for the import is gone
 
 
@@ -94,14 +101,17 @@ def test_web_is_asked_beside_orthanc(tmp_path: Path, monkeypatch: pytest.MonkeyP
         pytest.skip("Orthanc's DICOMweb plug-in is not installed (orthanc-dicomweb)")
     monkeypatch.setattr(web, "FEW", 2)
     monkeypatch.setattr(web, "MANY", 3)
-    monkeypatch.setattr(web, "INSTANCES", 8)
+    monkeypatch.setattr(web, "SERIES", 2)
+    monkeypatch.setattr(web, "INSTANCES", 3)
+    monkeypatch.setattr(web, "RENDERED", 2)
+    monkeypatch.setattr(web, "DOWNLOADS", 1)
     monkeypatch.setattr(web_asking, "RUNS", 1)
     monkeypatch.setattr(web, "FIRST_RUNS", 1)
     monkeypatch.setattr(web_asking, "FIRST_RUNS", 1)
     out = tmp_path / "results.json"
-    assert main(["run", "web", "--scale", "0.05", "--folder", str(tmp_path / "b"), "--out", str(out)]) == 0
+    assert main(["run", "web", "--scale", "0.02", "--folder", str(tmp_path / "b"), "--out", str(out)]) == 0
     lines = {line["measure"]: line for line in json.loads(out.read_bytes())["lines"]}
-    assert {"study by PatientID, 8 connections", "of 40 instances, the first time", "frames, 8 connections"} <= set(
+    assert {"study by PatientID, 8 connections", "of 6 instances, the first time", "frames, 8 connections"} <= set(
         lines
     )
     assert all(line["pairs"] == 2 for line in lines.values())
