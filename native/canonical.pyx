@@ -42,6 +42,7 @@ cdef const char* implementation = IMPLEMENTATION
 
 cdef enum:
     DICM = 0x4D434944
+    FIRST_GROUP_MAX = 0x0008
 
 IMPLICIT = "1.2.840.10008.1.2"
 EXPLICIT = "1.2.840.10008.1.2.1"
@@ -123,15 +124,18 @@ cdef int find_dataset(Cursor file, char* transfer_syntax, size_t* at) noexcept n
 
 
 cdef int guess_syntax(const Cursor* dataset, char* transfer_syntax) noexcept nogil:
-    """What the first element of a data set looks like, with or without value representations."""
+    """What the first element of a data set looks like, with or without value representations.
+
+    It stands at or before the SOP Class UID, without which nothing is kept: no later group can begin one.
+    """
     cdef uint16_t group = le16_at(dataset, 0)
     cdef bint is_explicit = c"A" <= byte_at(dataset, 4) <= c"Z" and c"A" <= byte_at(dataset, 5) <= c"Z"
     if not holds(dataset, 8):
         return NOT_DICOM
-    if is_explicit and group and group & 0xFF == 0:
+    if is_explicit and group and group & 0xFF == 0 and group >> 8 <= FIRST_GROUP_MAX:
         strcpy(transfer_syntax, big_endian)
         return 0
-    if group < 2 or group > 0x7FE0 or (not is_explicit and le16_at(dataset, 6) == 0xFFFF):
+    if group < 2 or group > FIRST_GROUP_MAX or (not is_explicit and le16_at(dataset, 6) == 0xFFFF):
         return NOT_DICOM
     strcpy(transfer_syntax, explicit if is_explicit else implicit)
     return 0

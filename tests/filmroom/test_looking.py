@@ -160,6 +160,12 @@ def test_the_system_s_errors_are_sentences(tmp_path: Path, kept: Path) -> None:
     assert "Not a directory" in done.stderr and "Errno" not in done.stderr
 
 
+def test_what_is_no_dicom_file_is_said_to_be_none(tmp_path: Path) -> None:
+    (tmp_path / "passwd").write_text("root:x:0:0:root:/root:/bin/bash\n" * 40)
+    done = run("import", tmp_path / "passwd", "--store", tmp_path / "store")
+    assert (done.returncode, done.stderr) == (1, f"bad: {tmp_path / 'passwd'}: no DICOM data set\n")
+
+
 def test_nothing_there_is_said_and_no_folder_is_made(tmp_path: Path, kept: Path) -> None:
     done = run("export", "PatientID=NOBODY", tmp_path / "out", "--store", kept)
     assert (done.returncode, done.stdout) == (1, "nothing matched\n")
