@@ -17,7 +17,7 @@ def main(words: Sequence[str] | None = None) -> None:
 
 def run(words: Sequence[str]) -> int:
     """Run one command line; the exit code."""
-    from cyclopts import CycloptsError
+    from cyclopts import CycloptsError, UnknownCommandError
 
     from filmroom.cli import app
 
@@ -26,7 +26,9 @@ def run(words: Sequence[str]) -> int:
         answer = app(list(words), exit_on_error=False, result_action="return_value")
         sys.stdout.flush()
         return answer if isinstance(answer, int) else 0
-    except CycloptsError:
+    except CycloptsError as error:
+        if isinstance(error, UnknownCommandError):
+            print("filmroom: `filmroom --help` lists them all", file=sys.stderr)
         return Exit.USAGE
     except BrokenPipeError:  # the reader has seen enough: `filmroom find | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

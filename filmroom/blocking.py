@@ -96,7 +96,9 @@ class Archive:
             self._portal = Portal(_opened(settings), name)
         except Conflict as error:
             if not AtExit.has(name):
-                raise
+                from filmroom.compose import held_hint  # a node's: scripts seldom need it
+
+                raise Conflict(f"{error} already: {held_hint(settings.url)}") from None
             raise Conflict(f"{error}: this one. Use the archive that is open, or close() it first") from None
         self._images = self._portal.resource
         self._archive = self._images.archive

@@ -82,6 +82,11 @@ def store_flag(url: str) -> str:
     return "" if url == StoreSettings().url else f" --store {shlex.quote(url)}"
 
 
+def held_hint(url: str) -> str:
+    """What to do about a store that another process serves."""
+    return f"`filmroom status{store_flag(url)}` shows it; another folder is another archive"
+
+
 @asynccontextmanager
 async def open_node(settings: Settings) -> AsyncIterator[Node]:
     """Open the archive (alone on its folder) and the peers. Raises Conflict when another process holds it."""

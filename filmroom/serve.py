@@ -17,7 +17,7 @@ import engine
 from engine.clock import Clock
 from filmroom import control, descriptors, exposure, webhooks
 from filmroom.caretaking import collect_forever
-from filmroom.compose import Node, certificates, dimse_settings, open_node, store_flag
+from filmroom.compose import Node, certificates, dimse_settings, held_hint, open_node, store_flag
 from filmroom.exits import Unreachable
 from filmroom.household import NodeHousehold
 from filmroom.listening import address_of, listen
@@ -81,8 +81,7 @@ async def _held(settings: Settings) -> AsyncIterator[Node]:
     except engine.Conflict as error:
         if opened:
             raise
-        hint = f"`filmroom status{store_flag(settings.store.url)}` shows it; another folder is another archive"
-        raise Unreachable(f"{error} already: {hint}") from error
+        raise Unreachable(f"{error} already: {held_hint(settings.store.url)}") from error
 
 
 async def until(ended: trio.Event, work: Callable[[], Awaitable[None]]) -> None:
@@ -229,7 +228,7 @@ async def print_ready(node: Node, more: Sequence[str] = ()) -> None:
         f"viewer   {viewer_url(node) if package.is_installed() else f'none; to have one: {_program()} viewer install'}",
         f"health   {scheme}://{node.http}/health/ready",
         f"next     echoscu -aec {title} {place}",
-        f"         dcmsend -aec {title} {place} FILES",
+        f"         dcmsend -nh +sd +r -aec {title} {place} FOLDER",
         *(f"         {_program()} {words}{store}" for words in _next_words(node.settings)),
         *more,
         ready_line(node),

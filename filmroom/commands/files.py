@@ -7,7 +7,7 @@ from typing import Any
 from engine import Invalid
 from filmroom.access import perform
 from filmroom.commands.place import HERE, Place
-from filmroom.commands.screen import interrupted, many, progress, say, say_json, sized
+from filmroom.commands.screen import NOTHING, interrupted, many, progress, say, say_json, sized
 from filmroom.compose import store_flag
 from filmroom.exits import Exit
 
@@ -107,7 +107,7 @@ async def export(*words: str, json: bool = False, place: Place = HERE) -> int:
     if json:
         say_json(counts)
     elif is_unmatched:
-        print("nothing matched")
+        print(NOTHING)
     else:
         written = f"{many('file', counts['files'])} ({sized(counts['size_bytes'])})"
         print(f"{written} in {folder}: STUDY/SERIES/INSTANCE.dcm")

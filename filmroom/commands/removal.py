@@ -6,7 +6,7 @@ from typing import Any
 from engine import Invalid
 from filmroom.access import last, perform
 from filmroom.commands.place import HERE, Place
-from filmroom.commands.screen import agreed, many, say, say_json, sized, table
+from filmroom.commands.screen import NOTHING, agreed, many, say, say_json, sized, table
 from filmroom.compose import store_flag
 from filmroom.exits import Exit
 
@@ -106,7 +106,7 @@ def _told(done: dict[str, Any], what: str, json: bool) -> int:
     if json:
         say_json(done)
     else:
-        print(f"{_counted(done)} {what}")
+        print(f"{_counted(done)} {what}" if done["instance_count"] else NOTHING)
     return Exit.OK if done["instance_count"] else Exit.NO
 
 

@@ -11,6 +11,7 @@ from filmroom.exits import leaf_of
 
 SHORT = 8  # letters: a date, a count; longer texts give way on a narrow terminal
 GAP = 2
+NOTHING = "nothing matched"
 
 
 class Show(Protocol):

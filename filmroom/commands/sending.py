@@ -7,7 +7,7 @@ from typing import Any
 from engine import Invalid
 from filmroom.access import perform
 from filmroom.commands.place import HERE, Place
-from filmroom.commands.screen import interrupted, many, progress, say, say_json
+from filmroom.commands.screen import NOTHING, interrupted, many, progress, say, say_json
 from filmroom.exits import Exit
 
 
@@ -50,7 +50,7 @@ async def send(*words: str, json: bool = False, place: Place = HERE) -> int:
     else:
         for reason, count in Counter(one["reason"] for one in failures).items():
             say(f"not sent: {many('instance', count)}: {reason}")
-        print(f"{_told(counts)} to {words[-1].strip()}" if counts["matched"] else "nothing matched")
+        print(f"{_told(counts)} to {words[-1].strip()}" if counts["matched"] else NOTHING)
     return Exit.OK if counts["matched"] and not counts["failed"] else Exit.NO
 
 

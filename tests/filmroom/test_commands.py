@@ -19,7 +19,8 @@ def test_help_names_the_commands_and_wrong_words_are_usage() -> None:
         word in done.stdout
         for word in ("serve", "import", "export", "find", "verify", "reindex", "status", "aet", "demo")
     )
-    assert run("fnid").returncode == 2
+    unknown = run("fnid")
+    assert unknown.returncode == 2 and "filmroom --help" in unknown.stderr
     assert run("find", "--no-such-flag").returncode == 2
 
 

@@ -1,10 +1,13 @@
-"""Every block of docs/embedding.md, in its order, in a folder where nothing is."""
+"""Every block of docs/embedding.md, in its order, in a folder where nothing is; and what it says of two at once."""
 
+import fcntl
 import subprocess
 from pathlib import Path
 
 import pytest
 
+import engine
+from filmroom import blocking
 from tests.filmroom.documents import PYTHON, READERS, Block, blocks, write_if_named
 
 BLOCKS = [block for block in blocks("docs/embedding.md") if block.language == "python"]
@@ -37,3 +40,12 @@ def test_every_block_does_what_is_said(folder: Path) -> None:
 
 def told(block: Block, what: str) -> str:
     return f"docs/embedding.md:{block.line} ({block.heading}): {what}"
+
+
+def test_who_comes_second_hears_what_to_do(tmp_path: Path) -> None:
+    with blocking.open(tmp_path / "store"):
+        pass
+    with (tmp_path / "store" / "node" / "lock").open("r+") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(engine.Conflict, match=r"already: `filmroom status --store .* another folder"):
+            blocking.open(tmp_path / "store")
