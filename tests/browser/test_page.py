@@ -8,7 +8,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, expect
 
-from tests.browser.window import Window
+from tests.browser.window import SECONDS_MAX, Window
 from tests.filmroom.running import Node, run, start
 from tests.protocols.web.studies import ROOT, file_of, instance
 
@@ -65,6 +65,9 @@ def base_of(node: Node) -> str:
 
 def rows(window: Window) -> Locator:
     return window.page.locator("#view tbody tr")
+
+
+expect.set_options(timeout=SECONDS_MAX * 1000)  # the page looks every 5 s; its own bound would be as long
 
 
 def found(window: Window, count: int) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 import numpy
-from playwright.sync_api import TimeoutError
+from playwright.sync_api import Route
 
 from tests.browser import pictures
 from tests.browser.window import Picture, Window, is_picture, picture_of
@@ -79,22 +79,27 @@ def put(window: Window, field: str, text: str) -> None:
             window.page.locator(f"#studyDateTime-{name}").fill(date)
             window.page.keyboard.press("Enter")
     elif field == "modality":
-        for name in text.split(","):
-            window.until(lambda name=name: chosen(window, name), f"the modality {name}")
+        choose_modalities(window, text.split(","))
     else:
         window.page.locator("table input").nth(FIELDS.index(field)).fill(text)
 
 
-def chosen(window: Window, name: str) -> bool:
-    """Choose a modality. The list of them closes when the studies that were asked for meanwhile come: False then."""
+def choose_modalities(window: Window, names: list[str]) -> None:
+    """Choose one after the other. The viewer offers those of the studies that it lists: what it asks when the first is
+    chosen is held back until the last is, or the others would be gone."""
+    held: list[Route] = []
+    asked_too_early = re.compile("ModalitiesInStudy=" + "%2C".join(names[:-1]) + "&")
+    if names[:-1]:
+        window.page.route(asked_too_early, lambda route: held.append(route))
     choice = window.page.locator('[aria-label="Filter Modalities"]')
-    choice.click()
-    choice.fill(name)
-    try:
-        window.page.get_by_role("option", name=name, exact=True).click(timeout=3000)
-    except TimeoutError:
-        return False
-    return True
+    for name in names:
+        choice.click()
+        choice.fill(name)
+        window.page.get_by_role("option", name=name, exact=True).click()
+    if names[:-1]:
+        window.page.unroute(asked_too_early)
+    for route in held:
+        route.continue_()
 
 
 def test_o03_o04_o05_o06_o07_a_ct_study_from_the_list(window: Window) -> None:
