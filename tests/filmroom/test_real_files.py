@@ -18,11 +18,13 @@ from tests.filmroom.capture import Arrived, Capture
 from tests.filmroom.running import SECONDS_MAX, Node, start
 from tests.filmroom.tap import Passed, tap
 from tests.filmroom.wire import QUERY, Wire, identifier
-from tests.native.real_files import MISSING_UID, REFUSED, files
+from tests.native.real_files import MISSING_UID, REFUSED, TOO_LONG, files
 
 SECONDARY = "1.2.840.10008.5.1.4.1.1.7"
 # Without its file meta information it is a data set like others.
-REFUSED_ON_WIRE = REFUSED | {"meta_missing_tsyntax.dcm": MISSING_UID}
+# On the wire the presentation context names the syntax: nothing is guessed, and what is no data set is read as one.
+READ_AS_SAID = ("README", "no_meta.dcm", "rtplan.dump", "rtstruct.dump")
+REFUSED_ON_WIRE = REFUSED | dict.fromkeys(READ_AS_SAID, TOO_LONG) | {"meta_missing_tsyntax.dcm": MISSING_UID}
 # DCMTK reads a UID of VR UN as the hexadecimal digits of its bytes: so it misnames two RT Dose objects in its command.
 MISNAMED_BY_DCMTK = ("31", 0xA900)
 UNWRITABLE_BY_PYDICOM = {"SC_rgb_jpeg.dcm", "badVR.dcm"}
