@@ -22,7 +22,6 @@ from filmroom.testing import Server, archive, ct_series, server
 from tests.filmroom.running import wait_until
 from tests.tidy.reading import ROOT
 
-SHARED = Path("/dev/shm")
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
 
 
@@ -116,21 +115,29 @@ def is_taken(port: int) -> bool:
         return client.connect_ex(("127.0.0.1", port)) == 0
 
 
-def folders() -> set[Path]:
-    return set(SHARED.glob(f"{MEMORY_PREFIX}*"))
+def folders(*pids: int) -> set[Path]:
+    """Of archives in memory that these processes hold; other tests have theirs at the same time."""
+    held: set[Path] = set()
+    for fd in (fd for pid in pids for fd in Path(f"/proc/{pid}/fd").iterdir()):
+        with suppress(FileNotFoundError):  # closed meanwhile
+            held.add(fd.readlink())
+    return {folder for folder in held if folder.name.startswith(MEMORY_PREFIX)}
+
+
+def are_gone(made: set[Path]) -> bool:
+    return not any(folder.exists() for folder in made)
 
 
 def test_nothing_of_a_server_is_left(tmp_path: Path) -> None:
     """However the block ends."""
-    before = folders()
     with pytest.raises(ZeroDivisionError), server() as running:
-        assert len(folders() - before) == (1 if SHARED.is_dir() else 0)
-        mine = folders() - before
+        mine = folders(running.pid)
+        assert len(mine) == 1
         _ = 1 / 0
     assert not is_alive(running.pid)
     assert not is_taken(running.dimse_port)
     assert not is_taken(running.http_port)
-    assert not mine & folders()
+    assert are_gone(mine)
 
 
 HOLDER = """
@@ -147,14 +154,14 @@ with server() as node, archive():
 @pytest.mark.parametrize("how", ["alone", "fork"])
 def test_a_server_ends_with_a_test_run_that_is_killed(how: str) -> None:
     """Also when a child of the run, which holds its pipes, lives on."""
-    before = folders()
     holder = subprocess.Popen(
         [sys.executable, "-c", HOLDER, how], stdout=subprocess.PIPE, text=True, env=ENVIRONMENT, process_group=0
     )
     try:
         assert holder.stdout is not None
         pid, dimse_port, http_port = map(int, holder.stdout.readline().split())
-        made = folders() - before
+        made = folders(pid, holder.pid)
+        assert len(made) == 2
         assert is_alive(pid)
         holder.kill()
         holder.wait()
@@ -167,18 +174,18 @@ def test_a_server_ends_with_a_test_run_that_is_killed(how: str) -> None:
         holder.stdout.close() if holder.stdout else None
     if how == "alone":
         MemoryNode().close()  # whoever opens the next archive in memory sweeps what that of a killed process left
-        assert not made & folders()
+        assert are_gone(made)
 
 
 def test_a_folder_that_is_held_is_not_swept(tmp_path: Path) -> None:
-    before = folders()
+    before = folders(os.getpid())
     first = MemoryNode()
     second = MemoryNode()
-    assert len(folders() - before) >= 2 or not SHARED.is_dir()
-    mine = folders() - before
+    mine = folders(os.getpid()) - before
+    assert len(mine) == 2 and all(folder.exists() for folder in mine)
     for node in (first, second):
         node.close()
-    assert not mine & folders() or not SHARED.is_dir()
+    assert are_gone(mine)
 
 
 CONFTEST = 'pytest_plugins = ["filmroom.testing.fixtures"]\n'
